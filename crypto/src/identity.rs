@@ -1,9 +1,189 @@
-//! Who somebody is (PROTOCOL §1): account ids, node ids and the key that carries bytes.
+//! Who somebody is (PROTOCOL §1): accounts, their nodes, and the certificate that binds the two.
+//!
+//! An account is an Ed25519 key that signs cards and node certificates and nothing else. A node has
+//! three keys of its own: one signs in groups, one receives welcomes, one carries bytes.
+//! Every signature has its own context string and is verified strictly.
 
-/// The hash of an account's signing key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct AccountId(pub [u8; 32]);
+mod certificate;
+mod keys;
+mod safety_number;
 
-/// The libp2p Ed25519 public key of a node: it carries bytes and signs no content.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct PeerKey(pub [u8; 32]);
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use ed25519_dalek::VerifyingKey;
+
+pub use certificate::{CERTIFICATE_BYTES, MalformedCertificate, NodeCertificate, NotValidNow};
+pub(crate) use keys::random_secret;
+pub use keys::{AccountKey, LocalNode, NodeKeys};
+pub use safety_number::{SafetyNumber, fingerprint};
+
+/// Text that is not an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id is {expected_chars} lower-case hexadecimal characters")]
+pub struct MalformedId {
+    /// How many characters this kind of id has.
+    pub expected_chars: usize,
+}
+
+/// Defines an identifier: bytes that print as lower-case hexadecimal, and in `Debug` as its first eight characters.
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; $bytes]);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::identity::write_shortened(f, stringify!($name), &self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::identity::MalformedId;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok();
+                let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+                bytes.map(Self).ok_or($crate::identity::MalformedId { expected_chars: 2 * $bytes })
+            }
+        }
+    };
+}
+pub(crate) use id;
+
+/// `Name(01234567…)`.
+pub(crate) fn write_shortened(f: &mut fmt::Formatter<'_>, name: &str, bytes: &[u8]) -> fmt::Result {
+    let shown = bytes.get(..4).unwrap_or(bytes);
+    write!(f, "{name}({}…)", HEXLOWER.encode(shown))
+}
+
+id!(
+    /// An account: the hash of its public key.
+    AccountId, 32
+);
+id!(
+    /// A node of an account: the hash of the account's public key and the node's signature key.
+    NodeId, 32
+);
+
+impl NodeId {
+    /// The node of an account that signs with this key.
+    pub fn of(account: &AccountPublic, signature_key: &SignaturePublic) -> Self {
+        let keys = [account.0, signature_key.0].concat();
+        Self(blake3::derive_key("tidings v1 node id", &keys))
+    }
+}
+
+/// Defines a public key: 32 bytes that print shortened.
+macro_rules! public_key {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; 32]);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_shortened(f, stringify!($name), &self.0)
+            }
+        }
+    };
+}
+
+public_key!(
+    /// An account's Ed25519 public key (RFC 8032).
+    AccountPublic
+);
+public_key!(
+    /// A node's Ed25519 public key in groups: the signature key of its MLS leaves.
+    SignaturePublic
+);
+public_key!(
+    /// A node's X25519 public key (RFC 7748), to which welcomes are encrypted.
+    MailboxPublic
+);
+public_key!(
+    /// A node's libp2p Ed25519 public key: it carries bytes and signs no content.
+    PeerKey
+);
+
+/// An Ed25519 signature.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Signature(pub [u8; 64]);
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_shortened(f, "Signature", &self.0)
+    }
+}
+
+/// A signature that is not by that key over those bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signature is not valid")]
+pub struct BadSignature;
+
+/// Verifies strictly: no key or commitment of small order, no unreduced scalar (RFC 8032 §5.1.7 and beyond).
+fn verify(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+    let key = VerifyingKey::from_bytes(key).map_err(|_| BadSignature)?;
+    let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+    key.verify_strict(message, &signature).map_err(|_| BadSignature)
+}
+
+/// What an account key really signs: the context, a zero byte, the bytes. No context holds a zero byte.
+fn in_context(context: &'static str, bytes: &[u8]) -> Vec<u8> {
+    [context.as_bytes(), &[0], bytes].concat()
+}
+
+impl AccountPublic {
+    /// The account's id.
+    pub fn id(&self) -> AccountId {
+        AccountId(blake3::derive_key("tidings v1 account id", &self.0))
+    }
+
+    /// Verifies that the account signed `bytes` for this purpose.
+    pub fn verify(&self, context: &'static str, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        verify(&self.0, &in_context(context, bytes), signature)
+    }
+}
+
+impl SignaturePublic {
+    /// Verifies a signature of MLS, which brings its own contexts (RFC 9420 §5.1.2).
+    pub fn verify_mls(&self, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        verify(&self.0, bytes, signature)
+    }
+}
+
+/// Text that is not the peer id of an Ed25519 key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a peer id begins with 12D3Koo and has 52 characters")]
+pub struct MalformedPeerId;
+
+/// A peer id is the identity multihash (code 0, 36 bytes) of the protobuf of an Ed25519 key (type 1, 32 bytes).
+const PEER_ID_PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
+
+impl PeerKey {
+    /// The libp2p peer id, as text: `12D3Koo…`.
+    pub fn to_peer_id(&self) -> String {
+        bs58::encode([PEER_ID_PREFIX.as_slice(), &self.0].concat()).into_string()
+    }
+
+    /// The key that a libp2p peer id names.
+    pub fn from_peer_id(text: &str) -> Result<Self, MalformedPeerId> {
+        let mut bytes = [0; 38];
+        let length = bs58::decode(text).onto(&mut bytes).map_err(|_| MalformedPeerId)?;
+        let (prefix, key) = bytes.split_first_chunk().ok_or(MalformedPeerId)?;
+        if length != bytes.len() || *prefix != PEER_ID_PREFIX {
+            return Err(MalformedPeerId);
+        }
+        key.try_into().map(Self).map_err(|_| MalformedPeerId)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! The name of an epoch: a node of a group's tree of epochs (PROTOCOL §3).
+
+use crate::identity::id;
+
+id!(
+    /// An epoch: the hash of the commit that made it, or of what founded the group for the root.
+    EpochId, 32
+);
+
+impl EpochId {
+    /// The epoch that a commit makes, from the commit's bytes as they travel.
+    pub fn of_commit(commit: &[u8]) -> Self {
+        Self(blake3::derive_key("tidings v1 epoch id", commit))
+    }
+}
