@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, a socket or the operating system's randomness:
 //! times and random number generators are arguments, and one seed gives the same bytes.
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
+#![cfg_attr(test, expect(clippy::string_slice, reason = "a failed test should say where"))]
 
 pub mod codec;
 pub mod envelope;
