@@ -1,0 +1,51 @@
+//! One file a verb. A verb asks the node, and prints the answer for people or for scripts.
+
+mod add;
+mod card;
+mod completions;
+mod contacts;
+mod link;
+mod list;
+mod new;
+mod read;
+mod send;
+mod show;
+mod status;
+mod up;
+mod watch;
+
+use crate::api::Api;
+use crate::args::{Typed, Verb};
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::settings::Home;
+
+/// Does what was typed.
+pub(crate) async fn run(typed: Typed) -> Result<(), Failure> {
+    let output = Output::new(typed.json);
+    if let Verb::Completions { shell } = typed.verb {
+        return completions::run(&output, shell);
+    }
+    let home = Home::choose(typed.home)?;
+    let api = Api::of(home.clone());
+    match typed.verb {
+        Verb::Up(up) => up::run(home, api, &output, up).await,
+        Verb::Status => status::run(&api, &output).await,
+        Verb::Card { qr } => card::run(&api, &output, qr).await,
+        Verb::Add { link } => add::run(&api, &output, &link).await,
+        Verb::Contacts => contacts::run(&api, &output).await,
+        Verb::New { contacts, name } => new::run(&api, &output, &contacts, name.as_deref()).await,
+        Verb::List => list::run(&api, &output).await,
+        Verb::Send(send) => send::run(&api, &output, send).await,
+        Verb::Read(read) => read::run(&api, &output, &read).await,
+        Verb::Show { id } => show::run(&api, &output, &id).await,
+        Verb::Watch => watch::run(&api, &output).await,
+        Verb::Link => link::run(&api, &output).await,
+        Verb::Completions { .. } => Ok(()),
+    }
+}
+
+/// Whether the verb is the one that runs for long and needs every core.
+pub(crate) fn is_long(verb: &Verb) -> bool {
+    matches!(verb, Verb::Up(_))
+}

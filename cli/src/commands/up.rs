@@ -1,0 +1,195 @@
+//! `up`: starts the node, serves its page, and stops cleanly when asked to.
+
+use std::fmt::Write as _;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tidings_node::node::{Config, Node, StartError};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::api::{Api, Status};
+use crate::args::Up;
+use crate::failure::Failure;
+use crate::output::text::one_line;
+use crate::output::{LEAD, Output, QUIET, STRONG, lines, styled, warn};
+use crate::settings::{self, Home};
+use crate::window::Window;
+
+/// A clean stop takes at most this long; what is not done by then is done at the next start. A guess.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+/// The labels take this many columns.
+const LABEL: usize = 10;
+
+pub(super) async fn run(home: Home, api: Api, output: &Output, up: Up) -> Result<(), Failure> {
+    // First, so that a signal during the start is not lost: it is acted on as soon as the start is over.
+    let mut stop = StopSignals::install()?;
+    let config = settings::node_config(&home, &up)?;
+    check_free(&home, &api, up.http).await?;
+    let mut node = start(config, &home).await?;
+    let window = match Window::open(&node, &home, up.http).await {
+        Ok(window) => window,
+        Err(failure) => {
+            node.shutdown().await;
+            return Err(failure);
+        }
+    };
+    let announced = announce(&home, &api, output, &up, &window).await;
+    let ended = match announced {
+        // Who started us may have read enough; the node is there for others, too.
+        Ok(()) | Err(Failure::OutputClosed) => tokio::select! {
+            () = stop.next() => Ok(()),
+            reason = node.stopped() => Err(Failure::Refused(format!("the node stopped: {reason}"))),
+        },
+        Err(failure) => Err(failure),
+    };
+    let stopping = async {
+        window.close().await;
+        node.shutdown().await;
+    };
+    tokio::select! {
+        stopped = tokio::time::timeout(STOP_TIME_MAX, stopping) => if stopped.is_err() {
+            warn("the node took too long to stop; what was not finished goes on at the next start");
+        },
+        () = stop.next() => {}
+    }
+    ended
+}
+
+/// What would go wrong anyway is found before anything is made or changed.
+async fn check_free(home: &Home, api: &Api, http: SocketAddr) -> Result<(), Failure> {
+    if !http.ip().is_loopback() {
+        return Err(Failure::Usage(format!(
+            "--http {http}: the page is served to this machine only; use 127.0.0.1:{}",
+            http.port()
+        )));
+    }
+    if api.status().await.is_ok() {
+        return Err(Failure::Refused(StartError::HomeInUse { home: home.path.clone() }.to_string()));
+    }
+    match TcpListener::bind(http).await {
+        Ok(_free) => Ok(()),
+        Err(error) => Err(cannot_serve(http, &error)),
+    }
+}
+
+/// The sentence about an address that the page cannot be served at.
+pub(crate) fn cannot_serve(http: SocketAddr, error: &io::Error) -> Failure {
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has it".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not use that port".to_owned(),
+        _ => error.to_string(),
+    };
+    let ip = http.ip();
+    let other = SocketAddr::new(ip, 0);
+    Failure::Refused(format!(
+        "the page cannot be served at {http}: {reason}; choose another port with --http (`--http {other}` takes any free one)"
+    ))
+}
+
+/// Starts the node; at the first run without `--name`, the person is asked.
+async fn start(config: Config, home: &Home) -> Result<Node, Failure> {
+    let again = Config {
+        home: config.home.clone(),
+        name: None,
+        listen: config.listen.clone(),
+        mdns: config.mdns,
+        passphrase: config.passphrase.clone(),
+    };
+    let started = match Node::start(config).await {
+        Err(StartError::NameMissing) => Node::start(Config { name: Some(ask_for_name()?), ..again }).await,
+        started => started,
+    };
+    started.map_err(|error| match error {
+        StartError::NameMissing | StartError::BadName => Failure::Usage(error.to_string()),
+        StartError::HomeInUse { .. } => {
+            Failure::Refused(format!("{error}; `{}` asks it how it does", home.command("status")))
+        }
+        other => Failure::Refused(other.to_string()),
+    })
+}
+
+/// On a terminal the person chooses; without one, or with an empty answer, it is the name of the login.
+fn ask_for_name() -> Result<String, Failure> {
+    let login = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty());
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        let offered = login.as_deref().map_or_else(String::new, |login| format!(" [{}]", one_line(login)));
+        let mut question = anstream::stderr().lock();
+        // A question that cannot be shown gets the default answer.
+        let _asked = write!(question, "Which name should others see?{} ", styled(QUIET, offered));
+        let _asked = question.flush();
+        let mut answer = String::new();
+        io::stdin()
+            .lock()
+            .read_line(&mut answer)
+            .map_err(|error| Failure::Refused(format!("standard input cannot be read: {error}")))?;
+        let answer = answer.trim();
+        if !answer.is_empty() {
+            return Ok(answer.to_owned());
+        }
+    }
+    login.ok_or_else(|| Failure::Usage(StartError::NameMissing.to_string()))
+}
+
+/// Says where the page is and how to reach this node.
+async fn announce(home: &Home, api: &Api, output: &Output, up: &Up, window: &Window) -> Result<(), Failure> {
+    let status = api.status().await?;
+    let sign_in = api.sign_in_link().await?.url;
+    if output.is_json() {
+        return output.object(&lines::Ready {
+            event: "ready",
+            account: &status.account,
+            peer_id: &status.peer_id,
+            addresses: &status.addresses,
+            http: &format!("http://{}", window.http()),
+            sign_in: &sign_in,
+        });
+    }
+    output.text(welcome(home, &status, &sign_in))?;
+    if up.name.as_ref().is_some_and(|name| *name != status.name) {
+        warn("--name is for the first run; change your name in the page's settings");
+    }
+    Ok(())
+}
+
+fn welcome(home: &Home, status: &Status, sign_in: &str) -> String {
+    let mut shown = format!("Tidings is running, and you are {}.\n\n", styled(STRONG, one_line(&status.name)));
+    let mut row = |label: &str, text: &dyn std::fmt::Display| {
+        // Writing to a string cannot fail, here and below.
+        let _written = writeln!(shown, "  {} {text}", styled(QUIET, format_args!("{label:<LABEL$}")));
+    };
+    let command = |verb: &str| styled(LEAD, home.command(verb)).to_string();
+    row("page", &styled(LEAD, sign_in));
+    row("", &styled(QUIET, "Signs one browser in, once, within an hour. For another:"));
+    row("", &command("link"));
+    row("people", &format_args!("{}  prints your contact link to give away", command("card")));
+    row("", &format_args!("{}  adds theirs", command("add LINK")));
+    for (at, address) in status.addresses.iter().enumerate() {
+        row(if at == 0 { "listening" } else { "" }, address);
+    }
+    row("home", &home.path.display());
+    let _written = write!(shown, "\n{}\n", styled(QUIET, "Ctrl-C stops it."));
+    shown
+}
+
+/// What asks a program to stop: Ctrl-C, and the system.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn install() -> Result<Self, Failure> {
+        let install =
+            |kind| signal(kind).map_err(|error| Failure::Refused(format!("cannot wait for signals: {error}")));
+        Ok(Self { interrupt: install(SignalKind::interrupt())?, terminate: install(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

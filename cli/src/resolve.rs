@@ -1,0 +1,214 @@
+//! What a typed word names: an id, the beginning of one, or a name.
+
+use std::fmt::Write as _;
+
+use crate::api::{Api, Contact, Conversation, MessageDetail};
+use crate::failure::Failure;
+use crate::output::text::one_line;
+
+/// The beginning of an id is at least this many characters.
+const PREFIX_CHARS_MIN: usize = 6;
+/// A list of candidates shows at most this many.
+const CANDIDATES_SHOWN_MAX: usize = 10;
+
+/// A conversation by its id or name, or by the contact of a direct one.
+pub(crate) async fn conversation(api: &Api, typed: &str) -> Result<Conversation, Failure> {
+    let conversations = api.conversations().await?;
+    let named: Vec<Named> = conversations.iter().map(Named::from).collect();
+    match pick(typed, &named) {
+        Ok(at) => taken(conversations, at),
+        Err(Unresolved::Ambiguous(which)) => Err(ambiguous(typed, "conversations", &named, &which)),
+        Err(Unresolved::Unknown) => {
+            let contact = match find_contact(api, typed).await {
+                Err(Failure::NotFound(_)) => return Err(unknown_conversation(typed)),
+                found => found?,
+            };
+            conversations.into_iter().find(|c| contact.conversation.as_ref() == Some(&c.id)).ok_or_else(|| {
+                Failure::NotFound(format!(
+                    "there is no conversation with {} yet; `tidings new {}` starts it",
+                    one_line(&contact.name),
+                    short(&contact.account)
+                ))
+            })
+        }
+    }
+}
+
+/// As [`conversation`], and where a contact is named, the direct conversation with them is started if need be.
+pub(crate) async fn conversation_to_write_to(api: &Api, typed: &str) -> Result<String, Failure> {
+    let conversations = api.conversations().await?;
+    let named: Vec<Named> = conversations.iter().map(Named::from).collect();
+    match pick(typed, &named) {
+        Ok(at) => Ok(taken(conversations, at)?.id),
+        Err(Unresolved::Ambiguous(which)) => Err(ambiguous(typed, "conversations", &named, &which)),
+        Err(Unresolved::Unknown) => match find_contact(api, typed).await {
+            Ok(contact) => Ok(api.create_conversation(&[contact.account], None).await?.id),
+            Err(Failure::NotFound(_)) => Err(unknown_conversation(typed)),
+            Err(failure) => Err(failure),
+        },
+    }
+}
+
+/// A contact by their account id or name.
+pub(crate) async fn contact(api: &Api, typed: &str) -> Result<Contact, Failure> {
+    find_contact(api, typed).await
+}
+
+async fn find_contact(api: &Api, typed: &str) -> Result<Contact, Failure> {
+    let contacts = api.contacts().await?;
+    let named: Vec<Named> = contacts.iter().map(Named::from).collect();
+    match pick(typed, &named) {
+        Ok(at) => taken(contacts, at),
+        Err(Unresolved::Ambiguous(which)) => Err(ambiguous(typed, "contacts", &named, &which)),
+        Err(Unresolved::Unknown) => Err(Failure::NotFound(format!(
+            "there is no contact “{}”; `tidings contacts` lists them, `tidings add LINK` adds one",
+            one_line(typed)
+        ))),
+    }
+}
+
+/// A message by its id or the beginning of it.
+pub(crate) async fn message(api: &Api, typed: &str) -> Result<MessageDetail, Failure> {
+    let id = typed.to_ascii_lowercase();
+    if !is_hexadecimal(&id) || !(PREFIX_CHARS_MIN..=32).contains(&id.len()) {
+        return Err(Failure::NotFound(format!(
+            "“{}” is no message id: that is {PREFIX_CHARS_MIN} to 32 of the characters 0–9 and a–f",
+            one_line(typed)
+        )));
+    }
+    api.message(&id).await
+}
+
+/// What can be named.
+#[derive(Debug, Clone)]
+struct Named {
+    id: String,
+    name: String,
+}
+
+impl From<&Conversation> for Named {
+    fn from(conversation: &Conversation) -> Self {
+        Self { id: conversation.id.clone(), name: conversation.name.clone() }
+    }
+}
+
+impl From<&Contact> for Named {
+    fn from(contact: &Contact) -> Self {
+        Self { id: contact.account.clone(), name: contact.name.clone() }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Unresolved {
+    Unknown,
+    Ambiguous(Vec<usize>),
+}
+
+/// Which one is meant. A whole id wins; a name that looks like the beginning of another's id is ambiguous,
+/// so that nobody can take a name in order to be written to in somebody's place.
+fn pick(typed: &str, named: &[Named]) -> Result<usize, Unresolved> {
+    let typed = typed.trim();
+    let id = typed.to_ascii_lowercase();
+    let matching = |fits: &dyn Fn(&Named) -> bool| -> Vec<usize> {
+        named.iter().enumerate().filter(|(_, named)| fits(named)).map(|(at, _)| at).collect()
+    };
+    if let [one] = matching(&|named| named.id == id).as_slice() {
+        return Ok(*one);
+    }
+    let is_prefix = id.len() >= PREFIX_CHARS_MIN && is_hexadecimal(&id);
+    let exact = matching(&|named| named.name == typed || (is_prefix && named.id.starts_with(&id)));
+    let lowercase = typed.to_lowercase();
+    let found = if exact.is_empty() { matching(&|named| named.name.to_lowercase() == lowercase) } else { exact };
+    match found.as_slice() {
+        [] => Err(Unresolved::Unknown),
+        [one] => Ok(*one),
+        _ => Err(Unresolved::Ambiguous(found)),
+    }
+}
+
+fn taken<T>(mut list: Vec<T>, at: usize) -> Result<T, Failure> {
+    if at < list.len() { Ok(list.swap_remove(at)) } else { Err(Failure::NotFound("it is gone".to_owned())) }
+}
+
+fn is_hexadecimal(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Enough of an id to name it by.
+pub(crate) fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
+
+fn ambiguous(typed: &str, what: &str, named: &[Named], which: &[usize]) -> Failure {
+    let mut sentence = format!("“{}” names several {what}; use the id of the one you mean:", one_line(typed));
+    for named in which.iter().filter_map(|at| named.get(*at)).take(CANDIDATES_SHOWN_MAX) {
+        // Writing to a string cannot fail.
+        let _written = write!(sentence, "\n  {}  {}", named.id, one_line(&named.name));
+    }
+    if which.len() > CANDIDATES_SHOWN_MAX {
+        let _written = write!(sentence, "\n  and {} more", which.len() - CANDIDATES_SHOWN_MAX);
+    }
+    Failure::Refused(sentence)
+}
+
+fn unknown_conversation(typed: &str) -> Failure {
+    Failure::NotFound(format!(
+        "there is no conversation “{}”; `tidings list` shows them, `tidings new CONTACT` starts one",
+        one_line(typed)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(list: &[(&str, &str)]) -> Vec<Named> {
+        list.iter().map(|(id, name)| Named { id: (*id).to_owned(), name: (*name).to_owned() }).collect()
+    }
+
+    #[test]
+    fn an_id_its_beginning_and_a_unique_name_all_name_it() {
+        let list = named(&[("aaaaaa11", "Alice"), ("aaaaaa22", "Bob"), ("cccccc33", "Carol")]);
+        assert_eq!(pick("aaaaaa22", &list), Ok(1));
+        assert_eq!(pick("AAAAAA22", &list), Ok(1));
+        assert_eq!(pick("cccccc", &list), Ok(2));
+        assert_eq!(pick("Bob", &list), Ok(1));
+        assert_eq!(pick("bob", &list), Ok(1));
+        assert_eq!(pick("BOB ", &list), Ok(1));
+    }
+
+    #[test]
+    fn a_beginning_must_be_six_characters_and_fit_only_one() {
+        let list = named(&[("aaaaaa11", "Alice"), ("aaaaaa22", "Bob")]);
+        assert_eq!(pick("aaaaa", &list), Err(Unresolved::Unknown));
+        assert_eq!(pick("aaaaaa", &list), Err(Unresolved::Ambiguous(vec![0, 1])));
+        assert_eq!(pick("aaaaaa1", &list), Ok(0));
+        assert_eq!(pick("", &list), Err(Unresolved::Unknown));
+    }
+
+    #[test]
+    fn two_of_one_name_are_ambiguous_but_a_difference_in_case_decides() {
+        let list = named(&[("aaaaaa11", "Bob"), ("bbbbbb22", "Bob"), ("cccccc33", "carol"), ("dddddd44", "Carol")]);
+        assert_eq!(pick("Bob", &list), Err(Unresolved::Ambiguous(vec![0, 1])));
+        assert_eq!(pick("carol", &list), Ok(2));
+        assert_eq!(pick("Carol", &list), Ok(3));
+        assert_eq!(pick("CAROL", &list), Err(Unresolved::Ambiguous(vec![2, 3])));
+    }
+
+    #[test]
+    fn a_name_cannot_take_the_place_of_somebody_elses_id() {
+        let list = named(&[("abcdef11", "Alice"), ("bbbbbb22", "abcdef"), ("cccccc33", "abcdef11")]);
+        assert_eq!(pick("abcdef", &list), Err(Unresolved::Ambiguous(vec![0, 1])));
+        assert_eq!(pick("abcdef11", &list), Ok(0));
+    }
+
+    #[test]
+    fn candidates_are_listed_with_their_ids_and_without_control_characters() {
+        let list = named(&[("aaaaaa11", "Bob"), ("bbbbbb22", "Bob\u{1b}[2J")]);
+        let failure = ambiguous("Bob", "contacts", &list, &[0, 1]);
+        assert_eq!(failure.exit_code(), 1);
+        let sentence = failure.to_string();
+        assert!(sentence.contains("\n  aaaaaa11  Bob\n  bbbbbb22  Bob"), "{sentence}");
+        assert!(!sentence.contains('\u{1b}'));
+    }
+}
