@@ -128,7 +128,7 @@ pub enum Unopenable {
 
 /// Why content cannot be sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unsealable {
+pub enum SealError {
     /// It is too long for an envelope.
     #[error("{bytes} bytes are too many for an envelope")]
     TooLong {
@@ -190,7 +190,7 @@ impl Envelope {
     ///
     /// The nonce is a keyed hash of the padded content, so that no randomness is needed and one content
     /// has one envelope; two contents never share a nonce.
-    pub fn seal(secret: &TopicSecret, week: Week, content: &Content) -> Result<Self, Unsealable> {
+    pub fn seal(secret: &TopicSecret, week: Week, content: &Content) -> Result<Self, SealError> {
         let padded = content.encode_padded()?;
         let keys = secret.envelope_keys(week);
         let tag = secret.tag(week);
@@ -198,7 +198,7 @@ impl Envelope {
         let mut writer = header(Kind::Message, tag);
         let payload = Payload { msg: &padded, aad: writer.written() };
         let sealed = XChaCha20Poly1305::new((&*keys.seal).into()).encrypt(&XNonce::from(nonce), payload);
-        let sealed = sealed.map_err(|_| Unsealable::TooLong { bytes: padded.len() })?;
+        let sealed = sealed.map_err(|_| SealError::TooLong { bytes: padded.len() })?;
         writer.array(&nonce).array(&sealed);
         Ok(Self { kind: Kind::Message, tag, bytes: writer.into_bytes() })
     }
@@ -236,9 +236,9 @@ fn header(kind: Kind, tag: TopicTag) -> Writer {
 }
 
 impl Content {
-    fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+    fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         if self.message.len() > MESSAGE_BYTES_MAX {
-            return Err(Unsealable::TooLong { bytes: self.message.len() });
+            return Err(SealError::TooLong { bytes: self.message.len() });
         }
         let mut writer = Writer::with_capacity(self.message.len().saturating_add(CONTENT_OVERHEAD_BYTES));
         writer.u8(CONTENT_VERSION).array(&self.epoch.0).bytes(&self.message);

@@ -14,8 +14,8 @@ use data_encoding::HEXLOWER;
 use ed25519_dalek::VerifyingKey;
 
 pub use certificate::{CERTIFICATE_BYTES, MalformedCertificate, NodeCertificate, NotValidNow};
-pub(crate) use keys::random_secret;
 pub use keys::{AccountKey, LocalNode, NodeKeys};
+pub(crate) use keys::{NODE_KEYS_BYTES, random_secret};
 pub use safety_number::{SafetyNumber, fingerprint};
 
 /// Text that is not an identifier.

@@ -5,7 +5,9 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 #![cfg_attr(test, expect(clippy::string_slice, reason = "a failed test should say where"))]
 
+pub mod card;
 pub mod codec;
 pub mod envelope;
 pub mod epoch_id;
 pub mod identity;
+pub mod vault;

@@ -5,7 +5,7 @@
 
 use zeroize::Zeroizing;
 
-use super::Unsealable;
+use super::SealError;
 use crate::codec::{Malformed, Reader, Writer};
 
 /// The largest bucket.
@@ -28,9 +28,9 @@ pub(super) fn is_bucket(bytes: usize) -> bool {
 }
 
 /// Fills what was written up with zeros to its bucket.
-pub(super) fn pad(writer: Writer) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+pub(super) fn pad(writer: Writer) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let mut bytes = Zeroizing::new(writer.into_bytes());
-    let bucket = bucket(bytes.len()).ok_or(Unsealable::TooLong { bytes: bytes.len() })?;
+    let bucket = bucket(bytes.len()).ok_or(SealError::TooLong { bytes: bytes.len() })?;
     bytes.resize(bucket, 0);
     Ok(bytes)
 }

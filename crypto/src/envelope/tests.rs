@@ -71,7 +71,7 @@ fn the_same_content_gives_the_same_envelope_and_another_content_another() {
 #[test]
 fn a_message_too_long_for_an_envelope_is_refused() {
     let bytes = MESSAGE_BYTES_MAX + 1;
-    assert_eq!(Envelope::seal(&secret(1), WEEK, &content(bytes)), Err(Unsealable::TooLong { bytes }));
+    assert_eq!(Envelope::seal(&secret(1), WEEK, &content(bytes)), Err(SealError::TooLong { bytes }));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_welcome_changed_in_any_byte_is_refused() {
 #[test]
 fn a_mailbox_key_without_a_secret_is_refused_on_both_sides() {
     let nothing = MailboxPublic([0; 32]);
-    assert_eq!(Envelope::seal_welcome(&nothing, &welcome(), &mut rng(1)), Err(Unsealable::BadMailboxKey));
+    assert_eq!(Envelope::seal_welcome(&nothing, &welcome(), &mut rng(1)), Err(SealError::BadMailboxKey));
     let keys = NodeKeys::generate(&mut rng(1));
     let mut bytes = Envelope::seal_welcome(&keys.mailbox_public(), &welcome(), &mut rng(2)).unwrap().into_bytes();
     bytes[HEADER_BYTES..][..32].fill(0);
@@ -176,5 +176,5 @@ fn a_welcome_too_long_for_an_envelope_is_refused() {
     assert!(Envelope::seal_welcome(&mailbox, &longest, &mut rng(2)).is_ok());
     let longer = WelcomeContent { welcome: vec![0; PADDED_BYTES_MAX - 57 - 299], ..welcome() };
     let bytes = PADDED_BYTES_MAX - 57 + 1;
-    assert_eq!(Envelope::seal_welcome(&mailbox, &longer, &mut rng(2)), Err(Unsealable::TooLong { bytes }));
+    assert_eq!(Envelope::seal_welcome(&mailbox, &longer, &mut rng(2)), Err(SealError::TooLong { bytes }));
 }

@@ -11,8 +11,8 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    AEAD_TAG_BYTES, ENVELOPE_BYTES_MAX, Envelope, EpochId, HEADER_BYTES, Kind, PADDED_BYTES_MAX, Unopenable,
-    Unsealable, header, padding,
+    AEAD_TAG_BYTES, ENVELOPE_BYTES_MAX, Envelope, EpochId, HEADER_BYTES, Kind, PADDED_BYTES_MAX, SealError, Unopenable,
+    header, padding,
 };
 use crate::codec::{Malformed, Reader, Writer};
 use crate::identity::{MailboxPublic, NodeKeys};
@@ -48,10 +48,10 @@ impl fmt::Debug for WelcomeContent {
 }
 
 impl WelcomeContent {
-    fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+    fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let bytes = self.welcome.len().saturating_add(self.inviter_card.len());
         if bytes > PADDED_BYTES_MAX - OVERHEAD_BYTES {
-            return Err(Unsealable::TooLong { bytes });
+            return Err(SealError::TooLong { bytes });
         }
         let mut writer = Writer::with_capacity(bytes.saturating_add(OVERHEAD_BYTES));
         writer.u8(VERSION).array(&self.group).array(&self.epoch.0);
@@ -79,11 +79,11 @@ impl Envelope {
         mailbox: &MailboxPublic,
         content: &WelcomeContent,
         mut rng: &mut R,
-    ) -> Result<Self, Unsealable> {
+    ) -> Result<Self, SealError> {
         let padded = content.encode_padded()?;
         let tag = mailbox.tag();
         let mut writer = header(Kind::Welcome, tag);
-        let bad_key = |_| Unsealable::BadMailboxKey;
+        let bad_key = |_| SealError::BadMailboxKey;
         let recipient = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(&mailbox.0).map_err(bad_key)?;
         let (encapsulated, sealed) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Base,
