@@ -3,4 +3,6 @@
 pub mod event;
 pub mod handle;
 pub mod ids;
+pub mod network;
 pub mod node;
+pub mod wire;

@@ -1,0 +1,5 @@
+//! Every byte that crosses the network, other than what libp2p's own protocols say: versions, limits, framing.
+//!
+//! Pure: bytes in, values or a reason out. What a peer sent is parsed whole or refused whole.
+
+pub mod request;
