@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::HEXLOWER;
 
+pub use tidings_crypto::envelope::TopicTag;
 pub use tidings_crypto::identity::{AccountId, PeerKey};
 
 /// Text that is not an identifier.
@@ -58,28 +59,6 @@ id!(
     /// A signed-in browser: the hash of its secret token.
     SessionId, 16
 );
-
-/// The blinded name under which a conversation gossips in one week (PROTOCOL §5.3).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicTag(pub [u8; 16]);
-
-impl TopicTag {
-    /// The topic's name on the wire: 22 characters of base64url.
-    pub fn name(&self) -> String {
-        BASE64URL_NOPAD.encode(&self.0)
-    }
-
-    /// The tag that a topic's name stands for, where it is one of ours.
-    pub fn from_name(name: &str) -> Option<Self> {
-        BASE64URL_NOPAD.decode(name.as_bytes()).ok()?.try_into().ok().map(Self)
-    }
-}
-
-impl fmt::Debug for TopicTag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TopicTag").finish_non_exhaustive()
-    }
-}
 
 /// Where a node listens: a binary multiaddr without the peer id at its end, opaque here.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

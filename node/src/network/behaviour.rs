@@ -128,7 +128,7 @@ pub(super) fn topic(tag: &TopicTag) -> IdentTopic {
 
 /// The tag of a topic; `None` for a name that no Tidings node gives.
 pub(super) fn topic_tag(topic: &TopicHash) -> Option<TopicTag> {
-    TopicTag::from_name(topic.as_str())
+    TopicTag::from_name(topic.as_str()).ok()
 }
 
 /// Lets peers subscribe to [`TOPICS_MAX`] topics, and only to names that are tags, so that a stranger cannot fill the

@@ -6,7 +6,9 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
 use libp2p::request_response;
 
-use crate::wire::request::{Malformed, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Request, Response};
+use tidings_crypto::codec::Malformed;
+
+use crate::wire::request::{REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Request, Response};
 
 /// A message is read in pieces of this size: a length alone makes nobody allocate.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -54,7 +56,7 @@ async fn read<T: AsyncRead + Unpin + Send>(stream: &mut T, limit: usize) -> io::
     stream.read_exact(&mut length).await?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
     if length > limit {
-        return Err(refused(Malformed::TooLong { field: "message", found: length, limit }));
+        return Err(refused(Malformed::TooLong { what: "message", limit }));
     }
     let mut message = Vec::new();
     while message.len() < length {

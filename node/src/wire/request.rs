@@ -5,6 +5,8 @@
 
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+use tidings_crypto::codec::{Malformed, Reader, Writer};
+
 use crate::ids::AccountId;
 
 /// The name under which two nodes agree on this protocol.
@@ -77,101 +79,51 @@ pub enum Response {
     Busy,
 }
 
-/// Why bytes are not a request or a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// The bytes end before the message does.
-    #[error("it is cut off")]
-    Truncated,
-    /// Bytes follow the message.
-    #[error("{bytes} bytes too many follow it")]
-    Trailing {
-        /// How many.
-        bytes: usize,
-    },
-    /// A version that this node does not know.
-    #[error("it has version {found}, and this node knows {VERSION}")]
-    Version {
-        /// The version found.
-        found: u8,
-    },
-    /// A kind that this node does not know.
-    #[error("its kind {found} is unknown")]
-    Kind {
-        /// The kind found.
-        found: u8,
-    },
-    /// A field with a value that it cannot have.
-    #[error("its {field} is not valid")]
-    Invalid {
-        /// Which field.
-        field: &'static str,
-    },
-    /// A field is longer than its limit.
-    #[error("its {field} has {found}, and the limit is {limit}")]
-    TooLong {
-        /// Which field.
-        field: &'static str,
-        /// How long it is, in bytes or in items.
-        found: usize,
-        /// The limit, in the same unit.
-        limit: usize,
-    },
-}
-
 const KIND_BUSY: u8 = 0;
 const KIND_HELLO: u8 = 1;
 const KIND_PUSH: u8 = 2;
 const KIND_CARD: u8 = 3;
 
 impl Request {
-    /// The message's bytes, or which limit it breaks.
-    pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
-        let mut writer = Writer::new(REQUEST_BYTES_MAX);
-        match self {
-            Self::Hello { card } => {
-                writer.kind(KIND_HELLO);
-                writer.bytes("card", card, CARD_BYTES_MAX)?;
-            }
-            Self::Push { envelopes } => {
-                writer.kind(KIND_PUSH);
-                writer.count("list of envelopes", envelopes.len(), PUSH_ENVELOPES_MAX)?;
-                for envelope in envelopes {
-                    writer.bytes("envelope", envelope, ENVELOPE_BYTES_MAX)?;
-                }
-            }
-            Self::Card { account } => {
-                writer.kind(KIND_CARD);
-                writer.0.extend_from_slice(&account.0);
-            }
-        }
-        writer.finish()
-    }
-
-    /// Which limit this request breaks, if any, without making its bytes.
+    /// Which limit this request breaks, if any.
     pub fn check(&self) -> Result<(), Malformed> {
-        let too_long = |field, found, limit| {
-            if found > limit { Err(Malformed::TooLong { field, found, limit }) } else { Ok(()) }
-        };
         match self {
-            Self::Hello { card } => too_long("card", card.len(), CARD_BYTES_MAX),
+            Self::Hello { card } => within("card", card.len(), CARD_BYTES_MAX),
             Self::Push { envelopes } => {
-                too_long("list of envelopes", envelopes.len(), PUSH_ENVELOPES_MAX)?;
+                within("list of envelopes", envelopes.len(), PUSH_ENVELOPES_MAX)?;
                 let mut total: usize = 4;
                 for envelope in envelopes {
-                    too_long("envelope", envelope.len(), ENVELOPE_BYTES_MAX)?;
+                    within("envelope", envelope.len(), ENVELOPE_BYTES_MAX)?;
                     total = total.saturating_add(4).saturating_add(envelope.len());
                 }
-                too_long("message", total, REQUEST_BYTES_MAX)
+                within("request", total, REQUEST_BYTES_MAX)
             }
             Self::Card { .. } => Ok(()),
         }
     }
 
+    /// The request's bytes, or which limit it breaks.
+    pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
+        self.check()?;
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        match self {
+            Self::Hello { card } => writer.u8(KIND_HELLO).bytes(card),
+            Self::Push { envelopes } => {
+                writer.u8(KIND_PUSH).count(envelopes.len());
+                envelopes.iter().fold(&mut writer, |writer, envelope| writer.bytes(envelope))
+            }
+            Self::Card { account } => writer.u8(KIND_CARD).array(&account.0),
+        };
+        Ok(writer.into_bytes())
+    }
+
     /// Reads a whole request.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        let (kind, mut reader) = Reader::open(bytes, REQUEST_BYTES_MAX)?;
-        let request = match kind {
+        within("request", bytes.len(), REQUEST_BYTES_MAX)?;
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let request = match reader.u8()? {
             KIND_HELLO => Self::Hello { card: reader.bytes("card", CARD_BYTES_MAX)?.to_vec() },
             KIND_PUSH => {
                 let count = reader.count("list of envelopes", PUSH_ENVELOPES_MAX)?;
@@ -179,7 +131,7 @@ impl Request {
                 Self::Push { envelopes: envelopes.collect::<Result<_, _>>()? }
             }
             KIND_CARD => Self::Card { account: AccountId(reader.array()?) },
-            found => return Err(Malformed::Kind { found }),
+            _ => return Err(Malformed::Invalid { what: "kind of request" }),
         };
         reader.finish()?;
         Ok(request)
@@ -187,52 +139,60 @@ impl Request {
 }
 
 impl Response {
-    /// The message's bytes, or which limit it breaks.
-    pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
-        let mut writer = Writer::new(RESPONSE_BYTES_MAX);
+    /// Which limit this response breaks, if any.
+    pub fn check(&self) -> Result<(), Malformed> {
         match self {
-            Self::Hello { card } => {
-                writer.kind(KIND_HELLO);
-                writer.bytes("card", card, CARD_BYTES_MAX)?;
-            }
-            Self::Push { verdicts } => {
-                writer.kind(KIND_PUSH);
-                writer.count("list of verdicts", verdicts.len(), PUSH_ENVELOPES_MAX)?;
-                writer.0.extend(verdicts.iter().map(|verdict| verdict.to_byte()));
-            }
-            Self::Card { card } => {
-                writer.kind(KIND_CARD);
-                writer.0.push(u8::from(card.is_some()));
-                if let Some(card) = card {
-                    writer.bytes("card", card, CARD_BYTES_MAX)?;
-                }
-            }
-            Self::Busy => writer.kind(KIND_BUSY),
+            Self::Hello { card } | Self::Card { card: Some(card) } => within("card", card.len(), CARD_BYTES_MAX),
+            Self::Push { verdicts } => within("list of verdicts", verdicts.len(), PUSH_ENVELOPES_MAX),
+            Self::Card { card: None } | Self::Busy => Ok(()),
         }
-        writer.finish()
+    }
+
+    /// The response's bytes, or which limit it breaks.
+    pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
+        self.check()?;
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        match self {
+            Self::Hello { card } => writer.u8(KIND_HELLO).bytes(card),
+            Self::Push { verdicts } => {
+                writer.u8(KIND_PUSH).count(verdicts.len());
+                verdicts.iter().fold(&mut writer, |writer, verdict| writer.u8(verdict.to_byte()))
+            }
+            Self::Card { card: Some(card) } => writer.u8(KIND_CARD).u8(1).bytes(card),
+            Self::Card { card: None } => writer.u8(KIND_CARD).u8(0),
+            Self::Busy => writer.u8(KIND_BUSY),
+        };
+        Ok(writer.into_bytes())
     }
 
     /// Reads a whole response.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        let (kind, mut reader) = Reader::open(bytes, RESPONSE_BYTES_MAX)?;
-        let response = match kind {
+        within("response", bytes.len(), RESPONSE_BYTES_MAX)?;
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let response = match reader.u8()? {
             KIND_HELLO => Self::Hello { card: reader.bytes("card", CARD_BYTES_MAX)?.to_vec() },
             KIND_PUSH => {
                 let count = reader.count("list of verdicts", PUSH_ENVELOPES_MAX)?;
                 let verdicts = reader.take(count)?.iter().map(|byte| PushVerdict::from_byte(*byte));
                 Self::Push { verdicts: verdicts.collect::<Result<_, _>>()? }
             }
-            KIND_CARD => match reader.array()? {
-                [0] => Self::Card { card: None },
-                [1] => Self::Card { card: Some(reader.bytes("card", CARD_BYTES_MAX)?.to_vec()) },
-                [_] => return Err(Malformed::Invalid { field: "mark of a card" }),
+            KIND_CARD => match reader.u8()? {
+                0 => Self::Card { card: None },
+                1 => Self::Card { card: Some(reader.bytes("card", CARD_BYTES_MAX)?.to_vec()) },
+                _ => return Err(Malformed::Invalid { what: "mark of a card" }),
             },
             KIND_BUSY => Self::Busy,
-            found => return Err(Malformed::Kind { found }),
+            _ => return Err(Malformed::Invalid { what: "kind of response" }),
         };
         reader.finish()?;
         Ok(response)
     }
+}
+
+fn within(what: &'static str, found: usize, limit: usize) -> Result<(), Malformed> {
+    if found <= limit { Ok(()) } else { Err(Malformed::TooLong { what, limit }) }
 }
 
 impl PushVerdict {
@@ -251,7 +211,7 @@ impl PushVerdict {
             1 => Ok(Self::Known),
             2 => Ok(Self::Later),
             3 => Ok(Self::Refused),
-            _ => Err(Malformed::Invalid { field: "verdict" }),
+            _ => Err(Malformed::Invalid { what: "verdict" }),
         }
     }
 }
@@ -281,88 +241,126 @@ impl std::fmt::Debug for Response {
     }
 }
 
-struct Writer(Vec<u8>, usize);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Writer {
-    fn new(limit: usize) -> Self {
-        Self(vec![VERSION], limit)
+    fn requests() -> Vec<Request> {
+        vec![
+            Request::Hello { card: vec![] },
+            Request::Hello { card: vec![7; CARD_BYTES_MAX] },
+            Request::Push { envelopes: vec![] },
+            Request::Push { envelopes: vec![vec![1], vec![], vec![2; 300]] },
+            Request::Push { envelopes: vec![vec![3; 8]; PUSH_ENVELOPES_MAX] },
+            Request::Card { account: AccountId([9; 32]) },
+        ]
     }
 
-    fn kind(&mut self, kind: u8) {
-        self.0.push(kind);
+    fn responses() -> Vec<Response> {
+        use PushVerdict::{Known, Later, Refused, Taken};
+        vec![
+            Response::Hello { card: vec![7; CARD_BYTES_MAX] },
+            Response::Push { verdicts: vec![Taken, Known, Later, Refused] },
+            Response::Push { verdicts: vec![Later; PUSH_ENVELOPES_MAX] },
+            Response::Card { card: None },
+            Response::Card { card: Some(vec![]) },
+            Response::Card { card: Some(vec![1; 99]) },
+            Response::Busy,
+        ]
     }
 
-    fn count(&mut self, field: &'static str, count: usize, limit: usize) -> Result<(), Malformed> {
-        let short = u16::try_from(count).ok().filter(|_| count <= limit);
-        self.0.extend_from_slice(&short.ok_or(Malformed::TooLong { field, found: count, limit })?.to_be_bytes());
-        Ok(())
-    }
-
-    fn bytes(&mut self, field: &'static str, bytes: &[u8], limit: usize) -> Result<(), Malformed> {
-        let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= limit);
-        let length = length.ok_or(Malformed::TooLong { field, found: bytes.len(), limit })?;
-        self.0.extend_from_slice(&length.to_be_bytes());
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Vec<u8>, Malformed> {
-        let Self(bytes, limit) = self;
-        if bytes.len() <= limit {
-            Ok(bytes)
-        } else {
-            Err(Malformed::TooLong { field: "message", found: bytes.len(), limit })
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for request in requests() {
+            assert_eq!(Request::decode(&request.encode().unwrap()), Ok(request));
+        }
+        for response in responses() {
+            assert_eq!(Response::decode(&response.encode().unwrap()), Ok(response));
         }
     }
-}
 
-struct Reader<'a>(&'a [u8]);
+    #[test]
+    fn the_layout_is_the_documented_one() {
+        let hello = Request::Hello { card: b"card".to_vec() };
+        assert_eq!(hello.encode().unwrap(), b"\x01\x01\x00\x00\x00\x04card");
+        let push = Request::Push { envelopes: vec![b"a".to_vec(), b"bc".to_vec()] };
+        assert_eq!(push.encode().unwrap(), b"\x01\x02\x00\x02\x00\x00\x00\x01a\x00\x00\x00\x02bc");
+        let card = Request::Card { account: AccountId([5; 32]) };
+        assert_eq!(card.encode().unwrap(), [[1, 3].as_slice(), &[5; 32]].concat());
+        let verdicts = vec![PushVerdict::Taken, PushVerdict::Known, PushVerdict::Later, PushVerdict::Refused];
+        assert_eq!(Response::Push { verdicts }.encode().unwrap(), [1, 2, 0, 4, 0, 1, 2, 3]);
+        assert_eq!(Response::Card { card: None }.encode().unwrap(), [1, 3, 0]);
+        assert_eq!(Response::Card { card: Some(vec![8]) }.encode().unwrap(), [1, 3, 1, 0, 0, 0, 1, 8]);
+        assert_eq!(Response::Busy.encode().unwrap(), [1, 0]);
+    }
 
-impl<'a> Reader<'a> {
-    /// Refuses what is too long, checks the version, and gives the kind with a reader of the body.
-    fn open(bytes: &'a [u8], limit: usize) -> Result<(u8, Self), Malformed> {
-        if bytes.len() > limit {
-            return Err(Malformed::TooLong { field: "message", found: bytes.len(), limit });
+    #[test]
+    fn a_message_cut_off_anywhere_or_with_a_byte_too_many_is_refused() {
+        let short = |bytes: &[u8]| bytes.len() < 2_000;
+        for bytes in requests().iter().map(|request| request.encode().unwrap()).filter(|bytes| short(bytes)) {
+            for length in 0..bytes.len() {
+                assert_eq!(Request::decode(&bytes[..length]), Err(Malformed::Truncated));
+            }
+            assert_eq!(Request::decode(&[bytes, vec![0]].concat()), Err(Malformed::Trailing { bytes: 1 }));
         }
-        let mut reader = Self(bytes);
-        let [version] = reader.array()?;
-        if version != VERSION {
-            return Err(Malformed::Version { found: version });
+        for bytes in responses().iter().map(|response| response.encode().unwrap()).filter(|bytes| short(bytes)) {
+            for length in 0..bytes.len() {
+                assert_eq!(Response::decode(&bytes[..length]), Err(Malformed::Truncated));
+            }
+            assert_eq!(Response::decode(&[bytes, vec![0]].concat()), Err(Malformed::Trailing { bytes: 1 }));
         }
-        let [kind] = reader.array()?;
-        Ok((kind, reader))
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(Malformed::Truncated)?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (array, rest) = self.0.split_first_chunk().ok_or(Malformed::Truncated)?;
-        self.0 = rest;
-        Ok(*array)
-    }
-
-    fn count(&mut self, field: &'static str, limit: usize) -> Result<usize, Malformed> {
-        let count = usize::from(u16::from_be_bytes(self.array()?));
-        if count <= limit { Ok(count) } else { Err(Malformed::TooLong { field, found: count, limit }) }
-    }
-
-    fn bytes(&mut self, field: &'static str, limit: usize) -> Result<&'a [u8], Malformed> {
-        let length = u32::from_be_bytes(self.array()?);
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if length > limit {
-            return Err(Malformed::TooLong { field, found: length, limit });
+    #[test]
+    fn every_limit_is_held_when_writing_and_when_reading() {
+        let too_long = |what, limit| Err(Malformed::TooLong { what, limit });
+        let hello = Request::Hello { card: vec![0; CARD_BYTES_MAX + 1] };
+        assert_eq!(hello.encode(), too_long("card", CARD_BYTES_MAX));
+        let push = |count, bytes| Request::Push { envelopes: vec![vec![0; bytes]; count] }.encode().map(drop);
+        assert_eq!(push(1, ENVELOPE_BYTES_MAX), Ok(()));
+        assert_eq!(push(1, ENVELOPE_BYTES_MAX + 1), too_long("envelope", ENVELOPE_BYTES_MAX).map(drop));
+        assert_eq!(push(4, ENVELOPE_BYTES_MAX), too_long("request", REQUEST_BYTES_MAX).map(drop));
+        assert_eq!(push(257, 0), too_long("list of envelopes", PUSH_ENVELOPES_MAX).map(drop));
+        assert_eq!(
+            Request::decode(&vec![1; REQUEST_BYTES_MAX + 1]),
+            Err(Malformed::TooLong { what: "request", limit: REQUEST_BYTES_MAX })
+        );
+        assert_eq!(
+            Response::decode(&vec![1; RESPONSE_BYTES_MAX + 1]),
+            Err(Malformed::TooLong { what: "response", limit: RESPONSE_BYTES_MAX })
+        );
+        // Lengths that promise more than there is, up to the highest.
+        for length in [u32::MAX, 70_000, 65_537] {
+            let bytes = [[1, 1].as_slice(), &length.to_be_bytes()].concat();
+            assert_eq!(Request::decode(&bytes), Err(Malformed::TooLong { what: "card", limit: CARD_BYTES_MAX }));
         }
-        self.take(length)
+        assert_eq!(
+            Request::decode(&[1, 2, 0xff, 0xff]),
+            Err(Malformed::TooLong { what: "list of envelopes", limit: PUSH_ENVELOPES_MAX })
+        );
     }
 
-    fn finish(self) -> Result<(), Malformed> {
-        match self.0.len() {
-            0 => Ok(()),
-            bytes => Err(Malformed::Trailing { bytes }),
+    #[test]
+    fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
+        assert_eq!(Request::decode(&[2, 1]), Err(Malformed::Version { found: 2, known: 1 }));
+        for kind in (0..=255).filter(|kind| ![KIND_HELLO, KIND_PUSH, KIND_CARD].contains(kind)) {
+            assert_eq!(Request::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of request" }));
+        }
+        for kind in 4..=255 {
+            assert_eq!(Response::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of response" }));
+        }
+        assert_eq!(Response::decode(&[1, 3, 2]), Err(Malformed::Invalid { what: "mark of a card" }));
+        assert_eq!(Response::decode(&[1, 2, 0, 1, 4]), Err(Malformed::Invalid { what: "verdict" }));
+    }
+
+    #[test]
+    fn debug_says_how_much_and_never_what() {
+        for text in [
+            format!("{:?}", Request::Hello { card: b"secret".to_vec() }),
+            format!("{:?}", Request::Push { envelopes: vec![b"secret".to_vec()] }),
+            format!("{:?}", Response::Card { card: Some(b"secret".to_vec()) }),
+        ] {
+            assert!(!text.contains("115") && !text.contains("secret"), "{text}");
         }
     }
 }
