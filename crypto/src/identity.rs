@@ -153,6 +153,11 @@ impl AccountPublic {
 }
 
 impl SignaturePublic {
+    /// Verifies that the node signed `bytes` for this purpose, outside MLS.
+    pub fn verify(&self, context: &'static str, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        verify(&self.0, &in_context(context, bytes), signature)
+    }
+
     /// Verifies a signature of MLS, which brings its own contexts (RFC 9420 §5.1.2).
     pub fn verify_mls(&self, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         verify(&self.0, bytes, signature)

@@ -161,6 +161,11 @@ impl ShortCard {
         card.account_id() == self.account && card.card().serial >= self.serial
     }
 
+    /// The link again, to be kept until the whole card is here.
+    pub fn link(&self) -> String {
+        link(SHORT, &self.encode())
+    }
+
     fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.u8(SHORT_VERSION).array(&self.account.0).u64(self.serial).array(&self.peer.0);

@@ -123,6 +123,11 @@ impl NodeKeys {
         Zeroizing::new(self.peer.to_bytes())
     }
 
+    /// Signs `bytes` for one purpose outside MLS. No context begins like MLS's own labels (RFC 9420 §5.1.2).
+    pub fn sign(&self, context: &'static str, bytes: &[u8]) -> Signature {
+        Signature(self.signature.sign(&in_context(context, bytes)).to_bytes())
+    }
+
     /// Signs for MLS, which brings its own contexts (RFC 9420 §5.1.2).
     pub fn sign_mls(&self, bytes: &[u8]) -> Signature {
         Signature(self.signature.sign(bytes).to_bytes())

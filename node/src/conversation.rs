@@ -1,0 +1,246 @@
+//! A conversation: its members, its transcript's tip, what was received and what was proved.
+//!
+//! `send`, `receive` and `membership` are what can happen to it; `transcript`, `ledger` and `state` decide, purely.
+
+pub mod ledger;
+pub(crate) mod membership;
+pub(crate) mod receipts;
+pub(crate) mod receive;
+pub(crate) mod send;
+pub mod state;
+pub mod transcript;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidings_crypto::group::GroupId;
+use tidings_crypto::identity::NodeId;
+
+use self::ledger::{Ledger, Progress};
+use self::transcript::{Leaves, Placed};
+use crate::engine::State;
+use crate::engine::batch::Batch;
+use crate::event::Event;
+use crate::handle::MessageState;
+use crate::ids::{AccountId, ConversationId, MessageId};
+use crate::store::{ConversationRow, MemberRow, StoreError};
+
+/// The places of this many newest messages are kept in memory: parents are nearly always among them.
+const PLACES_KEPT: u32 = 512;
+
+impl ConversationId {
+    /// The direct conversation of two accounts: the same on both sides, whoever starts it.
+    pub fn direct(one: &AccountId, other: &AccountId) -> Self {
+        let (low, high) = if one <= other { (one, other) } else { (other, one) };
+        Self::hash("tidings v1 direct conversation id", &[low.0, high.0].concat())
+    }
+
+    /// The conversation that a group carries.
+    pub fn of_group(group: GroupId) -> Self {
+        Self::hash("tidings v1 group conversation id", &group.0)
+    }
+
+    fn hash(context: &str, bytes: &[u8]) -> Self {
+        let hash = blake3::derive_key(context, bytes);
+        let mut id = [0; 16];
+        for (to, from) in id.iter_mut().zip(hash) {
+            *to = from;
+        }
+        Self(id)
+    }
+}
+
+/// A conversation in memory.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    pub(crate) row: ConversationRow,
+    /// The groups that carry it, the one to send in first.
+    pub(crate) groups: Vec<GroupId>,
+    pub(crate) members: Vec<MemberRow>,
+    pub(crate) leaves: Leaves,
+    /// What this node received of each author's node.
+    pub(crate) received: BTreeMap<NodeId, Progress>,
+    /// What was proved of this node's messages.
+    pub(crate) ledger: Ledger,
+    pub(crate) last_receipt_ms: u64,
+    places: BTreeMap<MessageId, u64>,
+    by_place: BTreeSet<Placed>,
+    changed: bool,
+    received_changed: BTreeSet<NodeId>,
+}
+
+impl Conversation {
+    /// A conversation that begins.
+    pub(crate) fn new(row: ConversationRow, group: GroupId, members: Vec<MemberRow>) -> Self {
+        Self {
+            row,
+            groups: vec![group],
+            members,
+            leaves: Leaves::default(),
+            received: BTreeMap::new(),
+            ledger: Ledger::default(),
+            last_receipt_ms: 0,
+            places: BTreeMap::new(),
+            by_place: BTreeSet::new(),
+            changed: true,
+            received_changed: BTreeSet::new(),
+        }
+    }
+
+    /// Reads a conversation.
+    pub(crate) async fn load(
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+        mut groups: Vec<GroupId>,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(row) = batch.tx.conversation(id).await? else { return Ok(None) };
+        groups.sort_unstable();
+        let mut conversation = Self {
+            members: batch.tx.members(id).await?,
+            leaves: Leaves::from_bytes(&row.leaves),
+            received: batch.tx.received(id).await?.into_iter().collect(),
+            groups,
+            changed: false,
+            ..Self::new(row, GroupId([0; 16]), Vec::new())
+        };
+        for (reader, progress) in batch.tx.ledger(id).await? {
+            conversation.ledger.restore(reader, progress);
+        }
+        for placed in batch.tx.newest_places(id, PLACES_KEPT).await? {
+            conversation.hold_place(placed);
+        }
+        Ok(Some(conversation))
+    }
+
+    /// Another group of the same two people: the lowest id is sent in (PROTOCOL §2).
+    pub(crate) fn add_group(&mut self, group: GroupId) {
+        self.groups.push(group);
+        self.groups.sort_unstable();
+        self.groups.dedup();
+    }
+
+    /// The row is to be written at the end of the batch.
+    pub(crate) fn change(&mut self) -> &mut ConversationRow {
+        self.changed = true;
+        &mut self.row
+    }
+
+    /// What was received of an author's node; to be written at the end of the batch.
+    pub(crate) fn received_of(&mut self, author: NodeId) -> &mut Progress {
+        self.received_changed.insert(author);
+        self.received.entry(author).or_default()
+    }
+
+    /// Remembers where a message is.
+    pub(crate) fn hold_place(&mut self, placed: Placed) {
+        if let Some(old) = self.places.insert(placed.id, placed.place) {
+            self.by_place.remove(&Placed { place: old, id: placed.id });
+        }
+        self.by_place.insert(placed);
+        if self.by_place.len() > PLACES_KEPT as usize
+            && let Some(oldest) = self.by_place.pop_first()
+        {
+            self.places.remove(&oldest.id);
+        }
+    }
+
+    /// Where a message is, if that is in memory.
+    pub(crate) fn place_of(&self, id: &MessageId) -> Option<u64> {
+        self.places.get(id).copied()
+    }
+
+    /// Takes in a message at the tip.
+    pub(crate) fn add_message(&mut self, placed: Placed, parents: &[MessageId], now_ms: u64) {
+        self.hold_place(placed);
+        self.leaves.add(placed, parents);
+        self.change().last_at_ms = now_ms;
+    }
+
+    /// The members' nodes other than this one.
+    pub(crate) fn others(&self, me: NodeId) -> impl Iterator<Item = MemberRow> + '_ {
+        self.members.iter().copied().filter(move |member| member.node != me)
+    }
+
+    /// The state of this node's message: what is proved for every other account.
+    pub(crate) fn state_of(&self, sequence: u64, me: AccountId) -> MessageState {
+        let mut accounts: BTreeMap<AccountId, Vec<NodeId>> = BTreeMap::new();
+        for member in self.members.iter().filter(|member| member.account != me) {
+            accounts.entry(member.account).or_default().push(member.node);
+        }
+        let state = |nodes: &Vec<NodeId>| state::state_for(nodes.iter().map(|node| self.ledger.reader(node)), sequence);
+        accounts.values().map(state).min().unwrap_or(MessageState::Queued)
+    }
+
+    /// How many of this node's messages the slowest of the others has not proved yet.
+    pub(crate) fn unproved(&self, me: NodeId) -> u64 {
+        let proved = |member: MemberRow| {
+            let delivered = self.ledger.reader(&member.node).and_then(|progress| progress.delivered.ranges().first());
+            delivered.map_or(0, |(_, last)| *last)
+        };
+        let slowest = self.others(me).map(proved).min().unwrap_or(0);
+        self.row.next_sequence.saturating_sub(1).saturating_sub(slowest)
+    }
+}
+
+impl State {
+    /// Writes the conversations that this batch changed.
+    pub(crate) async fn save_conversations(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        for (id, conversation) in &mut self.conversations {
+            for author in std::mem::take(&mut conversation.received_changed) {
+                if let Some(progress) = conversation.received.get(&author) {
+                    batch.tx.put_received(*id, author, progress).await?;
+                }
+            }
+            if std::mem::take(&mut conversation.changed) {
+                conversation.row.leaves = conversation.leaves.to_bytes();
+                batch.tx.put_conversation(&conversation.row).await?;
+                batch.touched.insert(*id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what a person may notice of this batch, beyond new messages.
+    pub(crate) async fn announce(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let me = self.me.account_id();
+        for (id, ranges) in std::mem::take(&mut batch.proved) {
+            let mut states = Vec::new();
+            for (first, last) in ranges {
+                for (message, sequence) in batch.tx.my_messages(id, first, last).await? {
+                    let Some(conversation) = self.conversations.get(&id) else { continue };
+                    states.push((message, conversation.state_of(sequence, me)));
+                }
+            }
+            if !states.is_empty() {
+                batch.events.push(Event::States { conversation: id, states });
+            }
+        }
+        let viewer = self.viewer();
+        for id in std::mem::take(&mut batch.moved) {
+            if let Some(message) = batch.tx.message_view(id, &viewer).await? {
+                batch.events.push(Event::Message(message));
+            }
+        }
+        for account in std::mem::take(&mut batch.changed_contacts) {
+            if let Some(contact) = self.contact_view(batch, account).await? {
+                batch.events.push(Event::Contact(contact));
+            }
+        }
+        if std::mem::take(&mut batch.peers_changed) {
+            let connected = u32::try_from(self.connected_count()).unwrap_or(u32::MAX);
+            batch.events.push(Event::Peers { connected });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direct_conversation_has_one_id_from_both_sides() {
+        let (alice, bob) = (AccountId([1; 32]), AccountId([2; 32]));
+        assert_eq!(ConversationId::direct(&alice, &bob), ConversationId::direct(&bob, &alice));
+        assert_ne!(ConversationId::direct(&alice, &bob), ConversationId::direct(&alice, &alice));
+    }
+}

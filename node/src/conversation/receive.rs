@@ -1,0 +1,250 @@
+//! THE door: every envelope from outside comes through here, however it came.
+//!
+//! Taken means durable: by the end of the batch's transaction this node has read the envelope, or keeps it until it can.
+
+use std::collections::VecDeque;
+
+use tidings_crypto::envelope::{Envelope, Kind as EnvelopeKind};
+use tidings_crypto::group::{GroupId, Member, Received};
+
+use super::transcript;
+use crate::engine::State;
+use crate::engine::batch::Batch;
+use crate::engine::topics::Topic;
+use crate::event::Event;
+use crate::ids::{ConversationId, PeerKey};
+use crate::network::event::Verdict;
+use crate::store::{MessageRow, StoreError};
+use crate::wire::content::{Content, Text};
+use crate::wire::receipt::UnverifiedReceipt;
+use crate::wire::request::PushVerdict;
+
+/// So many envelopes of one group may wait for an epoch that is not known yet.
+const PARKED_MAX: u32 = 1_000;
+
+/// What becomes of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It is new, and durable with this batch.
+    Taken,
+    /// It went through this node before.
+    Known,
+    /// It means nothing here yet: the sender should try again.
+    Later,
+    /// It is malformed or forged.
+    Refused,
+}
+
+impl Arrival {
+    pub(crate) fn for_gossip(self) -> Verdict {
+        match self {
+            Self::Taken => Verdict::Accept,
+            Self::Known | Self::Later => Verdict::Ignore,
+            Self::Refused => Verdict::Reject,
+        }
+    }
+
+    pub(crate) fn for_push(self) -> PushVerdict {
+        match self {
+            Self::Taken => PushVerdict::Taken,
+            Self::Known => PushVerdict::Known,
+            Self::Later => PushVerdict::Later,
+            Self::Refused => PushVerdict::Refused,
+        }
+    }
+}
+
+impl State {
+    /// Takes an envelope from `from`, who carried it and need not be who wrote it.
+    pub(crate) async fn receive(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        bytes: &[u8],
+        from: PeerKey,
+    ) -> Result<Arrival, StoreError> {
+        let Ok(envelope) = Envelope::decode(bytes) else { return Ok(Arrival::Refused) };
+        if batch.is_known(envelope.id()) {
+            return Ok(Arrival::Known);
+        }
+        let arrival = match envelope.kind() {
+            EnvelopeKind::Welcome => self.receive_welcome(batch, &envelope).await?,
+            EnvelopeKind::Message => match self.topic_of(&envelope, from, batch.now_ms) {
+                Some(topic) => self.receive_message(batch, &envelope, &topic).await?,
+                None => Arrival::Later,
+            },
+        };
+        if arrival == Arrival::Taken {
+            batch.remember(envelope.id());
+        }
+        Ok(arrival)
+    }
+
+    /// Where an envelope belongs. Only a member may bring one that is older than the subscribed weeks.
+    fn topic_of(&self, envelope: &Envelope, from: PeerKey, now_ms: u64) -> Option<Topic> {
+        let tag = envelope.tag();
+        self.topics.find(&tag).or_else(|| {
+            let account = self.accounts_by_peer.get(&from)?;
+            let direct = ConversationId::direct(&self.me.account_id(), account);
+            let shared = |id: &ConversationId| {
+                *id == direct
+                    || self.conversations.get(id).is_some_and(|c| c.members.iter().any(|m| m.account == *account))
+            };
+            let groups: Vec<GroupId> =
+                self.group_rows.values().filter(|row| shared(&row.conversation)).map(|row| row.id).collect();
+            self.topics.find_older(&tag, &groups, now_ms)
+        })
+    }
+
+    /// Reads an envelope of a group, and then whatever waited for the epochs that it made.
+    async fn receive_message(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        envelope: &Envelope,
+        topic: &Topic,
+    ) -> Result<Arrival, StoreError> {
+        let arrival = self.read(batch, envelope, topic, &mut VecDeque::new()).await?;
+        Ok(arrival)
+    }
+
+    async fn read(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        first: &Envelope,
+        topic: &Topic,
+        waiting: &mut VecDeque<Envelope>,
+    ) -> Result<Arrival, StoreError> {
+        let arrival = self.read_one(batch, first, topic, waiting).await?;
+        while let Some(envelope) = waiting.pop_front() {
+            // What was parked may be sealed for another week than the envelope that freed it.
+            let topic = self.topics.find_older(&envelope.tag(), &[topic.group], batch.now_ms);
+            if let Some(topic) = topic {
+                self.read_one(batch, &envelope, &topic, waiting).await?;
+            }
+        }
+        Ok(arrival)
+    }
+
+    async fn read_one(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        envelope: &Envelope,
+        topic: &Topic,
+        waiting: &mut VecDeque<Envelope>,
+    ) -> Result<Arrival, StoreError> {
+        let Ok(content) = envelope.open(&topic.secret, topic.week) else { return Ok(Arrival::Refused) };
+        let Some(conversation) = self.group_rows.get(&topic.group).map(|row| row.conversation) else {
+            return Ok(Arrival::Later);
+        };
+        if self.conversation(batch, conversation).await?.is_none() {
+            return Ok(Arrival::Later);
+        }
+        if UnverifiedReceipt::is_receipt(&content.message) {
+            return self.take_receipt(batch, conversation, topic.group, &content).await;
+        }
+        let Some(loaded) = self.group(batch, topic.group).await? else { return Ok(Arrival::Later) };
+        match loaded.group.receive(&content) {
+            Received::Message { sender, payload, .. } => {
+                self.save_group(batch, topic.group).await?;
+                self.take_payload(batch, conversation, &sender, &payload, envelope).await?;
+                Ok(Arrival::Taken)
+            }
+            Received::Committed { epoch, .. } => {
+                self.save_group(batch, topic.group).await?;
+                self.after_commit(batch, topic.group).await?;
+                for bytes in batch.tx.unpark(topic.group, epoch).await? {
+                    waiting.extend(Envelope::decode(&bytes));
+                }
+                Ok(Arrival::Taken)
+            }
+            Received::RemovedHere => {
+                self.save_group(batch, topic.group).await?;
+                Ok(Arrival::Taken)
+            }
+            Received::UnknownEpoch(epoch) => {
+                let parked = batch
+                    .tx
+                    .park(topic.group, epoch, envelope.id(), envelope.bytes(), batch.now_ms, PARKED_MAX)
+                    .await?;
+                Ok(if parked { Arrival::Taken } else { Arrival::Later })
+            }
+            Received::Known => Ok(Arrival::Known),
+            // So far ahead of what is here that the ratchet does not reach: what is missing comes first.
+            Received::Unreadable | Received::TreeFull => Ok(Arrival::Later),
+            Received::Refused(_) => Ok(Arrival::Refused),
+        }
+    }
+
+    async fn take_payload(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        conversation: ConversationId,
+        sender: &Member,
+        payload: &[u8],
+        envelope: &Envelope,
+    ) -> Result<(), StoreError> {
+        match Content::decode(payload) {
+            Ok(Content::Text(text)) => self.take_text(batch, conversation, sender, text, envelope).await,
+            Ok(Content::Newer) => {
+                tracing::info!("a member sent something that only a newer version understands");
+                Ok(())
+            }
+            Err(_) => {
+                tracing::warn!("a member sent something malformed; it was left out");
+                Ok(())
+            }
+        }
+    }
+
+    async fn take_text(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+        sender: &Member,
+        text: Text,
+        envelope: &Envelope,
+    ) -> Result<(), StoreError> {
+        let message = text.id(&sender.account);
+        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
+        let is_new = conversation.received_of(sender.node).delivered.insert(text.sequence);
+        self.owe_receipt(batch, id);
+        // A number that was there may still be another message: only the id decides.
+        if !is_new && batch.tx.message_place(message).await?.is_some() {
+            return Ok(());
+        }
+        let mut places = Vec::with_capacity(text.parents.len());
+        for parent in &text.parents {
+            let held = self.conversations.get(&id).and_then(|conversation| conversation.place_of(parent));
+            let place = match held {
+                Some(place) => Some(place),
+                None => batch.tx.message_place(*parent).await?,
+            };
+            match place {
+                Some(place) => places.push(place),
+                None if self.missing_parents.len() < crate::engine::MISSING_PARENTS_MAX => {
+                    self.missing_parents.insert(*parent);
+                    batch.tx.put_missing_parent(*parent, message).await?;
+                }
+                None => {}
+            }
+        }
+        let row = MessageRow {
+            id: message,
+            conversation: id,
+            author: sender.account,
+            author_node: sender.node,
+            sequence: text.sequence,
+            mine: sender.account == self.me.account_id(),
+            seen: sender.account == self.me.account_id(),
+            sent_at_ms: text.sent_at_ms,
+            received_at_ms: batch.now_ms,
+            place: transcript::place(text.sent_at_ms, places),
+            parents: text.parents,
+            reply_to: text.reply_to,
+            text: text.text,
+            envelope: envelope.id(),
+            idempotency_key: None,
+        };
+        batch.events.push(Event::Message(self.message_of(&row)));
+        self.add_message(batch, row).await
+    }
+}

@@ -1,0 +1,247 @@
+//! Sending: when this returns, the message is in the transaction, and the outbox owes it to every other node.
+
+use tidings_crypto::envelope::{Envelope, Week};
+use tidings_crypto::group::GroupId;
+
+use super::transcript::{self, Placed};
+use crate::engine::State;
+use crate::engine::batch::{Batch, Halt};
+use crate::event::Event;
+use crate::handle::{Message, MessageState, NewMessage, Refused, TEXT_BYTES_MAX};
+use crate::ids::{ConversationId, MessageId};
+use crate::network::event::NetworkCommand;
+use crate::outbox::{FIRST_ATTEMPT_AFTER_MS, GOSSIP_WINDOW_MAX, Kind};
+use crate::store::{MessageRow, OutboxRow, StoreError};
+use crate::wire::content::{Content, Text};
+
+impl State {
+    /// Sends a text.
+    pub(crate) async fn send(&mut self, batch: &mut Batch<'_, '_>, new: NewMessage) -> Result<Message, Halt> {
+        if new.text.is_empty() {
+            return Err(Refused::EmptyText.into());
+        }
+        if new.text.len() > TEXT_BYTES_MAX {
+            return Err(Refused::TextTooLong { bytes: new.text.len() }.into());
+        }
+        if let Some(key) = &new.idempotency_key
+            && let Some(id) = batch.tx.message_by_key(key).await?
+        {
+            batch.tx.flush().await?;
+            let sent = batch.tx.message_view(id, &self.viewer()).await?;
+            return sent.ok_or_else(|| Refused::UnknownMessage.into());
+        }
+        let me = self.me.account_id();
+        let conversation = self.conversation(batch, new.conversation).await?.ok_or(Refused::UnknownConversation)?;
+        let group = *conversation.groups.first().ok_or(Refused::UnknownConversation)?;
+        let sequence = conversation.row.next_sequence;
+        let parents: Vec<Placed> = conversation.leaves.parents().collect();
+        let place = transcript::place(batch.now_ms, parents.iter().map(|parent| parent.place));
+        let text = Text {
+            nonce: batch.random(),
+            sequence,
+            sent_at_ms: batch.now_ms,
+            parents: parents.iter().map(|parent| parent.id).collect(),
+            reply_to: new.reply_to,
+            text: new.text,
+        };
+        let id = text.id(&me);
+        let payload = Content::Text(text.clone());
+        let envelope = self.encrypt(batch, group, &payload).await?.ok_or(Refused::UnknownConversation)?;
+
+        let row = MessageRow {
+            id,
+            conversation: new.conversation,
+            author: me,
+            author_node: self.me.node_id(),
+            sequence,
+            mine: true,
+            seen: true,
+            sent_at_ms: batch.now_ms,
+            received_at_ms: batch.now_ms,
+            place,
+            parents: text.parents,
+            reply_to: text.reply_to,
+            text: text.text,
+            envelope: envelope.id(),
+            idempotency_key: new.idempotency_key,
+        };
+        self.add_message(batch, row.clone()).await?;
+        if let Some(conversation) = self.conversations.get_mut(&new.conversation) {
+            conversation.change().next_sequence = sequence.saturating_add(1);
+        }
+        self.spread(batch, new.conversation, &envelope, Kind::Message, sequence).await?;
+        let message = self.message_of(&row);
+        batch.events.push(Event::Message(message.clone()));
+        Ok(message)
+    }
+
+    /// Encrypts for a group's head epoch and seals for that epoch's topic; `None` if this node is no member any more.
+    pub(crate) async fn encrypt(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        payload: &Content,
+    ) -> Result<Option<Envelope>, StoreError> {
+        if self.group(batch, group).await?.is_none() {
+            return Ok(None);
+        }
+        let Some(loaded) = self.groups.get_mut(&group) else { return Ok(None) };
+        let Ok(content) = loaded.group.encrypt(&self.me, &payload.encode(), batch.rng) else { return Ok(None) };
+        let secret = loaded.group.topic_secret(content.epoch);
+        let envelope = secret.and_then(|secret| Envelope::seal(secret, Week::of(batch.now_ms), &content).ok());
+        self.save_group(batch, group).await?;
+        Ok(envelope)
+    }
+
+    /// Adds a message to the transcript, and places what waited for it.
+    pub(crate) async fn add_message(&mut self, batch: &mut Batch<'_, '_>, row: MessageRow) -> Result<(), StoreError> {
+        let placed = Placed { place: row.place, id: row.id };
+        let conversation = row.conversation;
+        if let Some(conversation) = self.conversations.get_mut(&conversation) {
+            conversation.add_message(placed, &row.parents, batch.now_ms);
+        }
+        batch.tx.put_message(row);
+        if self.missing_parents.remove(&placed.id) {
+            self.place_waiting(batch, conversation, placed).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends an envelope on its two ways: gossip, which is fast, and the outbox, which is sure.
+    pub(crate) async fn spread(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+        envelope: &Envelope,
+        kind: Kind,
+        sequence: u64,
+    ) -> Result<(), StoreError> {
+        let published = self.publish(batch, id, envelope, kind, sequence);
+        let wait_ms = if published { FIRST_ATTEMPT_AFTER_MS } else { 0 };
+        self.owe_to_others(batch, id, envelope, kind, sequence, wait_ms).await
+    }
+
+    /// Owes an envelope to every other node of a conversation: it is pushed after `wait_ms`.
+    pub(crate) async fn owe_to_others(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+        envelope: &Envelope,
+        kind: Kind,
+        sequence: u64,
+        wait_ms: u64,
+    ) -> Result<(), StoreError> {
+        batch.keep(envelope);
+        let me = self.me.node_id();
+        let others: Vec<_> = self.conversation(batch, id).await?.map(|c| c.others(me).collect()).unwrap_or_default();
+        let next_attempt_ms = batch.now_ms.saturating_add(wait_ms);
+        for other in others {
+            batch.tx.put_outbox(OutboxRow {
+                peer: other.peer,
+                node: other.node,
+                kind,
+                conversation: id,
+                sequence,
+                envelope: envelope.id(),
+                next_attempt_ms,
+            });
+            self.owe(other.peer, next_attempt_ms);
+        }
+        Ok(())
+    }
+
+    /// Hands an envelope to gossip, unless nobody would hear it, or so much is unproved that it had better be pushed
+    /// in order.
+    fn publish(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+        envelope: &Envelope,
+        kind: Kind,
+        sequence: u64,
+    ) -> bool {
+        let me = self.me.node_id();
+        let Some(conversation) = self.conversations.get(&id) else { return false };
+        let somebody = conversation.others(me).any(|other| self.is_connected(&other.peer));
+        if !somebody || conversation.unproved(me) > GOSSIP_WINDOW_MAX {
+            return false;
+        }
+        self.next_publication += 1;
+        self.publications.insert(self.next_publication, (id, kind, sequence));
+        batch.network(NetworkCommand::Publish {
+            topic: envelope.tag(),
+            publication: self.next_publication,
+            bytes: envelope.bytes().to_vec(),
+        });
+        true
+    }
+
+    /// A message as a person sees it at this moment.
+    pub(crate) fn message_of(&self, row: &MessageRow) -> Message {
+        Message {
+            id: row.id,
+            conversation: row.conversation,
+            sender: row.author,
+            sender_name: self.name_of(&row.author),
+            mine: row.mine,
+            sent_at_ms: row.sent_at_ms,
+            received_at_ms: row.received_at_ms,
+            place: row.place,
+            text: row.text.clone(),
+            state: if row.mine { MessageState::Queued } else { MessageState::Received },
+            reply_to: row.reply_to,
+        }
+    }
+
+    /// Messages that waited for this parent move behind it, and their children behind them.
+    async fn place_waiting(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+        parent: Placed,
+    ) -> Result<(), StoreError> {
+        // Few messages wait at any time; this bounds the work that one late message can make.
+        const SCANNED_MAX: u32 = 10_000;
+        batch.tx.flush().await?;
+        let waiting = batch.tx.take_waiting(parent.id).await?;
+        let mut lowest = u64::MAX;
+        for child in &waiting {
+            lowest = lowest.min(batch.tx.message_place(*child).await?.unwrap_or(u64::MAX));
+        }
+        if lowest > parent.place {
+            return Ok(()); // All of them stand behind it already.
+        }
+        // A child's place is always above its parents': one pass in order finds everything that must move.
+        let mut moved = std::collections::BTreeMap::from([(parent.id, parent.place)]);
+        let mut highest = parent.place;
+        let mut from = lowest.saturating_sub(1);
+        let mut scanned = 0;
+        while from < highest && scanned < SCANNED_MAX {
+            let rows = batch.tx.placed_between(id, from, highest, 256).await?;
+            let Some(last) = rows.last().map(|(placed, _)| placed.place) else { break };
+            for (placed, parents) in &rows {
+                let after = parents.iter().filter_map(|parent: &MessageId| moved.get(parent)).max().copied();
+                if let Some(after) = after
+                    && after >= placed.place
+                {
+                    moved.insert(placed.id, after.saturating_add(1));
+                    highest = highest.max(after.saturating_add(1));
+                }
+            }
+            scanned = scanned.saturating_add(256);
+            from = if rows.len() < 256 { highest } else { last };
+        }
+        moved.remove(&parent.id);
+        for (message, place) in moved {
+            let placed = Placed { place, id: message };
+            batch.tx.move_message(placed).await?;
+            batch.moved.insert(message);
+            if let Some(conversation) = self.conversations.get_mut(&id) {
+                conversation.hold_place(placed);
+                conversation.leaves.moved(placed);
+                conversation.change();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,293 @@
+//! The engine: inputs in, one transaction, effects out (docs/ARCHITECTURE.md).
+//!
+//! It touches no socket and no clock: `now_ms` and the random numbers are arguments. An effect leaves only after the
+//! transaction that decided it is durable, and whatever is lost after that is derived again from the database: what is
+//! owed stands in the outbox, a receipt that is owed is marked so, a topic follows from its group.
+
+pub(crate) mod batch;
+mod door;
+mod people;
+mod pushes;
+mod state;
+mod topics;
+
+use rand_chacha::ChaCha20Rng;
+use tidings_crypto::identity::LocalNode;
+
+use self::batch::{Batch, Halt};
+pub(crate) use self::state::State;
+use crate::event::Event;
+use crate::handle::{CardLinks, Contact, Conversation, Message, NewMessage, NewSession, Refused};
+use crate::ids::{AccountId, Address, ConversationId, MessageId, PeerKey, SessionId};
+use crate::network::event::{NetworkCommand, NetworkEvent};
+use crate::store::{Store, StoreError};
+
+/// Names a command until its reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Input {
+    /// Somebody at the page, the API or the command line wants something; answered by [`Effect::Reply`].
+    Command {
+        /// Names the reply.
+        ticket: Ticket,
+        /// What they want.
+        command: Command,
+    },
+    /// Something happened on the swarm.
+    Network(NetworkEvent),
+    /// This node can be reached at other addresses than before.
+    Addresses(Vec<Address>),
+    /// Time passed: do what is due.
+    Deadline,
+}
+
+/// What a person wants of the node.
+#[derive(Debug)]
+pub enum Command {
+    /// My contact links.
+    Card,
+    /// Change my name.
+    SetName(String),
+    /// Add a person by either form of their link.
+    AddContact(String),
+    /// Start a conversation.
+    CreateConversation {
+        /// With whom.
+        contacts: Vec<AccountId>,
+        /// A group's name.
+        name: Option<String>,
+    },
+    /// Send a message.
+    Send(NewMessage),
+    /// I looked at everything up to this message.
+    MarkSeen {
+        /// In this conversation.
+        conversation: ConversationId,
+        /// Up to this message.
+        up_to: MessageId,
+    },
+    /// Make a one-time sign-in token.
+    CreateSignIn,
+    /// Trade a one-time token for a session.
+    SignIn {
+        /// The token.
+        token: zeroize::Zeroizing<String>,
+        /// What the browser calls itself.
+        user_agent: String,
+    },
+    /// A session was used.
+    TouchSession(SessionId),
+    /// Sign a browser out.
+    RevokeSession(SessionId),
+}
+
+/// What a command came to.
+#[derive(Debug)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// My contact links.
+    Card(CardLinks),
+    /// The contact as it is now.
+    Contact(Contact),
+    /// The conversation as it is now.
+    Conversation(Conversation),
+    /// The message as it is now.
+    Message(Message),
+    /// A one-time token.
+    Token(zeroize::Zeroizing<String>),
+    /// A fresh session.
+    Session(NewSession),
+}
+
+/// Something must be done. The transaction that decided it is durable.
+#[derive(Debug)]
+pub enum Effect {
+    /// Answer a command.
+    Reply {
+        /// Which.
+        ticket: Ticket,
+        /// With what.
+        reply: Result<Reply, Refused>,
+    },
+    /// Ask something of the swarm.
+    Network(NetworkCommand),
+}
+
+/// What a batch of inputs came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What must be done, in this order.
+    pub effects: Vec<Effect>,
+    /// What a person may notice.
+    pub events: Vec<Event>,
+    /// Conversations whose summary changed.
+    pub touched: Vec<ConversationId>,
+    /// When to send [`Input::Deadline`] next.
+    pub wake_at_ms: Option<u64>,
+}
+
+/// A node's whole state, behind one verb.
+#[derive(Debug)]
+pub struct Engine {
+    store: Store,
+    state: State,
+}
+
+impl Engine {
+    /// Takes up where the database stands: the outcome subscribes, dials, and sends what is owed.
+    ///
+    /// `name` is used at the first run only.
+    pub async fn open(
+        mut store: Store,
+        me: LocalNode,
+        name: &str,
+        now_ms: u64,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<(Self, Outcome), StoreError> {
+        let mut tx = store.begin().await?;
+        let mut batch = Batch::new(&mut tx, now_ms, rng);
+        let mut state = State::load(me, name, &mut batch).await?;
+        state.resume(&mut batch).await?;
+        state.finish(&mut batch).await?;
+        let outcome = batch.into_outcome(&state);
+        tx.commit().await?;
+        Ok((Self { store, state }, outcome))
+    }
+
+    /// Decides these inputs in one transaction.
+    ///
+    /// On an error nothing was committed and this engine must not be used again: open a new one on [`Self::into_store`].
+    pub async fn handle(
+        &mut self,
+        inputs: Vec<Input>,
+        now_ms: u64,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Outcome, StoreError> {
+        let mut tx = self.store.begin().await?;
+        let mut batch = Batch::new(&mut tx, now_ms, rng);
+        batch.look_up_envelopes(&inputs).await?;
+        for input in inputs {
+            self.state.apply(&mut batch, input).await?;
+        }
+        self.state.finish(&mut batch).await?;
+        let outcome = batch.into_outcome(&self.state);
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
+    /// Who the owner is, and under which name.
+    pub fn me(&self) -> crate::store::Me {
+        crate::store::Me { account: self.state.me.account_id(), name: self.state.profile.name.clone() }
+    }
+
+    /// The connected peers.
+    pub fn peers(&self) -> Vec<crate::handle::Peer> {
+        self.state.peers()
+    }
+
+    /// What all members of a conversation's group agree on if nothing diverged: the head epoch's authenticator
+    /// (RFC 9420 §8.7). For the simulator's checkers.
+    pub async fn authenticator(&mut self, conversation: ConversationId) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut tx = self.store.begin().await?;
+        self.state.authenticator(&mut tx, conversation).await
+    }
+
+    /// Gives the store back, for another engine.
+    pub fn into_store(self) -> Store {
+        self.store
+    }
+
+    /// What reads go through.
+    pub fn reader(&self) -> crate::store::Reader {
+        self.store.reader()
+    }
+}
+
+impl State {
+    async fn apply(&mut self, batch: &mut Batch<'_, '_>, input: Input) -> Result<(), StoreError> {
+        match input {
+            Input::Command { ticket, command } => {
+                let reply = match self.command(batch, command).await {
+                    Ok(reply) => Ok(reply),
+                    Err(Halt::Refused(refused)) => Err(refused),
+                    Err(Halt::Store(error)) => return Err(error),
+                };
+                batch.effects.push(Effect::Reply { ticket, reply });
+                Ok(())
+            }
+            Input::Network(event) => self.network(batch, event).await,
+            Input::Addresses(addresses) => self.set_addresses(batch, addresses).await,
+            Input::Deadline => self.deadline(batch).await,
+        }
+    }
+
+    async fn command(&mut self, batch: &mut Batch<'_, '_>, command: Command) -> Result<Reply, Halt> {
+        match command {
+            Command::Card => Ok(Reply::Card(self.card_links())),
+            Command::SetName(name) => self.set_name(batch, name).await.map(|()| Reply::Done),
+            Command::AddContact(link) => self.add_contact(batch, &link).await.map(Reply::Contact),
+            Command::CreateConversation { contacts, name } => {
+                self.create_conversation(batch, &contacts, name).await.map(Reply::Conversation)
+            }
+            Command::Send(message) => self.send(batch, message).await.map(Reply::Message),
+            Command::MarkSeen { conversation, up_to } => {
+                self.mark_seen(batch, conversation, up_to).await.map(|()| Reply::Done)
+            }
+            Command::CreateSignIn => door::create_sign_in(batch).await.map(Reply::Token),
+            Command::SignIn { token, user_agent } => {
+                door::sign_in(batch, &token, &user_agent).await.map(Reply::Session)
+            }
+            Command::TouchSession(id) => door::touch(batch, id).await.map(|()| Reply::Done),
+            Command::RevokeSession(id) => door::revoke(batch, id).await.map(|()| Reply::Done),
+        }
+    }
+
+    async fn network(&mut self, batch: &mut Batch<'_, '_>, event: NetworkEvent) -> Result<(), StoreError> {
+        match event {
+            NetworkEvent::AddressesChanged => Ok(()), // The loop reads the addresses and sends `Input::Addresses`.
+            NetworkEvent::Connected { peer, path } => {
+                self.connected(batch, peer, path);
+                Ok(())
+            }
+            NetworkEvent::Disconnected { peer } => {
+                self.disconnected(batch, peer);
+                Ok(())
+            }
+            NetworkEvent::Gossip { message, bytes, from, .. } => {
+                let verdict = self.receive(batch, &bytes, from).await?.for_gossip();
+                batch.network(NetworkCommand::Verdict { message, verdict });
+                Ok(())
+            }
+            NetworkEvent::Published { publication, outcome } => self.published(batch, publication, outcome).await,
+            NetworkEvent::SlowPeer { peer } => {
+                self.look_at(peer);
+                Ok(())
+            }
+            NetworkEvent::Requested { peer, answer, body } => {
+                let body = self.answer(batch, peer, body).await?;
+                batch.network(NetworkCommand::Answer { answer, body });
+                Ok(())
+            }
+            NetworkEvent::Answered { peer, request, outcome } => self.answered(batch, peer, request, outcome).await,
+        }
+    }
+
+    /// What a batch ends with: receipts, what is owed to connected peers, and what was changed in memory.
+    async fn finish(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        self.send_due_receipts(batch).await?;
+        self.save_conversations(batch).await?;
+        batch.tx.flush().await?;
+        self.announce(batch).await?;
+        self.push_due(batch).await?;
+        self.unload_idle();
+        Ok(())
+    }
+
+    fn deadline_peer(&self) -> impl Iterator<Item = PeerKey> + '_ {
+        self.connected_peers()
+    }
+}

@@ -1,0 +1,124 @@
+//! One batch of inputs on its way through: the transaction, the time, the chance, and what came of it so far.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng;
+use tidings_crypto::envelope::{Envelope, EnvelopeId};
+
+use super::{Effect, Input, Outcome, State};
+use crate::event::Event;
+use crate::handle::Refused;
+use crate::ids::{ConversationId, MessageId};
+use crate::network::event::{NetworkCommand, NetworkEvent};
+use crate::store::{StoreError, Tx};
+use crate::wire::request::Request;
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// The person asked for something that cannot be done; nothing was changed.
+    Refused(Refused),
+    /// The store failed; nothing of the batch is committed.
+    Store(StoreError),
+}
+
+impl From<Refused> for Halt {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// One batch of inputs.
+#[derive(Debug)]
+pub(crate) struct Batch<'batch, 'store> {
+    pub(crate) tx: &'batch mut Tx<'store>,
+    pub(crate) now_ms: u64,
+    pub(crate) rng: &'batch mut ChaCha20Rng,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) touched: BTreeSet<ConversationId>,
+    /// My messages whose proof moved on: announced at the end of the batch.
+    pub(crate) proved: BTreeMap<ConversationId, Vec<(u64, u64)>>,
+    /// Messages that moved in the transcript: announced at the end of the batch.
+    pub(crate) moved: BTreeSet<MessageId>,
+    known: BTreeSet<EnvelopeId>,
+}
+
+impl<'batch, 'store> Batch<'batch, 'store> {
+    pub(super) fn new(tx: &'batch mut Tx<'store>, now_ms: u64, rng: &'batch mut ChaCha20Rng) -> Self {
+        Self {
+            tx,
+            now_ms,
+            rng,
+            effects: Vec::new(),
+            events: Vec::new(),
+            touched: BTreeSet::new(),
+            proved: BTreeMap::new(),
+            moved: BTreeSet::new(),
+            known: BTreeSet::new(),
+        }
+    }
+
+    /// Looks up at once which of the batch's envelopes went through this node before.
+    pub(super) async fn look_up_envelopes(&mut self, inputs: &[Input]) -> Result<(), StoreError> {
+        let mut ids = Vec::new();
+        for input in inputs {
+            match input {
+                Input::Network(NetworkEvent::Gossip { bytes, .. }) => ids.extend(id_of(bytes)),
+                Input::Network(NetworkEvent::Requested { body: Request::Push { envelopes }, .. }) => {
+                    ids.extend(envelopes.iter().filter_map(|bytes| id_of(bytes)));
+                }
+                _ => {}
+            }
+        }
+        self.known.extend(self.tx.known_envelopes(&ids).await?);
+        Ok(())
+    }
+
+    /// Whether an envelope of this batch went through this node before.
+    pub(crate) fn is_known(&self, id: EnvelopeId) -> bool {
+        self.known.contains(&id)
+    }
+
+    /// Remembers an envelope that came in; its bytes need not be kept.
+    pub(crate) fn remember(&mut self, id: EnvelopeId) {
+        self.known.insert(id);
+        self.tx.put_envelope(id, Vec::new(), self.now_ms);
+    }
+
+    /// Remembers an envelope that goes out, with its bytes.
+    pub(crate) fn keep(&mut self, envelope: &Envelope) {
+        self.known.insert(envelope.id());
+        self.tx.put_envelope(envelope.id(), envelope.bytes().to_vec(), self.now_ms);
+    }
+
+    pub(crate) fn network(&mut self, command: NetworkCommand) {
+        self.effects.push(Effect::Network(command));
+    }
+
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    pub(super) fn into_outcome(self, state: &State) -> Outcome {
+        Outcome {
+            effects: self.effects,
+            events: self.events,
+            touched: self.touched.into_iter().collect(),
+            wake_at_ms: state.wake_at_ms(),
+        }
+    }
+}
+
+fn id_of(bytes: &[u8]) -> Option<EnvelopeId> {
+    Envelope::decode(bytes).ok().map(|envelope| envelope.id())
+}

@@ -1,0 +1,328 @@
+//! My card and other people's: what I hand out, whom I know, and how cards are exchanged when nodes meet.
+
+use std::collections::BTreeMap;
+
+use tidings_crypto::card::{Card, CardLink, CardNode, ShortCard, SignedCard, valid_name};
+use tidings_crypto::group::{KeyPackage, KeyPackageSecret};
+use tidings_crypto::identity::{LocalNode, SafetyNumber};
+
+use super::batch::{Batch, Halt};
+use super::{State, StoreError};
+use crate::event::Event;
+use crate::handle::{self, CardLinks, Refused};
+use crate::ids::{AccountId, Address, ConversationId, PeerKey};
+use crate::network::event::NetworkCommand;
+use crate::store::ContactRow;
+use crate::wire::request::{Request, Response};
+
+/// Strangers who wrote first are kept up to this many; further ones are refused until some are accepted.
+const STRANGERS_MAX: usize = 200;
+/// People known at all.
+const CONTACTS_MAX: usize = 10_000;
+
+/// What I say of myself.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) name: String,
+    serial: u64,
+    addresses: Vec<Address>,
+    key_package: Vec<u8>,
+    pub(crate) card: SignedCard,
+}
+
+/// A person known to this node.
+#[derive(Debug)]
+pub(crate) struct Contact {
+    pub(crate) row: ContactRow,
+    pub(crate) card: Option<SignedCard>,
+    short: Option<ShortCard>,
+    safety_number: String,
+}
+
+impl Contact {
+    /// The nodes of this person with the addresses they gave.
+    pub(crate) fn peers(&self) -> Vec<(PeerKey, Vec<Address>)> {
+        match (&self.card, &self.short) {
+            (Some(card), _) => card
+                .card()
+                .nodes
+                .iter()
+                .map(|node| (node.certificate.peer_key(), node.addresses.clone()))
+                .collect(),
+            (None, Some(short)) => vec![(short.peer, short.addresses.clone())],
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// Asks the swarm to reach this person's nodes.
+    pub(crate) fn know(&self, batch: &mut Batch<'_, '_>) {
+        for (peer, addresses) in self.peers() {
+            batch.network(NetworkCommand::Know { peer, addresses });
+        }
+    }
+}
+
+/// Reads who I am, or writes it at the first run.
+pub(super) async fn load_profile(
+    me: &LocalNode,
+    name: &str,
+    batch: &mut Batch<'_, '_>,
+) -> Result<(Profile, BTreeMap<[u8; 32], KeyPackageSecret>), StoreError> {
+    let damaged = StoreError::Damaged { what: "profile" };
+    if batch.tx.setting("name").await?.is_none() {
+        batch.tx.set_setting("name", name.as_bytes()).await?;
+        let (package, secret) = KeyPackage::generate(me, batch.rng).map_err(|_| damaged)?;
+        let reference = package.reference;
+        batch.tx.put_key_package(&reference, &secret.encode(), &package.bytes, batch.now_ms, batch.rng).await?;
+    }
+    let damaged = || StoreError::Damaged { what: "profile" };
+    let name = String::from_utf8(batch.tx.setting("name").await?.ok_or_else(damaged)?).map_err(|_| damaged())?;
+    let serial = batch.tx.setting("card serial").await?.and_then(|bytes| bytes.try_into().ok()).map_or(1, u64::from_be_bytes);
+    let card = batch.tx.setting("card").await?;
+    let rows = batch.tx.key_packages().await?;
+    let key_package = rows.first().ok_or_else(damaged)?.public.clone();
+    let secrets = rows
+        .iter()
+        .map(|row| Ok((row.reference, KeyPackageSecret::decode(&row.secret).map_err(|_| damaged())?)))
+        .collect::<Result<_, StoreError>>()?;
+    let signed = card.and_then(|bytes| SignedCard::decode(&bytes).ok());
+    let addresses = signed
+        .as_ref()
+        .and_then(|signed| signed.card().nodes.first())
+        .map_or_else(Vec::new, |node| node.addresses.clone());
+    let card = match signed {
+        Some(signed) => signed,
+        None => sign_card(me, &name, serial, &addresses, &key_package).map_err(|()| damaged())?,
+    };
+    Ok((Profile { name, serial, addresses, key_package, card }, secrets))
+}
+
+fn sign_card(
+    me: &LocalNode,
+    name: &str,
+    serial: u64,
+    addresses: &[Address],
+    key_package: &[u8],
+) -> Result<SignedCard, ()> {
+    let node =
+        CardNode { certificate: me.certificate.clone(), addresses: addresses.to_vec(), key_package: key_package.to_vec() };
+    let card = Card { account: me.account.public(), name: name.to_owned(), serial, nodes: vec![node] };
+    SignedCard::sign(card, &me.account).map_err(|_| ())
+}
+
+impl State {
+    pub(super) fn card_links(&self) -> CardLinks {
+        CardLinks { link: self.profile.card.link(), short_link: self.profile.card.short_link() }
+    }
+
+    pub(super) async fn set_name(&mut self, batch: &mut Batch<'_, '_>, name: String) -> Result<(), Halt> {
+        if !valid_name(&name) {
+            return Err(Refused::BadName.into());
+        }
+        batch.tx.set_setting("name", name.as_bytes()).await?;
+        self.profile.name = name;
+        self.renew_card(batch).await?;
+        Ok(())
+    }
+
+    pub(super) async fn set_addresses(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        addresses: Vec<Address>,
+    ) -> Result<(), StoreError> {
+        if addresses != self.profile.addresses {
+            self.profile.addresses = addresses;
+            self.renew_card(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Signs a card with the next number, and gives it to every connected contact.
+    async fn renew_card(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let profile = &mut self.profile;
+        profile.serial = profile.serial.saturating_add(1);
+        profile.card =
+            sign_card(&self.me, &profile.name, profile.serial, &profile.addresses, &profile.key_package)
+                .map_err(|()| StoreError::Damaged { what: "profile" })?;
+        batch.tx.set_setting("card serial", &profile.serial.to_be_bytes()).await?;
+        batch.tx.set_setting("card", profile.card.bytes()).await?;
+        batch.events.push(Event::Profile);
+        let peers: Vec<PeerKey> = self.connected_peers().collect();
+        for peer in peers {
+            self.greet(batch, peer);
+        }
+        Ok(())
+    }
+
+    /// Gives a contact's node my newest card; it answers with its own.
+    pub(super) fn greet(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
+        if self.accounts_by_peer.contains_key(&peer) {
+            let card = self.profile.card.bytes().to_vec();
+            self.ask(batch, peer, super::pushes::Asked::Greeting, Request::Hello { card });
+        }
+    }
+
+    /// A peer gave its card: news of a contact, or nothing.
+    pub(super) async fn take_card(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        let Ok(card) = SignedCard::decode(bytes) else { return Ok(()) };
+        let account = card.card().account.id();
+        let Some(contact) = self.contacts.get(&account) else { return Ok(()) };
+        let is_theirs = card.card().nodes.iter().any(|node| node.certificate.peer_key() == peer);
+        let newer = contact.card.as_ref().is_none_or(|known| known.card().serial < card.card().serial);
+        if is_theirs && newer {
+            let added = contact.row.added;
+            self.put_card(batch, card, added).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers a peer's hello: with my card, if the peer is a contact's.
+    pub(super) async fn answer_hello(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+        card: &[u8],
+    ) -> Result<Response, StoreError> {
+        self.take_card(batch, peer, card).await?;
+        // A card is what its owner hands to people: whoever holds one of mine may know the newest.
+        Ok(Response::Hello { card: self.profile.card.bytes().to_vec() })
+    }
+
+    pub(super) async fn add_contact(&mut self, batch: &mut Batch<'_, '_>, link: &str) -> Result<handle::Contact, Halt> {
+        let link = CardLink::parse(link).map_err(|error| Refused::BadLink(error.to_string()))?;
+        let account = match &link {
+            CardLink::Full(card) => card.card().account.id(),
+            CardLink::Short(short) => short.account,
+        };
+        if account == self.me.account_id() {
+            return Err(Refused::OwnCard.into());
+        }
+        if self.contacts.len() >= CONTACTS_MAX && !self.contacts.contains_key(&account) {
+            return Err(Refused::LimitReached { what: "contacts", limit: CONTACTS_MAX as u64 }.into());
+        }
+        match link {
+            CardLink::Full(card) => {
+                let known = self.contacts.get(&account).and_then(|contact| contact.card.clone());
+                let newest = match known {
+                    Some(known) if known.card().serial >= card.card().serial => known,
+                    _ => card,
+                };
+                self.put_card(batch, newest, true).await?;
+            }
+            CardLink::Short(short) => {
+                let row = match self.contacts.get(&account) {
+                    Some(contact) => ContactRow { added: true, ..contact.row.clone() },
+                    None => ContactRow {
+                        account,
+                        name: unnamed(&account),
+                        added: true,
+                        card: Vec::new(),
+                        short: short.link(),
+                    },
+                };
+                batch.tx.put_contact(&row, batch.now_ms).await?;
+                self.hold_contact(row, batch);
+                self.after_contact(batch, account);
+            }
+        }
+        batch.tx.flush().await?;
+        self.contact_view(batch, account).await?.ok_or_else(|| Refused::UnknownContact.into())
+    }
+
+    /// Keeps a person's newest card.
+    pub(crate) async fn put_card(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        card: SignedCard,
+        added: bool,
+    ) -> Result<(), StoreError> {
+        let account = card.card().account.id();
+        let row = ContactRow {
+            account,
+            name: card.card().name.clone(),
+            added,
+            card: card.bytes().to_vec(),
+            short: String::new(),
+        };
+        batch.tx.put_contact(&row, batch.now_ms).await?;
+        self.hold_contact(row, batch);
+        self.after_contact(batch, account);
+        Ok(())
+    }
+
+    /// Whether one more stranger may write to me first.
+    pub(crate) fn has_room_for_stranger(&self) -> bool {
+        self.contacts.values().filter(|contact| !contact.row.added).count() < STRANGERS_MAX
+    }
+
+    /// Takes a contact into memory.
+    pub(super) fn hold_contact(&mut self, row: ContactRow, _batch: &mut Batch<'_, '_>) {
+        let account = row.account;
+        let card = SignedCard::decode(&row.card).ok();
+        let short = match CardLink::parse(&row.short) {
+            Ok(CardLink::Short(short)) => Some(short),
+            _ => None,
+        };
+        let safety_number = card.as_ref().map_or_else(String::new, |card| {
+            SafetyNumber::between(&self.me.account.public(), &card.card().account).to_string()
+        });
+        let contact = Contact { row, card, short, safety_number };
+        for (peer, _) in contact.peers() {
+            self.accounts_by_peer.insert(peer, account);
+        }
+        self.contacts.insert(account, contact);
+    }
+
+    /// A contact is new or changed: reach for them, and say so.
+    fn after_contact(&mut self, batch: &mut Batch<'_, '_>, account: AccountId) {
+        if let Some(contact) = self.contacts.get(&account) {
+            contact.know(batch);
+        }
+        batch.changed_contacts.insert(account);
+        let connected: Vec<PeerKey> =
+            self.connected_peers().filter(|peer| self.accounts_by_peer.get(peer) == Some(&account)).collect();
+        for peer in connected {
+            if self.contacts.get(&account).is_some_and(|contact| contact.card.is_none()) {
+                self.greet(batch, peer);
+            }
+        }
+    }
+
+    /// A contact as a person sees it.
+    pub(super) async fn contact_view(
+        &self,
+        batch: &mut Batch<'_, '_>,
+        account: AccountId,
+    ) -> Result<Option<handle::Contact>, StoreError> {
+        let Some(contact) = self.contacts.get(&account) else { return Ok(None) };
+        let direct = ConversationId::direct(&self.me.account_id(), &account);
+        let conversation = batch.tx.conversation(direct).await?.map(|row| row.id);
+        Ok(Some(handle::Contact {
+            account,
+            name: contact.row.name.clone(),
+            added: contact.row.added,
+            card_complete: contact.card.is_some(),
+            safety_number: contact.safety_number.clone(),
+            online: contact.peers().iter().any(|(peer, _)| self.is_connected(peer)),
+            conversation,
+        }))
+    }
+
+    /// The name of an account, as known here.
+    pub(crate) fn name_of(&self, account: &AccountId) -> String {
+        if *account == self.me.account_id() {
+            return self.profile.name.clone();
+        }
+        self.contacts.get(account).map_or_else(|| unnamed(account), |contact| contact.row.name.clone())
+    }
+}
+
+/// What a person is called until their card is here.
+fn unnamed(account: &AccountId) -> String {
+    account.to_string().chars().take(8).collect()
+}

@@ -1,0 +1,227 @@
+//! The connected peers, and what is asked of them and they of us.
+//!
+//! At most one push is under way to a peer. When a peer appears, all that it is owed goes out in order; after that,
+//! rows go out as they fall due.
+
+use super::batch::Batch;
+use super::{State, StoreError};
+use crate::handle::{Path, Peer};
+use crate::ids::PeerKey;
+use crate::network::event::{NetworkCommand, Published, RequestFailure};
+use crate::outbox::{PUSH_ENVELOPES_MAX, next_attempt_ms, push_length};
+use crate::wire::request::{PushVerdict, Request, Response};
+use rand_core::Rng;
+
+/// A connected peer.
+#[derive(Debug)]
+pub(super) struct PeerState {
+    path: Path,
+    /// The push under way.
+    push: Option<u64>,
+    /// All rows after this one go out whether they are due or not: the peer has just appeared.
+    all_after: Option<i64>,
+    /// When its next row is due.
+    next_due_ms: Option<u64>,
+}
+
+impl PeerState {
+    /// When to look at it again; nothing while a push is under way, since its answer is an input of its own.
+    pub(super) fn due_ms(&self) -> Option<u64> {
+        if self.push.is_some() { None } else { self.next_due_ms }
+    }
+}
+
+/// What was asked of a peer.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// Its card, against mine.
+    Greeting,
+    /// To keep these rows' envelopes.
+    Push {
+        /// The rows with how often they were tried.
+        rows: Vec<(i64, u32)>,
+    },
+}
+
+impl State {
+    pub(super) fn connected(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey, path: Path) {
+        let state = self.peers.entry(peer).or_insert(PeerState { path, push: None, all_after: None, next_due_ms: None });
+        state.path = path;
+        state.all_after = Some(0);
+        self.peers_to_push.insert(peer);
+        self.greet(batch, peer);
+        self.presence_changed(batch, peer);
+    }
+
+    pub(super) fn disconnected(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
+        self.peers.remove(&peer);
+        self.peers_to_push.remove(&peer);
+        self.presence_changed(batch, peer);
+    }
+
+    fn presence_changed(&self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
+        batch.peers_changed = true;
+        batch.changed_contacts.extend(self.accounts_by_peer.get(&peer).filter(|id| self.contacts.contains_key(id)));
+    }
+
+    pub(super) fn connected_peers(&self) -> impl Iterator<Item = PeerKey> + '_ {
+        self.peers.keys().copied()
+    }
+
+    pub(crate) fn is_connected(&self, peer: &PeerKey) -> bool {
+        self.peers.contains_key(peer)
+    }
+
+    /// The connected peers, for people.
+    pub(super) fn peers(&self) -> Vec<Peer> {
+        let view = |(peer, state): (&PeerKey, &PeerState)| Peer {
+            peer: *peer,
+            path: state.path,
+            account: self.accounts_by_peer.get(peer).copied(),
+        };
+        self.peers.iter().map(view).collect()
+    }
+
+    /// This peer may be owed something by `due_ms`.
+    pub(crate) fn owe(&mut self, peer: PeerKey, due_ms: u64) {
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.next_due_ms = Some(state.next_due_ms.map_or(due_ms, |known| known.min(due_ms)));
+            self.peers_to_push.insert(peer);
+        }
+    }
+
+    /// Look at what this peer is owed in this batch.
+    pub(super) fn look_at(&mut self, peer: PeerKey) {
+        self.peers_to_push.insert(peer);
+    }
+
+    /// Asks a peer something.
+    pub(super) fn ask(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey, asked: Asked, body: Request) -> u64 {
+        self.next_request += 1;
+        self.asked.insert(self.next_request, asked);
+        batch.network(NetworkCommand::Request { peer, request: self.next_request, body });
+        self.next_request
+    }
+
+    /// Answers what a peer asks.
+    pub(super) async fn answer(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+        body: Request,
+    ) -> Result<Response, StoreError> {
+        match body {
+            Request::Hello { card } => self.answer_hello(batch, peer, &card).await,
+            Request::Push { envelopes } => {
+                let mut verdicts = Vec::with_capacity(envelopes.len());
+                for bytes in envelopes {
+                    verdicts.push(self.receive(batch, &bytes, peer).await?.for_push());
+                }
+                Ok(Response::Push { verdicts })
+            }
+            Request::Card { account } => {
+                let mine = account == self.me.account_id();
+                Ok(Response::Card { card: mine.then(|| self.profile.card.bytes().to_vec()) })
+            }
+        }
+    }
+
+    /// Takes a peer's answer.
+    pub(super) async fn answered(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+        request: u64,
+        outcome: Result<Response, RequestFailure>,
+    ) -> Result<(), StoreError> {
+        match self.asked.remove(&request) {
+            None => Ok(()),
+            Some(Asked::Greeting) => match outcome {
+                Ok(Response::Hello { card }) => self.take_card(batch, peer, &card).await,
+                _ => Ok(()),
+            },
+            Some(Asked::Push { rows }) => {
+                if let Some(state) = self.peers.get_mut(&peer).filter(|state| state.push == Some(request)) {
+                    state.push = None;
+                    state.next_due_ms = Some(batch.now_ms);
+                }
+                self.peers_to_push.insert(peer);
+                let verdicts = match outcome {
+                    Ok(Response::Push { verdicts }) if verdicts.len() == rows.len() => verdicts,
+                    _ => vec![PushVerdict::Later; rows.len()],
+                };
+                self.settle(batch, &rows, &verdicts).await
+            }
+        }
+    }
+
+    async fn settle(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        rows: &[(i64, u32)],
+        verdicts: &[PushVerdict],
+    ) -> Result<(), StoreError> {
+        let mut kept = Vec::new();
+        for ((id, attempts), verdict) in rows.iter().zip(verdicts) {
+            match verdict {
+                PushVerdict::Taken | PushVerdict::Known => kept.push(*id),
+                PushVerdict::Later | PushVerdict::Refused => {
+                    let attempts = attempts.saturating_add(1);
+                    let at_ms = next_attempt_ms(batch.now_ms, attempts, batch.rng.next_u32());
+                    batch.tx.attempted(&[*id], at_ms).await?;
+                }
+            }
+        }
+        batch.tx.settle(&kept).await
+    }
+
+    /// Gossip says what became of a publication: what it did not carry is pushed at once.
+    pub(super) async fn published(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        publication: u64,
+        outcome: Published,
+    ) -> Result<(), StoreError> {
+        let Some((conversation, kind, sequence)) = self.publications.remove(&publication) else { return Ok(()) };
+        if matches!(outcome, Published::Sent | Published::Duplicate) {
+            return Ok(());
+        }
+        for peer in batch.tx.hasten(conversation, kind, sequence, batch.now_ms).await? {
+            self.owe(peer, batch.now_ms);
+        }
+        Ok(())
+    }
+
+    /// Pushes what connected peers are owed.
+    pub(super) async fn push_due(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        for peer in std::mem::take(&mut self.peers_to_push) {
+            let Some(state) = self.peers.get(&peer) else { continue };
+            let due = state.all_after.is_some() || state.next_due_ms.is_some_and(|due_ms| due_ms <= batch.now_ms);
+            if state.push.is_some() || !due {
+                continue;
+            }
+            let (after, due_ms) = state.all_after.map_or((0, batch.now_ms), |after| (after, u64::MAX));
+            let mut rows = batch.tx.due(peer, after, due_ms, PUSH_ENVELOPES_MAX).await?;
+            rows.truncate(push_length(rows.iter().map(|row| row.bytes.len())));
+            if rows.is_empty() {
+                let next_due_ms = batch.tx.next_due_ms(peer).await?;
+                if let Some(state) = self.peers.get_mut(&peer) {
+                    state.all_after = None;
+                    state.next_due_ms = next_due_ms;
+                }
+                continue;
+            }
+            let last = rows.last().map(|row| row.id);
+            let asked = Asked::Push { rows: rows.iter().map(|row| (row.id, row.attempts)).collect() };
+            let envelopes = rows.into_iter().map(|row| row.bytes).collect();
+            let request = self.ask(batch, peer, asked, Request::Push { envelopes });
+            if let Some(state) = self.peers.get_mut(&peer) {
+                state.push = Some(request);
+                if state.all_after.is_some() {
+                    state.all_after = last;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! What the engine holds in memory: everything here can be read again from the database.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidings_crypto::group::{Group, GroupId, KeyPackageSecret};
+use tidings_crypto::identity::LocalNode;
+
+use super::batch::Batch;
+use super::people::{Contact, Profile};
+use super::pushes::{Asked, PeerState};
+use super::topics::{TopicChanges, Topics, next_turn_ms};
+use crate::conversation::Conversation;
+use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
+use crate::network::event::NetworkCommand;
+use crate::outbox::Kind;
+use crate::store::{EpochKeys, GroupRow, Me, StoreError, Tx};
+
+/// At most this many groups stay in memory between batches.
+const GROUPS_LOADED_MAX: usize = 256;
+/// At most this many conversations stay in memory between batches.
+const CONVERSATIONS_LOADED_MAX: usize = 1_024;
+/// At most this many missing parents are watched for; beyond it a late parent does not move its children.
+pub(crate) const MISSING_PARENTS_MAX: u32 = 100_000;
+
+/// A group in memory, with the keys under which the store seals its epochs.
+#[derive(Debug)]
+pub(crate) struct LoadedGroup {
+    pub(crate) group: Group,
+    pub(crate) keys: EpochKeys,
+}
+
+/// What the engine holds in memory.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) me: LocalNode,
+    pub(crate) profile: Profile,
+    pub(crate) key_packages: BTreeMap<[u8; 32], KeyPackageSecret>,
+    pub(crate) contacts: BTreeMap<AccountId, Contact>,
+    /// The peers of contacts' nodes and of members' nodes.
+    pub(crate) accounts_by_peer: BTreeMap<PeerKey, AccountId>,
+    /// The connected peers.
+    pub(super) peers: BTreeMap<PeerKey, PeerState>,
+    /// Peers that may be owed something now.
+    pub(super) peers_to_push: BTreeSet<PeerKey>,
+    pub(super) asked: BTreeMap<u64, Asked>,
+    pub(super) next_request: u64,
+    pub(crate) publications: BTreeMap<u64, (ConversationId, Kind, u64)>,
+    pub(crate) next_publication: u64,
+    pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
+    pub(crate) groups: BTreeMap<GroupId, LoadedGroup>,
+    pub(crate) group_rows: BTreeMap<GroupId, GroupRow>,
+    pub(crate) topics: Topics,
+    turn_due_ms: u64,
+    pub(crate) missing_parents: BTreeSet<MessageId>,
+    /// Conversations whose members wait for a receipt, and when it goes.
+    pub(crate) receipts_due: BTreeMap<ConversationId, u64>,
+}
+
+impl State {
+    /// Reads what must be in memory at all times.
+    pub(super) async fn load(me: LocalNode, name: &str, batch: &mut Batch<'_, '_>) -> Result<Self, StoreError> {
+        let (profile, key_packages) = super::people::load_profile(&me, name, batch).await?;
+        let mut state = Self {
+            me,
+            profile,
+            key_packages,
+            contacts: BTreeMap::new(),
+            accounts_by_peer: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            peers_to_push: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            next_request: 0,
+            publications: BTreeMap::new(),
+            next_publication: 0,
+            conversations: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            group_rows: batch.tx.groups().await?.into_iter().map(|row| (row.id, row)).collect(),
+            topics: Topics::default(),
+            turn_due_ms: next_turn_ms(batch.now_ms),
+            missing_parents: batch.tx.missing_parents(MISSING_PARENTS_MAX).await?.into_iter().collect(),
+            receipts_due: BTreeMap::new(),
+        };
+        for row in batch.tx.contacts().await? {
+            state.hold_contact(row, batch);
+        }
+        for (account, peer) in batch.tx.member_peers().await? {
+            state.accounts_by_peer.insert(peer, account);
+        }
+        Ok(state)
+    }
+
+    /// Takes up what was under way: subscriptions, contacts to dial, receipts that are owed.
+    pub(super) async fn resume(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let mut secrets: BTreeMap<GroupId, Vec<_>> = BTreeMap::new();
+        for (group, secret) in batch.tx.topics().await? {
+            secrets.entry(group).or_default().push(secret);
+        }
+        for (group, secrets) in secrets {
+            let changes = self.topics.set(group, secrets, batch.now_ms);
+            subscribe(batch, changes);
+        }
+        for conversation in batch.tx.receipts_owed().await? {
+            self.receipts_due.insert(conversation, batch.now_ms);
+        }
+        for contact in self.contacts.values() {
+            contact.know(batch);
+        }
+        Ok(())
+    }
+
+    /// Time passed: do what is due. Pushes and receipts are looked at after every batch anyway.
+    pub(super) async fn deadline(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let peers: Vec<PeerKey> = self.connected_peers().collect();
+        self.peers_to_push.extend(peers);
+        if batch.now_ms >= self.turn_due_ms {
+            self.turn_due_ms = next_turn_ms(batch.now_ms);
+            let changes = self.topics.turn(batch.now_ms);
+            subscribe(batch, changes);
+        }
+        let due = |row: &&GroupRow| row.update_due_ms.is_some_and(|due_ms| due_ms <= batch.now_ms);
+        let due: Vec<GroupId> = self.group_rows.values().filter(due).map(|row| row.id).collect();
+        for group in due {
+            self.update_keys(batch, group).await?;
+        }
+        Ok(())
+    }
+
+    /// When something is due next.
+    pub(super) fn wake_at_ms(&self) -> Option<u64> {
+        let pushes = self.peers.values().filter_map(PeerState::due_ms);
+        let receipts = self.receipts_due.values().copied();
+        let updates = self.group_rows.values().filter_map(|row| row.update_due_ms);
+        pushes.chain(receipts).chain(updates).chain([self.turn_due_ms]).min()
+    }
+
+    /// A conversation, read if it is not in memory.
+    pub(crate) async fn conversation(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+    ) -> Result<Option<&mut Conversation>, StoreError> {
+        if !self.conversations.contains_key(&id) {
+            let groups = self.group_rows.values().filter(|row| row.conversation == id).map(|row| row.id).collect();
+            let Some(conversation) = Conversation::load(batch, id, groups).await? else { return Ok(None) };
+            self.conversations.insert(id, conversation);
+        }
+        Ok(self.conversations.get_mut(&id))
+    }
+
+    /// A group, read if it is not in memory.
+    pub(crate) async fn group(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: GroupId,
+    ) -> Result<Option<&mut LoadedGroup>, StoreError> {
+        if !self.groups.contains_key(&id) {
+            let Some((stored, keys)) = batch.tx.load_group(id).await? else { return Ok(None) };
+            let group = Group::load(stored).map_err(|_| StoreError::Damaged { what: "group" })?;
+            self.groups.insert(id, LoadedGroup { group, keys });
+        }
+        Ok(self.groups.get_mut(&id))
+    }
+
+    /// Writes what changed in a group, and follows its topics.
+    pub(crate) async fn save_group(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        if let Some(loaded) = self.groups.get_mut(&id) {
+            let changes = loaded.group.take_changes();
+            batch.tx.save_group(id, changes, &mut loaded.keys, batch.rng).await?;
+        }
+        Ok(())
+    }
+
+    /// A group's set of live epochs changed: follow its topics.
+    pub(crate) async fn follow_topics(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
+        let secrets = loaded.group.topic_secrets();
+        batch.tx.put_topics(id, &secrets, batch.rng).await?;
+        let changes = self.topics.set(id, secrets, batch.now_ms);
+        subscribe(batch, changes);
+        Ok(())
+    }
+
+    /// Lets go of what need not be in memory.
+    pub(super) fn unload_idle(&mut self) {
+        while self.groups.len() > GROUPS_LOADED_MAX {
+            self.groups.pop_first();
+        }
+        while self.conversations.len() > CONVERSATIONS_LOADED_MAX {
+            self.conversations.pop_first();
+        }
+    }
+
+    /// The owner, for views.
+    pub(crate) fn viewer(&self) -> Me {
+        Me { account: self.me.account_id(), name: self.profile.name.clone() }
+    }
+
+    pub(super) async fn authenticator(
+        &mut self,
+        tx: &mut Tx<'_>,
+        conversation: ConversationId,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let groups = self.group_rows.values().filter(|row| row.conversation == conversation).map(|row| row.id);
+        let Some(id) = groups.min() else { return Ok(None) };
+        if let Some(loaded) = self.groups.get(&id) {
+            return Ok(Some(loaded.group.authenticator()));
+        }
+        let Some((stored, _)) = tx.load_group(id).await? else { return Ok(None) };
+        let group = Group::load(stored).map_err(|_| StoreError::Damaged { what: "group" })?;
+        Ok(Some(group.authenticator()))
+    }
+}
+
+fn subscribe(batch: &mut Batch<'_, '_>, changes: TopicChanges) {
+    for tag in changes.subscribe {
+        batch.network(NetworkCommand::Subscribe(tag));
+    }
+    for tag in changes.unsubscribe {
+        batch.network(NetworkCommand::Unsubscribe(tag));
+    }
+}

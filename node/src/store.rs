@@ -1,0 +1,224 @@
+//! What a node remembers: one SQLite file, one writer, a pool of readers.
+//!
+//! The writer is a [`Tx`]: everything that one batch of inputs decides is committed together or not at all. Reads for
+//! the page and the command line go through [`Reader`] and never wait for the writer. SQL is written nowhere else.
+
+mod contacts;
+mod conversations;
+mod envelopes;
+mod groups;
+mod messages;
+mod outbox;
+mod sessions;
+mod settings;
+mod views;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, QueryBuilder, Sqlite};
+use tidings_crypto::vault::DatabaseKey;
+
+pub use self::contacts::ContactRow;
+pub use self::conversations::{ConversationKind, ConversationRow, MemberRow};
+pub use self::groups::{EpochKeys, GroupRow};
+pub use self::messages::MessageRow;
+pub use self::outbox::{Due, OutboxRow};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+/// How many pages of history, lists and the like can be read at once.
+const READERS_MAX: u32 = 4;
+/// Rows a statement, in falling order, so that few distinct statements are prepared.
+const ROWS_A_STATEMENT: [usize; 3] = [64, 8, 1];
+
+/// Why the store did not do what was asked. A store that cannot commit stops the node.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full; the batch was not committed.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The file was written by a newer version.
+    #[error("the database has schema {found}; this version knows {known}")]
+    Newer {
+        /// Its schema.
+        found: i64,
+        /// The newest schema known here.
+        known: i64,
+    },
+    /// A row does not say what this version wrote.
+    #[error("the database holds a damaged {what}")]
+    Damaged {
+        /// What kind of row.
+        what: &'static str,
+    },
+    /// SQLite says no.
+    #[error("the database failed: {reason}")]
+    Failed {
+        /// SQLite's words.
+        reason: String,
+    },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        // SQLITE_FULL is 13: https://www.sqlite.org/rescode.html
+        match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
+            Some(code) if code == "13" => Self::DiskFull,
+            _ => Self::Failed { reason: error.to_string() },
+        }
+    }
+}
+
+/// The open database.
+#[derive(Debug)]
+pub struct Store {
+    writer: SqliteConnection,
+    reader: Reader,
+    key: Arc<DatabaseKey>,
+}
+
+/// Reads for the page, the API and the command line. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pool: SqlitePool,
+}
+
+impl Store {
+    /// Opens the file, making or migrating it. Nothing is changed when it is from a newer version.
+    pub async fn open(file: &Path, key: DatabaseKey) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", "on")
+            .busy_timeout(Duration::from_secs(5));
+        Self::connect(options, key).await
+    }
+
+    /// A database that lives as long as this value: for the simulator. `name` tells databases of one process apart.
+    pub async fn open_in_memory(name: &str, key: DatabaseKey) -> Result<Self, StoreError> {
+        let file = PathBuf::from(format!("file:tidings-{name}?mode=memory&cache=shared"));
+        let options = SqliteConnectOptions::new().filename(file).in_memory(true).shared_cache(true);
+        Self::connect(options, key).await
+    }
+
+    async fn connect(options: SqliteConnectOptions, key: DatabaseKey) -> Result<Self, StoreError> {
+        let mut writer = SqliteConnection::connect_with(&options).await?;
+        refuse_newer(&mut writer).await?;
+        MIGRATIONS
+            .run_direct(None, &mut writer)
+            .await
+            .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
+        let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options);
+        Ok(Self { writer, reader: Reader { pool }, key: Arc::new(key) })
+    }
+
+    /// What reads go through.
+    pub fn reader(&self) -> Reader {
+        self.reader.clone()
+    }
+
+    /// Starts the one transaction of a batch.
+    pub async fn begin(&mut self) -> Result<Tx<'_>, StoreError> {
+        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(Tx { transaction, key: Arc::clone(&self.key), pending: Pending::default() })
+    }
+
+    /// Closes the file; what was committed stays.
+    pub async fn close(self) {
+        self.reader.pool.close().await;
+        if let Err(error) = self.writer.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+}
+
+/// Refuses a database that a newer version migrated, before anything is written to it.
+async fn refuse_newer(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let migrated: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+        .fetch_one(&mut *connection)
+        .await?;
+    if migrated == 0 {
+        return Ok(());
+    }
+    let found: i64 =
+        sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations").fetch_one(connection).await?;
+    if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
+}
+
+/// The one transaction of a batch. Rows that come in numbers are collected and written together by [`Tx::flush`].
+#[derive(Debug)]
+pub struct Tx<'store> {
+    transaction: sqlx::Transaction<'store, Sqlite>,
+    key: Arc<DatabaseKey>,
+    pending: Pending,
+}
+
+/// Rows that wait for [`Tx::flush`].
+#[derive(Debug, Default)]
+struct Pending {
+    messages: Vec<MessageRow>,
+    envelopes: Vec<envelopes::EnvelopeRow>,
+    outbox: Vec<OutboxRow>,
+    groups: groups::PendingState,
+}
+
+impl Tx<'_> {
+    /// Writes what was collected. Reads of this transaction see it from here on.
+    pub async fn flush(&mut self) -> Result<(), StoreError> {
+        self.flush_envelopes().await?;
+        self.flush_messages().await?;
+        self.flush_outbox().await?;
+        self.flush_group_state().await
+    }
+
+    /// Makes everything durable, or nothing.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        self.flush().await?;
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Inserts rows in few statements. `head` ends before `VALUES`; `tail` may hold a conflict clause.
+    async fn insert_rows<Row>(
+        &mut self,
+        head: &'static str,
+        tail: &'static str,
+        rows: &[Row],
+        bind: impl Fn(sqlx::query_builder::Separated<'_, Sqlite, &'static str>, &Row),
+    ) -> Result<(), StoreError> {
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let length = ROWS_A_STATEMENT.into_iter().find(|length| *length <= rest.len()).unwrap_or(1);
+            let (now, later) = rest.split_at(length.min(rest.len()));
+            let mut query = QueryBuilder::<Sqlite>::new(head);
+            query.push_values(now, |separated, row| bind(separated, row));
+            query.push(tail);
+            query.build().execute(&mut *self.transaction).await?;
+            rest = later;
+        }
+        Ok(())
+    }
+}
+
+/// A column's bytes as an id or key of fixed size.
+fn fixed<const N: usize>(what: &'static str, bytes: &[u8]) -> Result<[u8; N], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Damaged { what })
+}
+
+/// A number as SQLite keeps it: times, places and sequence numbers stay far below 2^63.
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number from SQLite.
+fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

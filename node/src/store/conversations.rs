@@ -1,0 +1,238 @@
+//! Conversations, their members' nodes, and what was received and proved in them.
+
+use sqlx::Row;
+use tidings_crypto::identity::NodeId;
+
+use super::{StoreError, Tx, fixed, integer, natural};
+use crate::conversation::ledger::{Progress, Sequences};
+use crate::ids::{AccountId, ConversationId, PeerKey};
+
+/// What a conversation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConversationKind {
+    /// The direct conversation with one person.
+    Direct,
+    /// A group.
+    Group,
+}
+
+/// A conversation, as kept.
+#[derive(Debug, Clone)]
+pub struct ConversationRow {
+    /// Its id.
+    pub id: ConversationId,
+    /// What it is.
+    pub kind: ConversationKind,
+    /// Its name; empty for a direct conversation.
+    pub name: String,
+    /// When it began here.
+    pub created_at_ms: u64,
+    /// When something last happened.
+    pub last_at_ms: u64,
+    /// The number of this node's next message.
+    pub next_sequence: u64,
+    /// The newest messages, encoded.
+    pub leaves: Vec<u8>,
+    /// Whether the others wait for a receipt of this node.
+    pub receipt_owed: bool,
+}
+
+/// A node of a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberRow {
+    /// The node.
+    pub node: NodeId,
+    /// Its account.
+    pub account: AccountId,
+    /// Its peer.
+    pub peer: PeerKey,
+}
+
+impl Tx<'_> {
+    /// Keeps a conversation, in place of what was known of it.
+    pub async fn put_conversation(&mut self, row: &ConversationRow) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO conversation (id, kind, name, created_at_ms, last_at_ms, next_sequence, leaves, receipt_owed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_at_ms = excluded.last_at_ms,
+                 next_sequence = excluded.next_sequence, leaves = excluded.leaves, receipt_owed = excluded.receipt_owed",
+        )
+        .bind(row.id.0.as_slice())
+        .bind(match row.kind {
+            ConversationKind::Direct => 1,
+            ConversationKind::Group => 2,
+        })
+        .bind(&row.name)
+        .bind(integer(row.created_at_ms))
+        .bind(integer(row.last_at_ms))
+        .bind(integer(row.next_sequence))
+        .bind(&row.leaves)
+        .bind(row.receipt_owed)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// A conversation.
+    pub async fn conversation(&mut self, id: ConversationId) -> Result<Option<ConversationRow>, StoreError> {
+        let row = sqlx::query(
+            "SELECT kind, name, created_at_ms, last_at_ms, next_sequence, leaves, receipt_owed FROM conversation
+             WHERE id = ?1",
+        )
+        .bind(id.0.as_slice())
+        .fetch_optional(&mut *self.transaction)
+        .await?;
+        row.map(|row| {
+            Ok(ConversationRow {
+                id,
+                kind: kind(row.try_get(0)?),
+                name: row.try_get(1)?,
+                created_at_ms: natural(row.try_get(2)?),
+                last_at_ms: natural(row.try_get(3)?),
+                next_sequence: natural(row.try_get(4)?),
+                leaves: row.try_get(5)?,
+                receipt_owed: row.try_get(6)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Conversations in which the others wait for a receipt.
+    pub async fn receipts_owed(&mut self) -> Result<Vec<ConversationId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT id FROM conversation WHERE receipt_owed = 1")
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(|id| Ok(ConversationId(fixed("conversation", id)?))).collect()
+    }
+
+    /// Sets the nodes of a conversation's members.
+    pub async fn put_members(&mut self, conversation: ConversationId, members: &[MemberRow]) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM member WHERE conversation = ?1")
+            .bind(conversation.0.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
+        for member in members {
+            sqlx::query("INSERT INTO member (conversation, node, account, peer) VALUES (?1, ?2, ?3, ?4)")
+                .bind(conversation.0.as_slice())
+                .bind(member.node.0.as_slice())
+                .bind(member.account.0.as_slice())
+                .bind(member.peer.0.as_slice())
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The nodes of a conversation's members.
+    pub async fn members(&mut self, conversation: ConversationId) -> Result<Vec<MemberRow>, StoreError> {
+        let rows = sqlx::query("SELECT node, account, peer FROM member WHERE conversation = ?1")
+            .bind(conversation.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(MemberRow {
+                    node: NodeId(fixed("member", row.try_get(0)?)?),
+                    account: AccountId(fixed("member", row.try_get(1)?)?),
+                    peer: PeerKey(fixed("member", row.try_get(2)?)?),
+                })
+            })
+            .collect()
+    }
+
+    /// What this node received of each author's node.
+    pub async fn received(&mut self, conversation: ConversationId) -> Result<Vec<(NodeId, Progress)>, StoreError> {
+        let rows = sqlx::query("SELECT author_node, received, seen FROM received WHERE conversation = ?1")
+            .bind(conversation.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(progress_row).collect()
+    }
+
+    /// Sets what this node received of an author's node.
+    pub async fn put_received(
+        &mut self,
+        conversation: ConversationId,
+        author: NodeId,
+        progress: &Progress,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO received (conversation, author_node, received, seen) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (conversation, author_node) DO UPDATE SET received = excluded.received, seen = excluded.seen",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(author.0.as_slice())
+        .bind(progress.delivered.to_bytes())
+        .bind(progress.seen.to_bytes())
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// What each reader's node proved of my messages.
+    pub async fn ledger(&mut self, conversation: ConversationId) -> Result<Vec<(NodeId, Progress)>, StoreError> {
+        let rows = sqlx::query("SELECT reader_node, delivered, seen FROM ledger WHERE conversation = ?1")
+            .bind(conversation.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(progress_row).collect()
+    }
+
+    /// Sets what a reader's node proved.
+    pub async fn put_ledger(
+        &mut self,
+        conversation: ConversationId,
+        reader: NodeId,
+        progress: &Progress,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO ledger (conversation, reader_node, delivered, seen) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (conversation, reader_node) DO UPDATE SET delivered = excluded.delivered, seen = excluded.seen",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(reader.0.as_slice())
+        .bind(progress.delivered.to_bytes())
+        .bind(progress.seen.to_bytes())
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Remembers when a part was proved: `seen`, or else delivered.
+    pub async fn put_progress(
+        &mut self,
+        conversation: ConversationId,
+        reader: NodeId,
+        seen: bool,
+        range: (u64, u64),
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO progress (conversation, reader_node, state, first_sequence, last_sequence, at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(reader.0.as_slice())
+        .bind(if seen { 2 } else { 1 })
+        .bind(integer(range.0))
+        .bind(integer(range.1))
+        .bind(integer(now_ms))
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+}
+
+pub(super) fn kind(number: i64) -> ConversationKind {
+    if number == 1 { ConversationKind::Direct } else { ConversationKind::Group }
+}
+
+/// A row of (node, delivered, seen).
+pub(super) fn progress_row(row: &sqlx::sqlite::SqliteRow) -> Result<(NodeId, Progress), StoreError> {
+    let damaged = |_| StoreError::Damaged { what: "ledger" };
+    let progress = Progress {
+        delivered: Sequences::from_bytes(row.try_get(1)?).map_err(damaged)?,
+        seen: Sequences::from_bytes(row.try_get(2)?).map_err(damaged)?,
+    };
+    Ok((NodeId(fixed("ledger", row.try_get(0)?)?), progress))
+}

@@ -1,0 +1,229 @@
+//! MLS groups: the tree of epochs, each epoch's state sealed under a key of its own.
+
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha20Rng;
+use sqlx::Row;
+use tidings_crypto::envelope::{EpochId, TopicSecret};
+use tidings_crypto::group::{EpochRow, GroupChanges, GroupId, StateRow, StoredGroup};
+use tidings_crypto::vault::DatabaseKey;
+use zeroize::Zeroizing;
+
+use super::{StoreError, Tx, fixed, integer, natural};
+use crate::ids::ConversationId;
+
+/// The keys under which the epochs of one group are sealed.
+#[derive(Debug, Default)]
+pub struct EpochKeys {
+    keys: BTreeMap<EpochId, DatabaseKey>,
+}
+
+/// A group, as listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupRow {
+    /// Its id.
+    pub id: GroupId,
+    /// The conversation it carries.
+    pub conversation: ConversationId,
+    /// When this node owes it a self-update.
+    pub update_due_ms: Option<u64>,
+}
+
+/// State that waits for [`Tx::flush`]: only the last value of each name is written.
+#[derive(Debug, Default)]
+pub(super) struct PendingState {
+    values: BTreeMap<(GroupId, EpochId, Vec<u8>), SealedValue>,
+}
+
+#[derive(Debug)]
+struct SealedValue(Vec<u8>);
+
+impl Tx<'_> {
+    /// Adds a group.
+    pub async fn put_group(&mut self, row: GroupRow) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO mls_group (id, conversation, update_due_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT (id) DO UPDATE SET update_due_ms = excluded.update_due_ms",
+        )
+        .bind(row.id.0.as_slice())
+        .bind(row.conversation.0.as_slice())
+        .bind(row.update_due_ms.map(integer))
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// All groups.
+    pub async fn groups(&mut self) -> Result<Vec<GroupRow>, StoreError> {
+        let rows = sqlx::query("SELECT id, conversation, update_due_ms FROM mls_group")
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(GroupRow {
+                    id: GroupId(fixed("group", row.try_get(0)?)?),
+                    conversation: ConversationId(fixed("group", row.try_get(1)?)?),
+                    update_due_ms: row.try_get::<Option<i64>, _>(2)?.map(natural),
+                })
+            })
+            .collect()
+    }
+
+    /// Sets the topic secrets of a group's live epochs.
+    pub async fn put_topics(
+        &mut self,
+        group: GroupId,
+        secrets: &[TopicSecret],
+        rng: &mut ChaCha20Rng,
+    ) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM topic WHERE group_id = ?1")
+            .bind(group.0.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
+        for (position, secret) in (0_i64..).zip(secrets) {
+            let sealed = self.key.seal(&topic_context(group), secret.as_bytes(), rng);
+            sqlx::query("INSERT INTO topic (group_id, position, sealed_secret) VALUES (?1, ?2, ?3)")
+                .bind(group.0.as_slice())
+                .bind(position)
+                .bind(sealed)
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The topic secrets of all groups.
+    pub async fn topics(&mut self) -> Result<Vec<(GroupId, TopicSecret)>, StoreError> {
+        let rows = sqlx::query("SELECT group_id, sealed_secret FROM topic ORDER BY group_id, position")
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let group = GroupId(fixed("topic", row.try_get(0)?)?);
+                let secret = self.unseal("topic", &topic_context(group), row.try_get(1)?)?;
+                Ok((group, TopicSecret::from_bytes(fixed("topic", &secret)?)))
+            })
+            .collect()
+    }
+
+    /// A group with all its live epochs.
+    pub async fn load_group(&mut self, id: GroupId) -> Result<Option<(StoredGroup, EpochKeys)>, StoreError> {
+        let rows = sqlx::query("SELECT id, sealed_key, sealed_row FROM epoch WHERE group_id = ?1")
+            .bind(id.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let mut keys = EpochKeys::default();
+        let mut epochs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let epoch = EpochId(fixed("epoch", row.try_get(0)?)?);
+            let key = self.unseal("epoch", &epoch_context(id, epoch), row.try_get(1)?)?;
+            let key = DatabaseKey::from_bytes(fixed("epoch", &key)?);
+            let plain = key
+                .open(&epoch_context(id, epoch), row.try_get(2)?)
+                .map_err(|_| StoreError::Damaged { what: "epoch" })?;
+            epochs.push(EpochRow::decode(&plain).map_err(|_| StoreError::Damaged { what: "epoch" })?);
+            keys.keys.insert(epoch, key);
+        }
+        let rows = sqlx::query("SELECT epoch, name, sealed_value FROM epoch_state WHERE group_id = ?1")
+            .bind(id.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        let mut state = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let epoch = EpochId(fixed("epoch state", row.try_get(0)?)?);
+            let name: Vec<u8> = row.try_get(1)?;
+            let key = keys.keys.get(&epoch).ok_or(StoreError::Damaged { what: "epoch state" })?;
+            let value = key
+                .open(&name, row.try_get(2)?)
+                .map_err(|_| StoreError::Damaged { what: "epoch state" })?;
+            state.push(StateRow { epoch, key: name, value });
+        }
+        Ok(Some((StoredGroup { id, epochs, state }, keys)))
+    }
+
+    /// Writes what changed in a group since the last call.
+    pub async fn save_group(
+        &mut self,
+        id: GroupId,
+        changes: GroupChanges,
+        keys: &mut EpochKeys,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<(), StoreError> {
+        for row in &changes.epochs_put {
+            let context = epoch_context(id, row.id);
+            let key = keys.keys.entry(row.id).or_insert_with(|| DatabaseKey::generate(rng));
+            let sealed_row = key.seal(&context, &row.encode(), rng);
+            let sealed_key = self.key.seal(&context, key.expose().as_slice(), rng);
+            sqlx::query(
+                "INSERT INTO epoch (group_id, id, sealed_key, sealed_row) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (group_id, id) DO UPDATE SET sealed_row = excluded.sealed_row",
+            )
+            .bind(id.0.as_slice())
+            .bind(row.id.0.as_slice())
+            .bind(sealed_key)
+            .bind(sealed_row)
+            .execute(&mut *self.transaction)
+            .await?;
+        }
+        for row in changes.state_put {
+            let key = keys.keys.get(&row.epoch).ok_or(StoreError::Damaged { what: "epoch" })?;
+            let sealed = SealedValue(key.seal(&row.key, &row.value, rng));
+            self.pending.groups.values.insert((id, row.epoch, row.key), sealed);
+        }
+        for (epoch, name) in changes.state_deleted {
+            self.pending.groups.values.remove(&(id, epoch, name.clone()));
+            sqlx::query("DELETE FROM epoch_state WHERE group_id = ?1 AND epoch = ?2 AND name = ?3")
+                .bind(id.0.as_slice())
+                .bind(epoch.0.as_slice())
+                .bind(name)
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        for epoch in changes.epochs_deleted {
+            keys.keys.remove(&epoch);
+            self.pending.groups.values.retain(|(group, of, _), _| (*group, *of) != (id, epoch));
+            for statement in [
+                "DELETE FROM epoch_state WHERE group_id = ?1 AND epoch = ?2",
+                "DELETE FROM epoch WHERE group_id = ?1 AND id = ?2",
+            ] {
+                sqlx::query(statement)
+                    .bind(id.0.as_slice())
+                    .bind(epoch.0.as_slice())
+                    .execute(&mut *self.transaction)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn flush_group_state(&mut self) -> Result<(), StoreError> {
+        let rows: Vec<_> = std::mem::take(&mut self.pending.groups.values).into_iter().collect();
+        self.insert_rows(
+            "INSERT INTO epoch_state (group_id, epoch, name, sealed_value) ",
+            " ON CONFLICT (group_id, epoch, name) DO UPDATE SET sealed_value = excluded.sealed_value",
+            &rows,
+            |mut columns, ((group, epoch, name), value)| {
+                columns.push_bind(group.0.to_vec());
+                columns.push_bind(epoch.0.to_vec());
+                columns.push_bind(name.clone());
+                columns.push_bind(value.0.clone());
+            },
+        )
+        .await
+    }
+
+    fn unseal(&self, what: &'static str, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.key.open(context, sealed).map_err(|_| StoreError::Damaged { what })
+    }
+}
+
+fn topic_context(group: GroupId) -> Vec<u8> {
+    [b"topic".as_slice(), &group.0].concat()
+}
+
+fn epoch_context(group: GroupId, epoch: EpochId) -> Vec<u8> {
+    [b"epoch".as_slice(), &group.0, &epoch.0].concat()
+}

@@ -1,0 +1,235 @@
+//! The transcript.
+
+use sqlx::{QueryBuilder, Row, Sqlite};
+use tidings_crypto::envelope::EnvelopeId;
+use tidings_crypto::identity::NodeId;
+
+use super::{StoreError, Tx, fixed, integer, natural};
+use crate::conversation::transcript::Placed;
+use crate::ids::{AccountId, ConversationId, MessageId};
+
+/// A message, as kept.
+#[derive(Clone)]
+pub struct MessageRow {
+    /// Its id.
+    pub id: MessageId,
+    /// The conversation it is in.
+    pub conversation: ConversationId,
+    /// Who wrote it.
+    pub author: AccountId,
+    /// On which node.
+    pub author_node: NodeId,
+    /// The author's node's count.
+    pub sequence: u64,
+    /// Whether this account wrote it.
+    pub mine: bool,
+    /// Whether the owner of this node has looked at it (always true for own messages).
+    pub seen: bool,
+    /// The author's clock.
+    pub sent_at_ms: u64,
+    /// This node's clock when it was stored.
+    pub received_at_ms: u64,
+    /// Its place in the transcript.
+    pub place: u64,
+    /// What its author had seen last.
+    pub parents: Vec<MessageId>,
+    /// What it answers.
+    pub reply_to: Option<MessageId>,
+    /// The text.
+    pub text: String,
+    /// The envelope it came or went in.
+    pub envelope: EnvelopeId,
+    /// The sender's key against sending twice.
+    pub idempotency_key: Option<String>,
+}
+
+impl std::fmt::Debug for MessageRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MessageRow").field("id", &self.id).field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Tx<'_> {
+    /// Adds a message.
+    pub fn put_message(&mut self, message: MessageRow) {
+        self.pending.messages.push(message);
+    }
+
+    pub(super) async fn flush_messages(&mut self) -> Result<(), StoreError> {
+        let rows = std::mem::take(&mut self.pending.messages);
+        self.insert_rows(
+            "INSERT INTO message (id, conversation, author, author_node, sequence, mine, seen, sent_at_ms,
+                 received_at_ms, place, parents, reply_to, text, envelope, idempotency_key) ",
+            " ON CONFLICT (id) DO NOTHING",
+            &rows,
+            |mut row, message| {
+                row.push_bind(message.id.0.to_vec());
+                row.push_bind(message.conversation.0.to_vec());
+                row.push_bind(message.author.0.to_vec());
+                row.push_bind(message.author_node.0.to_vec());
+                row.push_bind(integer(message.sequence));
+                row.push_bind(message.mine);
+                row.push_bind(message.seen);
+                row.push_bind(integer(message.sent_at_ms));
+                row.push_bind(integer(message.received_at_ms));
+                row.push_bind(integer(message.place));
+                row.push_bind(ids_to_bytes(&message.parents));
+                row.push_bind(message.reply_to.map(|id| id.0.to_vec()));
+                row.push_bind(message.text.clone());
+                row.push_bind(message.envelope.0.to_vec());
+                row.push_bind(message.idempotency_key.clone());
+            },
+        )
+        .await
+    }
+
+    /// The place of a message, if it is here.
+    pub async fn message_place(&mut self, id: MessageId) -> Result<Option<u64>, StoreError> {
+        if let Some(message) = self.pending.messages.iter().rev().find(|message| message.id == id) {
+            return Ok(Some(message.place));
+        }
+        let place: Option<i64> = sqlx::query_scalar("SELECT place FROM message WHERE id = ?1")
+            .bind(id.0.as_slice())
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+        Ok(place.map(natural))
+    }
+
+    /// The newest messages of a conversation, by the transcript's order: newest first.
+    pub async fn newest_places(&mut self, conversation: ConversationId, limit: u32) -> Result<Vec<Placed>, StoreError> {
+        let rows = sqlx::query("SELECT id, place FROM message WHERE conversation = ?1 ORDER BY place DESC, id DESC LIMIT ?2")
+            .bind(conversation.0.as_slice())
+            .bind(limit)
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter()
+            .map(|row| Ok(Placed { place: natural(row.try_get(1)?), id: MessageId(fixed("message", row.try_get(0)?)?) }))
+            .collect()
+    }
+
+    /// The message that this idempotency key made.
+    pub async fn message_by_key(&mut self, key: &str) -> Result<Option<MessageId>, StoreError> {
+        if let Some(message) = self.pending.messages.iter().find(|row| row.idempotency_key.as_deref() == Some(key)) {
+            return Ok(Some(message.id));
+        }
+        let id: Option<Vec<u8>> = sqlx::query_scalar("SELECT id FROM message WHERE idempotency_key = ?1")
+            .bind(key)
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+        id.map(|id| Ok(MessageId(fixed("message", &id)?))).transpose()
+    }
+
+    /// Messages placed after `from` and up to `to`, in order, with their parents: at most `limit`.
+    pub async fn placed_between(
+        &mut self,
+        conversation: ConversationId,
+        from: u64,
+        to: u64,
+        limit: u32,
+    ) -> Result<Vec<(Placed, Vec<MessageId>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, place, parents FROM message WHERE conversation = ?1 AND place > ?2 AND place <= ?3
+             ORDER BY place, id LIMIT ?4",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(integer(from))
+        .bind(integer(to))
+        .bind(limit)
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let placed =
+                    Placed { place: natural(row.try_get(1)?), id: MessageId(fixed("message", row.try_get(0)?)?) };
+                Ok((placed, ids_from_bytes(row.try_get(2)?)))
+            })
+            .collect()
+    }
+
+    /// Moves a message to its right place.
+    pub async fn move_message(&mut self, message: Placed) -> Result<(), StoreError> {
+        sqlx::query("UPDATE message SET place = ?2 WHERE id = ?1")
+            .bind(message.id.0.as_slice())
+            .bind(integer(message.place))
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Remembers that a message waits for a parent.
+    pub async fn put_missing_parent(&mut self, parent: MessageId, child: MessageId) -> Result<(), StoreError> {
+        sqlx::query("INSERT INTO missing_parent (parent, child) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+            .bind(parent.0.as_slice())
+            .bind(child.0.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// All parents that some message waits for: at most `limit`.
+    pub async fn missing_parents(&mut self, limit: u32) -> Result<Vec<MessageId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT DISTINCT parent FROM missing_parent LIMIT ?1")
+            .bind(limit)
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(|id| Ok(MessageId(fixed("message", id)?))).collect()
+    }
+
+    /// A parent came: which messages waited for it?
+    pub async fn take_waiting(&mut self, parent: MessageId) -> Result<Vec<MessageId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>("DELETE FROM missing_parent WHERE parent = ?1 RETURNING child")
+            .bind(parent.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(|id| Ok(MessageId(fixed("message", id)?))).collect()
+    }
+
+    /// The owner looked at everything up to `up_to`: what that makes seen, as authors' nodes with their numbers.
+    pub async fn mark_seen(
+        &mut self,
+        conversation: ConversationId,
+        up_to: Placed,
+    ) -> Result<Vec<(NodeId, u64)>, StoreError> {
+        let rows = sqlx::query(
+            "UPDATE message SET seen = 1 WHERE conversation = ?1 AND seen = 0 AND (place, id) <= (?2, ?3)
+             RETURNING author_node, sequence",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(integer(up_to.place))
+        .bind(up_to.id.0.as_slice())
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((NodeId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?))))
+            .collect()
+    }
+
+    /// The ids of my messages `first..=last` in a conversation, with their numbers.
+    pub async fn my_messages(
+        &mut self,
+        conversation: ConversationId,
+        first: u64,
+        last: u64,
+    ) -> Result<Vec<(MessageId, u64)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, sequence FROM message WHERE conversation = ?1 AND mine = 1 AND sequence BETWEEN ?2 AND ?3",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(integer(first))
+        .bind(integer(last))
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((MessageId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?))))
+            .collect()
+    }
+}
+
+fn ids_to_bytes(ids: &[MessageId]) -> Vec<u8> {
+    ids.iter().flat_map(|id| id.0).collect()
+}
+
+fn ids_from_bytes(bytes: &[u8]) -> Vec<MessageId> {
+    let (ids, _) = bytes.as_chunks::<16>();
+    ids.iter().map(|id| MessageId(*id)).collect()
+}

@@ -1,0 +1,164 @@
+//! What is owed to whom.
+
+use sqlx::Row;
+use tidings_crypto::envelope::EnvelopeId;
+use tidings_crypto::identity::NodeId;
+
+use super::{StoreError, Tx, fixed, integer, natural};
+use crate::ids::{ConversationId, PeerKey};
+use crate::outbox::Kind;
+
+/// An envelope that one node is owed.
+#[derive(Debug, Clone)]
+pub struct OutboxRow {
+    /// The node's peer.
+    pub peer: PeerKey,
+    /// The node.
+    pub node: NodeId,
+    /// What it is.
+    pub kind: Kind,
+    /// The conversation it belongs to.
+    pub conversation: ConversationId,
+    /// My message's number; 0 for what is not a message.
+    pub sequence: u64,
+    /// The envelope.
+    pub envelope: EnvelopeId,
+    /// When to push it.
+    pub next_attempt_ms: u64,
+}
+
+/// A row that is due, with the envelope's bytes.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// The row.
+    pub id: i64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The envelope's bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Tx<'_> {
+    /// Owes an envelope to a node.
+    pub fn put_outbox(&mut self, row: OutboxRow) {
+        self.pending.outbox.push(row);
+    }
+
+    pub(super) async fn flush_outbox(&mut self) -> Result<(), StoreError> {
+        let rows = std::mem::take(&mut self.pending.outbox);
+        self.insert_rows(
+            "INSERT INTO outbox (peer, node, kind, conversation, sequence, envelope, next_attempt_ms) ",
+            "",
+            &rows,
+            |mut columns, row| {
+                columns.push_bind(row.peer.0.to_vec());
+                columns.push_bind(row.node.0.to_vec());
+                columns.push_bind(row.kind.number());
+                columns.push_bind(row.conversation.0.to_vec());
+                columns.push_bind(integer(row.sequence));
+                columns.push_bind(row.envelope.0.to_vec());
+                columns.push_bind(integer(row.next_attempt_ms));
+            },
+        )
+        .await
+    }
+
+    /// What a peer is owed: rows after `after_id` (in the order they were made) that are due by `due_ms`.
+    pub async fn due(&mut self, peer: PeerKey, after_id: i64, due_ms: u64, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT outbox.id, outbox.attempts, envelope.bytes FROM outbox
+             JOIN envelope ON envelope.id = outbox.envelope
+             WHERE outbox.peer = ?1 AND outbox.id > ?2 AND outbox.next_attempt_ms <= ?3 ORDER BY outbox.id LIMIT ?4",
+        )
+        .bind(peer.0.as_slice())
+        .bind(after_id)
+        .bind(integer(due_ms))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Due { id: row.try_get(0)?, attempts: row.try_get(1)?, bytes: row.try_get(2)? })
+            })
+            .collect()
+    }
+
+    /// When the next row of a peer is due.
+    pub async fn next_due_ms(&mut self, peer: PeerKey) -> Result<Option<u64>, StoreError> {
+        let due: Option<i64> = sqlx::query_scalar("SELECT min(next_attempt_ms) FROM outbox WHERE peer = ?1")
+            .bind(peer.0.as_slice())
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        Ok(due.map(natural))
+    }
+
+    /// These rows were tried.
+    pub async fn attempted(&mut self, ids: &[i64], next_attempt_ms: u64) -> Result<(), StoreError> {
+        for id in ids {
+            sqlx::query("UPDATE outbox SET attempts = attempts + 1, next_attempt_ms = ?2 WHERE id = ?1")
+                .bind(id)
+                .bind(integer(next_attempt_ms))
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The recipient's node keeps these.
+    pub async fn settle(&mut self, ids: &[i64]) -> Result<(), StoreError> {
+        for id in ids {
+            sqlx::query("DELETE FROM outbox WHERE id = ?1").bind(id).execute(&mut *self.transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// A receipt of this node proves that it holds my messages `first..=last`.
+    pub async fn settle_messages(
+        &mut self,
+        conversation: ConversationId,
+        node: NodeId,
+        first: u64,
+        last: u64,
+    ) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND node = ?2 AND kind = ?3 AND sequence BETWEEN ?4 AND ?5")
+            .bind(conversation.0.as_slice())
+            .bind(node.0.as_slice())
+            .bind(Kind::Message.number())
+            .bind(integer(first))
+            .bind(integer(last))
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// A newer receipt says all that the older ones of this conversation said.
+    pub async fn drop_receipts(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
+        self.pending.outbox.retain(|row| row.conversation != conversation || row.kind != Kind::Receipt);
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2")
+            .bind(conversation.0.as_slice())
+            .bind(Kind::Receipt.number())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Gossip did not carry this message or commit: push it now. Returns whose turn it is.
+    pub async fn hasten(
+        &mut self,
+        conversation: ConversationId,
+        kind: Kind,
+        sequence: u64,
+        now_ms: u64,
+    ) -> Result<Vec<PeerKey>, StoreError> {
+        let peers = sqlx::query_scalar::<_, Vec<u8>>(
+            "UPDATE outbox SET next_attempt_ms = ?4 WHERE conversation = ?1 AND kind = ?2 AND sequence = ?3 RETURNING peer",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(kind.number())
+        .bind(integer(sequence))
+        .bind(integer(now_ms))
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        peers.iter().map(|peer| Ok(PeerKey(fixed("outbox", peer)?))).collect()
+    }
+}

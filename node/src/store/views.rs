@@ -1,0 +1,390 @@
+//! What people read: conversations, history, contacts, with names and states filled in.
+
+use std::collections::BTreeMap;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use tidings_crypto::identity::NodeId;
+
+use super::conversations::{kind, progress_row};
+use super::{ContactRow, ConversationKind, Reader, StoreError, Tx, fixed, integer, natural};
+use crate::conversation::ledger::Progress;
+use crate::conversation::state::state_for;
+use crate::handle::{Conversation, Member, Message, MessageDetail, MessagePage, MessageState, PageAt, Recipient};
+use crate::ids::{AccountId, ConversationId, MessageId};
+
+const MESSAGE_COLUMNS: &str = "message.id, message.conversation, message.author, message.sequence, message.mine,
+    message.sent_at_ms, message.received_at_ms, message.place, message.reply_to, message.text,
+    coalesce(contact.name, '') FROM message LEFT JOIN contact ON contact.account = message.author";
+
+/// Who the owner of this node is: their own name is not among the contacts.
+#[derive(Debug, Clone)]
+pub struct Me {
+    /// The account.
+    pub account: AccountId,
+    /// The name on the card.
+    pub name: String,
+}
+
+impl Reader {
+    /// All conversations, the latest activity first.
+    pub async fn conversations(&self, me: &Me) -> Result<Vec<Conversation>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let ids = sqlx::query_scalar::<_, Vec<u8>>("SELECT id FROM conversation ORDER BY last_at_ms DESC, id")
+            .fetch_all(&mut *connection)
+            .await?;
+        let mut conversations = Vec::with_capacity(ids.len());
+        for id in ids {
+            let id = ConversationId(fixed("conversation", &id)?);
+            conversations.extend(conversation(&mut connection, id, me).await?);
+        }
+        Ok(conversations)
+    }
+
+    /// One conversation.
+    pub async fn conversation(&self, id: ConversationId, me: &Me) -> Result<Option<Conversation>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        conversation(&mut connection, id, me).await
+    }
+
+    /// A page of history, oldest first; `None` if the conversation, or the message it starts from, is not here.
+    pub async fn messages(
+        &self,
+        conversation: ConversationId,
+        at: PageAt,
+        limit: u32,
+        me: &Me,
+    ) -> Result<Option<MessagePage>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        page(&mut connection, conversation, at, limit, me).await
+    }
+
+    /// Messages whose id begins with these bytes' hexadecimal text: at most `limit`.
+    pub async fn messages_by_prefix(&self, prefix: &str, limit: u32) -> Result<Vec<MessageId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT id FROM message WHERE id >= ?1 AND id <= ?2 LIMIT ?3")
+            .bind(bound(prefix, '0'))
+            .bind(bound(prefix, 'f'))
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|id| Ok(MessageId(fixed("message", id)?))).collect()
+    }
+
+    /// A message with its state for each recipient.
+    pub async fn message_detail(&self, id: MessageId, me: &Me) -> Result<Option<MessageDetail>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let query = format!("SELECT {MESSAGE_COLUMNS} WHERE message.id = ?1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(query))
+            .bind(id.0.as_slice())
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let raw = raw_message(&row)?;
+        let standing = standing(&mut connection, raw.conversation).await?;
+        let sequence = raw.sequence;
+        let message = raw.message(&standing, me);
+        let recipients = if message.mine {
+            recipients(&mut connection, message.conversation, sequence, message.sent_at_ms, &standing, me).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Some(MessageDetail { message, recipients }))
+    }
+
+    /// Everybody known here, by name, with the direct conversation where there is one.
+    pub async fn contacts(&self) -> Result<Vec<(ContactRow, Option<ConversationId>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT contact.account, contact.name, contact.added, contact.card, contact.short,
+                 (SELECT conversation.id FROM member JOIN conversation ON conversation.id = member.conversation
+                  WHERE member.account = contact.account AND conversation.kind = 1 LIMIT 1)
+             FROM contact ORDER BY contact.name COLLATE NOCASE, contact.account",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let contact = ContactRow {
+                    account: AccountId(fixed("contact", row.try_get(0)?)?),
+                    name: row.try_get(1)?,
+                    added: row.try_get(2)?,
+                    card: row.try_get(3)?,
+                    short: String::from_utf8(row.try_get(4)?).map_err(|_| StoreError::Damaged { what: "contact" })?,
+                };
+                let conversation = row.try_get::<Option<Vec<u8>>, _>(5)?;
+                let conversation =
+                    conversation.map(|id| fixed("conversation", &id).map(ConversationId)).transpose()?;
+                Ok((contact, conversation))
+            })
+            .collect()
+    }
+
+    /// How many of my messages some recipient's node does not keep yet.
+    pub async fn queued(&self) -> Result<u64, StoreError> {
+        let queued: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM (SELECT DISTINCT conversation, sequence FROM outbox WHERE kind = 3)")
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(natural(queued))
+    }
+}
+
+impl Tx<'_> {
+    /// One conversation, as the batch leaves it: flush first.
+    pub async fn conversation_view(&mut self, id: ConversationId, me: &Me) -> Result<Option<Conversation>, StoreError> {
+        conversation(&mut self.transaction, id, me).await
+    }
+
+    /// One message, as the batch leaves it: flush first.
+    pub async fn message_view(&mut self, id: MessageId, me: &Me) -> Result<Option<Message>, StoreError> {
+        let query = format!("SELECT {MESSAGE_COLUMNS} WHERE message.id = ?1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(query))
+            .bind(id.0.as_slice())
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let raw = raw_message(&row)?;
+        let standing = standing(&mut self.transaction, raw.conversation).await?;
+        Ok(Some(raw.message(&standing, me)))
+    }
+}
+
+/// The other accounts of a conversation with their nodes' progress: what a message's state is computed from.
+struct Standing {
+    others: BTreeMap<AccountId, Vec<NodeId>>,
+    ledger: BTreeMap<NodeId, Progress>,
+    names: BTreeMap<AccountId, String>,
+}
+
+async fn standing(connection: &mut SqliteConnection, id: ConversationId) -> Result<Standing, StoreError> {
+    let rows = sqlx::query(
+        "SELECT member.node, member.account, coalesce(contact.name, '') FROM member
+         LEFT JOIN contact ON contact.account = member.account WHERE member.conversation = ?1",
+    )
+    .bind(id.0.as_slice())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut others: BTreeMap<AccountId, Vec<NodeId>> = BTreeMap::new();
+    let mut names = BTreeMap::new();
+    for row in &rows {
+        let account = AccountId(fixed("member", row.try_get(1)?)?);
+        others.entry(account).or_default().push(NodeId(fixed("member", row.try_get(0)?)?));
+        names.insert(account, row.try_get(2)?);
+    }
+    let rows = sqlx::query("SELECT reader_node, delivered, seen FROM ledger WHERE conversation = ?1")
+        .bind(id.0.as_slice())
+        .fetch_all(connection)
+        .await?;
+    let ledger = rows.iter().map(progress_row).collect::<Result<_, _>>()?;
+    Ok(Standing { others, ledger, names })
+}
+
+impl Standing {
+    fn state(&self, sequence: u64, me: AccountId) -> MessageState {
+        let others = self.others.iter().filter(|(account, _)| **account != me);
+        others.map(|(_, nodes)| self.state_for(nodes, sequence)).min().unwrap_or(MessageState::Queued)
+    }
+
+    fn state_for(&self, nodes: &[NodeId], sequence: u64) -> MessageState {
+        state_for(nodes.iter().map(|node| self.ledger.get(node)), sequence)
+    }
+}
+
+struct RawMessage {
+    id: MessageId,
+    conversation: ConversationId,
+    author: AccountId,
+    sequence: u64,
+    mine: bool,
+    sent_at_ms: u64,
+    received_at_ms: u64,
+    place: u64,
+    reply_to: Option<MessageId>,
+    text: String,
+    author_name: String,
+}
+
+fn raw_message(row: &SqliteRow) -> Result<RawMessage, StoreError> {
+    let reply_to: Option<&[u8]> = row.try_get(8)?;
+    Ok(RawMessage {
+        id: MessageId(fixed("message", row.try_get(0)?)?),
+        conversation: ConversationId(fixed("message", row.try_get(1)?)?),
+        author: AccountId(fixed("message", row.try_get(2)?)?),
+        sequence: natural(row.try_get(3)?),
+        mine: row.try_get(4)?,
+        sent_at_ms: natural(row.try_get(5)?),
+        received_at_ms: natural(row.try_get(6)?),
+        place: natural(row.try_get(7)?),
+        reply_to: reply_to.map(|id| fixed("message", id).map(MessageId)).transpose()?,
+        text: row.try_get(9)?,
+        author_name: row.try_get(10)?,
+    })
+}
+
+impl RawMessage {
+    fn message(self, standing: &Standing, me: &Me) -> Message {
+        let state = if self.mine { standing.state(self.sequence, me.account) } else { MessageState::Received };
+        Message {
+            id: self.id,
+            conversation: self.conversation,
+            sender: self.author,
+            sender_name: if self.mine { me.name.clone() } else { self.author_name },
+            mine: self.mine,
+            sent_at_ms: self.sent_at_ms,
+            received_at_ms: self.received_at_ms,
+            place: self.place,
+            text: self.text,
+            state,
+            reply_to: self.reply_to,
+        }
+    }
+}
+
+async fn conversation(
+    connection: &mut SqliteConnection,
+    id: ConversationId,
+    me: &Me,
+) -> Result<Option<Conversation>, StoreError> {
+    let row = sqlx::query(
+        "SELECT kind, name, last_at_ms,
+             (SELECT count(*) FROM message WHERE conversation = ?1 AND seen = 0),
+             (SELECT id FROM message WHERE conversation = ?1 AND mine = 0 AND seen = 1 ORDER BY place DESC, id DESC LIMIT 1)
+         FROM conversation WHERE id = ?1",
+    )
+    .bind(id.0.as_slice())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let direct = kind(row.try_get(0)?) == ConversationKind::Direct;
+    let stored_name: String = row.try_get(1)?;
+    let seen_up_to: Option<&[u8]> = row.try_get(4)?;
+    let seen_up_to = seen_up_to.map(|id| fixed("message", id).map(MessageId)).transpose()?;
+    let standing = standing(&mut *connection, id).await?;
+    let members: Vec<Member> = standing
+        .names
+        .iter()
+        .map(|(account, name)| Member {
+            account: *account,
+            name: if *account == me.account { me.name.clone() } else { name.clone() },
+            me: *account == me.account,
+        })
+        .collect();
+    let others = || members.iter().filter(|member| !member.me).map(|member| member.name.as_str());
+    let name = if stored_name.is_empty() { others().collect::<Vec<_>>().join(", ") } else { stored_name };
+
+    let query =
+        format!("SELECT {MESSAGE_COLUMNS} WHERE conversation = ?1 ORDER BY message.place DESC, message.id DESC LIMIT 1");
+    let last = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(connection).await?;
+    let last_message = last.map(|row| Ok::<_, StoreError>(raw_message(&row)?.message(&standing, me))).transpose()?;
+    Ok(Some(Conversation {
+        id,
+        name,
+        direct,
+        members,
+        unread: natural(row.try_get(3)?),
+        seen_up_to,
+        last_message,
+        last_at_ms: natural(row.try_get(2)?),
+    }))
+}
+
+async fn page(
+    connection: &mut SqliteConnection,
+    conversation: ConversationId,
+    at: PageAt,
+    limit: u32,
+    me: &Me,
+) -> Result<Option<MessagePage>, StoreError> {
+    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM conversation WHERE id = ?1")
+        .bind(conversation.0.as_slice())
+        .fetch_one(&mut *connection)
+        .await?;
+    if known == 0 {
+        return Ok(None);
+    }
+    let (condition, order, from) = match at {
+        PageAt::Newest => ("?2 = ?2 AND ?3 = ?3", "DESC", None),
+        PageAt::Before(id) => ("(message.place, message.id) < (?2, ?3)", "DESC", Some(id)),
+        PageAt::After(id) => ("(message.place, message.id) > (?2, ?3)", "ASC", Some(id)),
+    };
+    let from = match from {
+        None => (0, Vec::new()),
+        Some(id) => {
+            let place: Option<i64> =
+                sqlx::query_scalar("SELECT place FROM message WHERE id = ?1 AND conversation = ?2")
+                    .bind(id.0.as_slice())
+                    .bind(conversation.0.as_slice())
+                    .fetch_optional(&mut *connection)
+                    .await?;
+            match place {
+                Some(place) => (place, id.0.to_vec()),
+                None => return Ok(None),
+            }
+        }
+    };
+    let query = format!(
+        "SELECT {MESSAGE_COLUMNS} WHERE message.conversation = ?1 AND {condition}
+         ORDER BY message.place {order}, message.id {order} LIMIT ?4"
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(query))
+        .bind(conversation.0.as_slice())
+        .bind(from.0)
+        .bind(from.1)
+        .bind(integer(u64::from(limit) + 1))
+        .fetch_all(&mut *connection)
+        .await?;
+    let standing = standing(connection, conversation).await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    let mut messages = rows
+        .iter()
+        .take(limit)
+        .map(|row| Ok(raw_message(row)?.message(&standing, me)))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let page = match at {
+        PageAt::After(_) => MessagePage { messages, more_before: true, more_after: more },
+        PageAt::Before(_) | PageAt::Newest => {
+            messages.reverse();
+            MessagePage { messages, more_before: more, more_after: at != PageAt::Newest }
+        }
+    };
+    Ok(Some(page))
+}
+
+async fn recipients(
+    connection: &mut SqliteConnection,
+    conversation: ConversationId,
+    sequence: u64,
+    sent_at_ms: u64,
+    standing: &Standing,
+    me: &Me,
+) -> Result<Vec<Recipient>, StoreError> {
+    let mut recipients = Vec::new();
+    for (account, nodes) in standing.others.iter().filter(|(account, _)| **account != me.account) {
+        let state = standing.state_for(nodes, sequence);
+        let mut at_ms = sent_at_ms;
+        if state != MessageState::Queued {
+            let learnt: Option<i64> = sqlx::query_scalar(
+                "SELECT min(progress.at_ms) FROM progress
+                 JOIN member ON member.conversation = progress.conversation AND member.node = progress.reader_node
+                 WHERE progress.conversation = ?1 AND member.account = ?2 AND progress.state = ?3
+                     AND progress.first_sequence <= ?4 AND progress.last_sequence >= ?4",
+            )
+            .bind(conversation.0.as_slice())
+            .bind(account.0.as_slice())
+            .bind(if state == MessageState::Seen { 2 } else { 1 })
+            .bind(integer(sequence))
+            .fetch_one(&mut *connection)
+            .await?;
+            at_ms = learnt.map_or(at_ms, natural);
+        }
+        let name = standing.names.get(account).cloned().unwrap_or_default();
+        recipients.push(Recipient { account: *account, name, state, at_ms });
+    }
+    Ok(recipients)
+}
+
+/// The lowest or highest id whose hexadecimal text begins with `prefix`.
+fn bound(prefix: &str, fill: char) -> Vec<u8> {
+    let text: String = prefix.chars().chain(std::iter::repeat(fill)).take(32).collect();
+    data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap_or_default()
+}
