@@ -1,0 +1,210 @@
+//! Every refusal of the API, as problem details (RFC 9457): a status, a stable code, and a sentence to act on.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tidings_node::handle::Refused;
+use tidings_node::ids::MalformedId;
+
+use crate::dto;
+
+/// Why a request was not done: the node's reasons and those of the door.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// The node refused.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The request never reached the node.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// What is wrong with a request before the node is asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RequestError {
+    /// Something in it cannot be read: the sentence says what.
+    #[error("{0}")]
+    BadRequest(String),
+    /// No session, or one that was ended.
+    #[error("this browser is not signed in: open a sign-in link, `tidings link` makes one")]
+    NotSignedIn,
+    /// The request comes from somebody else's page, or cannot show that it does not.
+    #[error("this request does not come from this node's own page; a script that changes something sends `Origin`")]
+    ForbiddenOrigin,
+    /// The request is addressed to a host that is not this node's.
+    #[error("this node is not at that address: use the link that `tidings link` prints")]
+    WrongHost,
+    /// Nothing is there.
+    #[error("there is nothing at this address")]
+    NotFound,
+    /// Something is there, which does not do that.
+    #[error("this address does not answer that method")]
+    MethodNotAllowed,
+    /// The body is too large.
+    #[error("the request is too large: the limit is {limit_bytes} bytes")]
+    PayloadTooLarge {
+        /// The limit.
+        limit_bytes: usize,
+    },
+    /// The body is not JSON by its own account.
+    #[error("the body has to be JSON, with the header `Content-Type: application/json`")]
+    UnsupportedMediaType,
+    /// Too many sign-ins failed.
+    #[error("too many sign-ins failed: wait {wait_s} seconds, then open a fresh link (`tidings link` makes one)")]
+    TooManySignIns {
+        /// How long to wait.
+        wait_s: u64,
+    },
+}
+
+impl From<MalformedId> for Error {
+    fn from(malformed: MalformedId) -> Self {
+        Self::Request(RequestError::BadRequest(malformed.to_string()))
+    }
+}
+
+impl Error {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Refused(refused) => match refused {
+                Refused::UnknownConversation => (StatusCode::NOT_FOUND, "unknown_conversation"),
+                Refused::UnknownMessage => (StatusCode::NOT_FOUND, "unknown_message"),
+                Refused::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous"),
+                Refused::UnknownContact => (StatusCode::NOT_FOUND, "unknown_contact"),
+                Refused::CardIncomplete => (StatusCode::CONFLICT, "card_incomplete"),
+                Refused::EmptyText => (StatusCode::UNPROCESSABLE_ENTITY, "empty_text"),
+                Refused::TextTooLong { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "text_too_long"),
+                Refused::BadName => (StatusCode::UNPROCESSABLE_ENTITY, "bad_name"),
+                Refused::BadLink(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_link"),
+                Refused::OwnCard => (StatusCode::UNPROCESSABLE_ENTITY, "own_card"),
+                Refused::NotOneContact => (StatusCode::UNPROCESSABLE_ENTITY, "not_one_contact"),
+                Refused::LimitReached { .. } => (StatusCode::TOO_MANY_REQUESTS, "limit_reached"),
+                Refused::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in"),
+                Refused::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+                Refused::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
+            },
+            Self::Request(error) => match error {
+                RequestError::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+                RequestError::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in"),
+                RequestError::ForbiddenOrigin => (StatusCode::FORBIDDEN, "forbidden_origin"),
+                RequestError::WrongHost => (StatusCode::MISDIRECTED_REQUEST, "wrong_host"),
+                RequestError::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+                RequestError::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+                RequestError::PayloadTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+                RequestError::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+                RequestError::TooManySignIns { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins"),
+            },
+        }
+    }
+
+    fn problem(&self) -> (StatusCode, dto::Problem) {
+        let (status, code) = self.status_and_code();
+        let candidates = match self {
+            Self::Refused(Refused::Ambiguous { candidates }) => candidates.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        };
+        let problem = dto::Problem {
+            type_uri: format!("urn:tidings:problem:{code}"),
+            title: status.canonical_reason().unwrap_or("Refused").to_owned(),
+            status: status.as_u16(),
+            code: code.to_owned(),
+            detail: sentence(&self.to_string()),
+            candidates,
+        };
+        (status, problem)
+    }
+}
+
+/// With a capital and a full stop: what the command line prints after a colon, the page shows on its own.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, problem) = self.problem();
+        // A struct of strings and numbers always has a JSON form.
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Self::Request(RequestError::TooManySignIns { wait_s }) = self {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
+        }
+        response
+    }
+}
+
+impl IntoResponse for RequestError {
+    fn into_response(self) -> Response {
+        Error::from(self).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidings_node::ids::MessageId;
+
+    fn every_refusal() -> Vec<Error> {
+        let refused = [
+            Refused::UnknownConversation,
+            Refused::UnknownMessage,
+            Refused::Ambiguous { candidates: vec![MessageId([7; 16])] },
+            Refused::UnknownContact,
+            Refused::CardIncomplete,
+            Refused::EmptyText,
+            Refused::TextTooLong { bytes: 70_000 },
+            Refused::BadName,
+            Refused::BadLink("this link was cut off".to_owned()),
+            Refused::OwnCard,
+            Refused::NotOneContact,
+            Refused::LimitReached { what: "contacts", limit: 3 },
+            Refused::NotSignedIn,
+            Refused::DiskFull,
+            Refused::Stopped,
+        ];
+        let request = [
+            RequestError::BadRequest("the limit is 1 to 500".to_owned()),
+            RequestError::NotSignedIn,
+            RequestError::ForbiddenOrigin,
+            RequestError::WrongHost,
+            RequestError::NotFound,
+            RequestError::MethodNotAllowed,
+            RequestError::PayloadTooLarge { limit_bytes: 1 },
+            RequestError::UnsupportedMediaType,
+            RequestError::TooManySignIns { wait_s: 60 },
+        ];
+        refused.into_iter().map(Error::from).chain(request.into_iter().map(Error::from)).collect()
+    }
+
+    #[test]
+    fn every_refusal_is_a_sentence_with_a_code_and_an_error_status() {
+        for error in every_refusal() {
+            let (status, problem) = error.problem();
+            assert!(status.is_client_error() || status.is_server_error(), "{problem:?}");
+            assert_eq!(problem.status, status.as_u16());
+            assert_eq!(problem.type_uri, format!("urn:tidings:problem:{}", problem.code));
+            assert!(problem.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{problem:?}");
+            assert!(problem.detail.starts_with(|first: char| !first.is_lowercase()), "{problem:?}");
+            assert!(problem.detail.ends_with('.'), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn an_ambiguous_prefix_names_its_candidates() {
+        let (_, problem) = Error::from(Refused::Ambiguous { candidates: vec![MessageId([7; 16])] }).problem();
+        assert_eq!(problem.candidates, ["07".repeat(16)]);
+    }
+
+    #[test]
+    fn too_many_sign_ins_say_when_to_come_back() {
+        let response = RequestError::TooManySignIns { wait_s: 60 }.into_response();
+        assert_eq!(response.headers()[RETRY_AFTER], "60");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    }
+}

@@ -1,0 +1,138 @@
+//! Every route on one screen, what stands in front of them at each door, and what they share.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn_with_state, map_response_with_state};
+use axum::response::Response;
+use tidings_node::handle::Handle;
+use tidings_node::ids::AccountId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::assets;
+use crate::error::RequestError;
+use crate::extract::BODY_BYTES_MAX;
+use crate::routes::{card, contacts, conversations, events, messages, openapi, profile, sessions, sign_in, status};
+use crate::session::{self, Door, SignIns};
+
+/// Where the API lives.
+pub(crate) const API: &str = "/api/v1";
+
+/// What every route may use.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) handle: Handle,
+    pub(crate) account: AccountId,
+    pub(crate) door: Arc<Door>,
+    pub(crate) sign_ins: Arc<SignIns>,
+    pub(crate) streams: Arc<events::Streams>,
+}
+
+/// The routes for whoever is signed in.
+fn signed_in() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(status::show))
+        .routes(routes!(profile::change))
+        .routes(routes!(card::show))
+        .routes(routes!(card::qr))
+        .routes(routes!(contacts::list, contacts::add))
+        .routes(routes!(conversations::list, conversations::create))
+        .routes(routes!(conversations::show))
+        .routes(routes!(messages::history, messages::send))
+        .routes(routes!(messages::seen))
+        .routes(routes!(messages::show))
+        .routes(routes!(events::follow))
+        .routes(routes!(events::live))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::revoke))
+        .routes(routes!(sign_in::sign_out))
+        .routes(routes!(sign_in::create_link))
+}
+
+/// The routes for everybody who gets as far as the door.
+fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(sign_in::sign_in)).routes(routes!(openapi::show))
+}
+
+/// The OpenAPI document of all of them.
+pub(crate) fn document() -> utoipa::openapi::OpenApi {
+    let described = OpenApiRouter::with_openapi(openapi::beginning()).nest(API, signed_in().merge(open()));
+    openapi::finish(described.into_openapi())
+}
+
+/// What answers on the TCP port: this node's own page, in a browser that is signed in.
+pub(crate) fn browser(app: App) -> Router {
+    let door = app.door.clone();
+    let api = Router::from(signed_in())
+        .layer(from_fn_with_state(app.clone(), session::check_session))
+        .merge(Router::from(open()))
+        .layer(from_fn_with_state(door.clone(), session::check_site));
+    whole(api, app).layer(from_fn_with_state(door, session::check_host))
+}
+
+/// What answers on the unix socket: whoever may open it is the person.
+pub(crate) fn socket(app: App) -> Router {
+    whole(Router::from(signed_in().merge(open())), app)
+}
+
+fn whole(api: Router<App>, app: App) -> Router {
+    Router::new()
+        .nest(API, api.method_not_allowed_fallback(async || RequestError::MethodNotAllowed))
+        .fallback(assets::serve)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(app)
+}
+
+/// Puts the headers on every answer of the browser's door, those of the guards included.
+pub(crate) fn fenced(router: Router, door: &Door) -> Router {
+    let policy = assets::content_security_policy(door);
+    router.layer(map_response_with_state(policy, async |axum::extract::State(policy), response: Response| {
+        assets::fence(response, &policy)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn these_are_all_the_routes() {
+        let document = document();
+        let mut found = Vec::new();
+        for (path, item) in &document.paths.paths {
+            let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("DELETE", &item.delete)];
+            for (method, operation) in methods {
+                if operation.is_some() {
+                    found.push(format!("{method} {}", path.strip_prefix(API).unwrap()));
+                }
+            }
+        }
+        found.sort();
+        let promised = [
+            "DELETE /sessions/{session}",
+            "GET /card",
+            "GET /card/qr.svg",
+            "GET /contacts",
+            "GET /conversations",
+            "GET /conversations/{conversation}",
+            "GET /conversations/{conversation}/messages",
+            "GET /events",
+            "GET /live",
+            "GET /messages/{message}",
+            "GET /openapi.json",
+            "GET /sessions",
+            "GET /status",
+            "POST /contacts",
+            "POST /conversations",
+            "POST /conversations/{conversation}/messages",
+            "POST /conversations/{conversation}/seen",
+            "POST /sign-in",
+            "POST /sign-in-links",
+            "POST /sign-out",
+            "PUT /profile",
+        ];
+        assert_eq!(found, promised);
+    }
+}

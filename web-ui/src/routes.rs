@@ -1,0 +1,21 @@
+//! One file a resource: each route reads its request, makes one call of the node, and turns the answer into JSON.
+
+pub(crate) mod status;
+
+pub(crate) mod profile;
+
+pub(crate) mod card;
+
+pub(crate) mod contacts;
+
+pub(crate) mod conversations;
+
+pub(crate) mod messages;
+
+pub(crate) mod events;
+
+pub(crate) mod sign_in;
+
+pub(crate) mod sessions;
+
+pub(crate) mod openapi;
