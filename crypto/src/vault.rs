@@ -204,12 +204,12 @@ impl Cost {
         let params = params.map_err(|_| VaultError::Damaged { reason: "its cost is refused by Argon2" })?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         argon2.hash_password_into(passphrase.as_bytes(), salt, key.as_mut_slice()).map_err(|_| out_of_memory)?;
-        Ok(DatabaseKey::from_bytes(&key))
+        Ok(DatabaseKey::from_bytes(*key))
     }
 }
 
 fn key_of_file(key: &[u8; 32]) -> DatabaseKey {
-    DatabaseKey::from_bytes(key).derive("tidings v1 vault key file")
+    DatabaseKey::from_bytes(*key).derive("tidings v1 vault key file")
 }
 
 /// Tells damage from a wrong passphrase; whoever alters a vault can make it right.

@@ -28,16 +28,6 @@ impl fmt::Debug for DatabaseKey {
 pub struct Unsealable;
 
 impl DatabaseKey {
-    /// The key with these bytes, as [`Self::expose`] gave them.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// The key's bytes, to be sealed under another key and kept.
-    pub fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
-
     /// How many bytes a sealed value has more than what it holds.
     pub const OVERHEAD_BYTES: usize = 41;
 
@@ -46,11 +36,13 @@ impl DatabaseKey {
         Self(*random_secret(rng))
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(*bytes)
+    /// The key with these bytes, as [`Self::expose`] gave them.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+    /// The key's bytes, to be sealed under another key and kept.
+    pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 

@@ -40,7 +40,7 @@ impl Secrets {
         let mut writer = Writer::with_capacity(SECRETS_BYTES);
         writer.u8(VERSION).array(self.node.account.seed());
         self.node.keys.write(&mut writer);
-        writer.array(&self.node.certificate.encode()).array(self.database.as_bytes());
+        writer.array(&self.node.certificate.encode()).array(self.database.expose());
         Zeroizing::new(writer.into_bytes())
     }
 
@@ -51,7 +51,7 @@ impl Secrets {
         let account = AccountKey::from_seed(&Zeroizing::new(reader.array()?));
         let keys = NodeKeys::read(&mut reader)?;
         let certificate = NodeCertificate::decode(reader.take(CERTIFICATE_BYTES)?)?;
-        let database = DatabaseKey::from_bytes(&Zeroizing::new(reader.array()?));
+        let database = DatabaseKey::from_bytes(*Zeroizing::new(reader.array()?));
         reader.finish()?;
         let belongs = certificate.account() == account.public()
             && certificate.signature_key() == keys.signature_public()
