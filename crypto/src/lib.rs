@@ -11,3 +11,6 @@ pub mod envelope;
 pub mod epoch_id;
 pub mod identity;
 pub mod vault;
+
+#[cfg(test)]
+mod tests;
