@@ -1,6 +1,6 @@
 //! The page's code imports in one direction: ui, api → state → components → pages → app.
 
-use crate::tree::{Finding, Tree, assert_caught, assert_kept, is_kind};
+use crate::tree::{Finding, Tree, assert_caught, assert_kept, is_kind, line_of};
 
 const SOURCES: &str = "web-ui/app/src/";
 
@@ -32,6 +32,27 @@ fn the_app_imports_inwards(tree: &Tree) -> Vec<Finding> {
                 let sentence = format!("`{from}` imports `{to}`; it may import {may_import:?}");
                 findings.push(Finding { file: path.to_owned(), line, sentence });
             }
+        }
+    }
+    findings
+}
+
+/// What a peer wrote becomes text nodes; the page never makes markup or code out of a string.
+fn the_app_makes_no_markup_from_text(tree: &Tree) -> Vec<Finding> {
+    const BANNED: [&str; 7] = [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "dangerouslySetInnerHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+    ];
+    let mut findings = Vec::new();
+    for (path, text) in tree.files().filter(|(path, _)| path.starts_with(SOURCES)) {
+        for word in BANNED.into_iter().filter(|word| text.contains(word)) {
+            let sentence = format!("`{word}` makes markup or code out of a string");
+            findings.push(Finding { file: path.to_owned(), line: line_of(text, word), sentence });
         }
     }
     findings
@@ -95,4 +116,18 @@ fn an_import_outwards_is_caught() {
         "web-ui/app/src/ui/avatar.tsx",
     ];
     assert_caught(&the_app_imports_inwards(&tree), &expected);
+}
+
+#[test]
+fn the_page_makes_no_markup_from_text() {
+    assert_kept(&the_app_makes_no_markup_from_text(&Tree::repository()));
+}
+
+#[test]
+fn markup_from_text_is_caught() {
+    let tree = Tree::sample(&[
+        ("web-ui/app/src/ui/RichText.tsx", "node.innerHTML = text;"),
+        ("web-ui/app/src/ui/Quote.tsx", "node.textContent = text;"),
+    ]);
+    assert_caught(&the_app_makes_no_markup_from_text(&tree), &["web-ui/app/src/ui/RichText.tsx"]);
 }

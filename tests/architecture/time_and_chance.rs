@@ -4,12 +4,12 @@
 
 use crate::tree::{Finding, Tree, assert_caught, assert_kept, ends_in, is_in_module, is_under, line_of, paths};
 
-/// The loop, and the swarm that it drives.
-const LOOP: [&str; 2] = ["node/src/node", "node/src/network"];
-/// The command line may ask for randomness at the first run; it has no clock of its own either.
+/// The loop, the swarm that it drives, and the one place that tells a person in a terminal how long ago something was.
+const CLOCK: [&str; 3] = ["node/src/node", "node/src/network", "cli/src/output/time"];
+/// The command line may ask for randomness at the first run.
 const RANDOMNESS: [&str; 3] = ["node/src/node", "node/src/network", "cli/src/commands/init"];
 
-const CLOCKS: [&str; 8] = [
+const CLOCKS: [&str; 9] = [
     "SystemTime::now",
     "SystemTime::elapsed",
     "Instant::now",
@@ -18,6 +18,7 @@ const CLOCKS: [&str; 8] = [
     "Local::now",
     "OffsetDateTime::now_utc",
     "Timestamp::now",
+    "Zoned::now",
 ];
 
 const CHANCE: [&str; 10] = [
@@ -45,7 +46,7 @@ const UNBOUNDED: [&str; 7] = [
 
 fn clocks_are_read_only_in_the_loop(tree: &Tree) -> Vec<Finding> {
     let is_clock = |named: &str| CLOCKS.iter().any(|clock| ends_in(named, clock));
-    named_outside(tree, &LOOP, is_clock, "reads a clock; take `now_ms` as an argument")
+    named_outside(tree, &CLOCK, is_clock, "reads a clock; take `now_ms` as an argument")
 }
 
 fn chance_is_drawn_only_in_the_loop(tree: &Tree) -> Vec<Finding> {

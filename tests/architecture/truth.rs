@@ -84,6 +84,38 @@ fn leads_somewhere(tree: &Tree, from: &str, target: &str) -> bool {
     tree.files().any(|(path, _)| path == wanted || path.starts_with(&folder))
 }
 
+/// A path in a code span, such as `node/src/store`, is a file, a folder or a module of this repository.
+fn named_paths_exist(tree: &Tree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (path, text) in tree.files().filter(|(path, _)| is_kind(path, "md")) {
+        for (index, line) in text.lines().enumerate() {
+            for named in named_paths(line).filter(|named| !is_there(tree, named)) {
+                let sentence = format!("names `{named}`, which is not there");
+                findings.push(Finding { file: path.to_owned(), line: index + 1, sentence });
+            }
+        }
+    }
+    findings
+}
+
+/// The code spans of a line that are paths from the root; those with a placeholder or a wildcard are none.
+fn named_paths(line: &str) -> impl Iterator<Item = &str> {
+    const ROOTS: [&str; 8] = [".ci/", "cli/", "crypto/", "docs/", "migrations/", "node/", "tests/", "web-ui/"];
+    let spans = line.split('`').skip(1).step_by(2);
+    spans.filter(|span| {
+        let is_plain = span.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));
+        is_plain && !span.contains("NNNN") && ROOTS.iter().any(|root| span.starts_with(root) && span.len() > root.len())
+    })
+}
+
+fn is_there(tree: &Tree, named: &str) -> bool {
+    let named = named.trim_end_matches('/');
+    let is_it = |path: &str| {
+        path.strip_prefix(named).is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || rest == ".rs")
+    };
+    named.ends_with("/node_modules") || tree.files().any(|(path, _)| is_it(path))
+}
+
 /// Decision records are `docs/decisions/NNNN-what.md`, numbered without a gap or a double.
 fn decisions_are_numbered(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -131,6 +163,21 @@ fn a_dead_link_is_caught() {
         ("docs/A.md", "[up](../README.md) [down](B.md) [here](#here)"),
     ]);
     assert_caught(&links_lead_somewhere(&tree), &["README.md", "docs/A.md"]);
+}
+
+#[test]
+fn every_path_that_the_documents_name_is_there() {
+    assert_kept(&named_paths_exist(&Tree::repository()));
+}
+
+#[test]
+fn a_named_path_that_is_not_there_is_caught() {
+    let tree = Tree::sample(&[
+        ("README.md", "`node/src/store` and `node/src` and `migrations/NNNN_what.sql` and `cargo run` and `node/`"),
+        ("docs/A.md", "`crypto/src/gone.rs` is not `node/src/store.rs`"),
+        ("node/src/store.rs", ""),
+    ]);
+    assert_caught(&named_paths_exist(&tree), &["docs/A.md"]);
 }
 
 #[test]
