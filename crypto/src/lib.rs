@@ -9,6 +9,7 @@ pub mod card;
 pub mod codec;
 pub mod envelope;
 pub mod epoch_id;
+pub mod group;
 pub mod identity;
 pub mod vault;
 

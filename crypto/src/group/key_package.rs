@@ -1,0 +1,208 @@
+//! Key packages (RFC 9420 §10): what somebody needs to add this node to a group while it is away (PROTOCOL §2).
+//!
+//! They are all last-resort packages: without a server nobody can enforce that each is used once. Their MLS lifetime
+//! is unlimited, because MLS would check it against the machine's clock and so differently on every node; what limits
+//! them is the node certificate inside.
+
+use openmls::prelude::{
+    BasicCredential, Capabilities, CredentialType, CredentialWithKey, ExtensionType, KeyPackage as MlsKeyPackage,
+    KeyPackageIn, Lifetime, MlsMessageBodyIn, MlsMessageIn, ProtocolVersion,
+    tls_codec::{DeserializeBytes, Serialize},
+};
+use openmls_traits::signatures::{Signer, SignerError};
+use openmls_traits::types::SignatureScheme;
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::{
+    Member,
+    member::BadLeaf,
+    policy::POLICY_EXTENSION,
+    provider::{Crypto, Provider, SUITE},
+    storage::{Overlay, RowKey, RowValue, Rows, Slot},
+};
+use crate::{
+    codec::{Malformed, Reader, Writer},
+    identity::{LocalNode, NodeKeys, NotValidNow},
+};
+
+/// A key package has at most this many bytes.
+pub const KEY_PACKAGE_BYTES_MAX: usize = 2 * 1024;
+const SECRET_BYTES_MAX: usize = 16 * 1024;
+const SECRET_VERSION: u8 = 1;
+
+/// The public part: it goes into the contact card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPackage {
+    /// The encoded MLS message.
+    pub bytes: Vec<u8>,
+    /// Its name in Welcomes (RFC 9420 §5.2).
+    pub reference: [u8; 32],
+}
+
+/// The private part: it opens the Welcomes made for the key package, and goes into the database.
+#[derive(Clone)]
+pub struct KeyPackageSecret {
+    key: RowKey,
+    value: RowValue,
+}
+
+impl std::fmt::Debug for KeyPackageSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyPackageSecret").finish_non_exhaustive()
+    }
+}
+
+/// Why a key package cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadKeyPackage {
+    /// It has more than [`KEY_PACKAGE_BYTES_MAX`] bytes.
+    #[error("the key package has {bytes} bytes; at most {KEY_PACKAGE_BYTES_MAX} are allowed")]
+    TooLong {
+        /// How many it has.
+        bytes: usize,
+    },
+    /// It is no key package, or a signature in it is wrong.
+    #[error("the key package is damaged or forged")]
+    Damaged,
+    /// It is for a cipher suite, a lifetime or extensions that Tidings does not use.
+    #[error("the key package is of a kind that this version does not use")]
+    Unsupported,
+    /// It does not say who its node is.
+    #[error(transparent)]
+    Leaf(#[from] BadLeaf),
+    /// Its node's certificate is not valid now.
+    #[error(transparent)]
+    NotValidNow(#[from] NotValidNow),
+}
+
+/// The library failed on input of our own making: a bug, or a damaged database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the group library failed")]
+pub struct LibraryFailure;
+
+impl KeyPackage {
+    /// A new key package of this node, with its secret.
+    pub fn generate<R: CryptoRng + ?Sized>(
+        me: &LocalNode,
+        rng: &mut R,
+    ) -> Result<(Self, KeyPackageSecret), LibraryFailure> {
+        let mut rows = Rows::default();
+        let provider = Provider::seeded(Overlay::writing(&mut rows), rng);
+        let bundle = MlsKeyPackage::builder()
+            .key_package_lifetime(unlimited())
+            .leaf_node_capabilities(capabilities())
+            .mark_as_last_resort()
+            .build(SUITE, &provider, &NodeSigner(&me.keys), credential(me))
+            .map_err(|_| LibraryFailure)?;
+        let package = bundle.key_package();
+        let reference = reference(package)?;
+        let message = openmls::prelude::MlsMessageOut::from(package.clone());
+        let bytes = message.tls_serialize_detached().map_err(|_| LibraryFailure)?;
+        drop(provider);
+        let (key, value) = rows.take_changes().put.into_iter().next().ok_or(LibraryFailure)?;
+        Ok((Self { bytes, reference }, KeyPackageSecret { key, value }))
+    }
+
+    /// Checks a key package that somebody shows, and says whose it is. The member's `leaf` means nothing yet.
+    pub fn check(bytes: &[u8], now_ms: u64) -> Result<Member, BadKeyPackage> {
+        let (_, member) = parse(bytes)?;
+        member.certificate.check_time(now_ms)?;
+        Ok(member)
+    }
+}
+
+impl KeyPackageSecret {
+    /// The secret's bytes, to be sealed before they are stored.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let capacity = self.key.len().saturating_add(self.value.len()).saturating_add(16);
+        let mut writer = Writer::with_capacity(capacity);
+        writer.u8(SECRET_VERSION).bytes(&self.key).bytes(&self.value);
+        Zeroizing::new(writer.into_bytes())
+    }
+
+    /// Reads what [`KeyPackageSecret::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        reader.version(SECRET_VERSION)?;
+        let key = reader.bytes("the key package's name", SECRET_BYTES_MAX)?.to_vec();
+        let value = Zeroizing::new(reader.bytes("the key package's secret", SECRET_BYTES_MAX)?.to_vec());
+        reader.finish()?;
+        if !key.starts_with(&Slot::KeyPackage.key()) {
+            return Err(Malformed::Invalid { what: "the key package's name" });
+        }
+        Ok(Self { key, value })
+    }
+
+    /// Rows in which OpenMLS finds this secret.
+    pub(super) fn into_rows(self) -> Rows {
+        let mut rows = Rows::default();
+        rows.put(self.key, self.value);
+        rows
+    }
+}
+
+/// Decodes and verifies a key package: signatures, suite, lifetime, and who its leaf is. Not the time.
+pub(super) fn parse(bytes: &[u8]) -> Result<(MlsKeyPackage, Member), BadKeyPackage> {
+    if bytes.len() > KEY_PACKAGE_BYTES_MAX {
+        return Err(BadKeyPackage::TooLong { bytes: bytes.len() });
+    }
+    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(|_| BadKeyPackage::Damaged)?;
+    let MlsMessageBodyIn::KeyPackage(package) = message.extract() else { return Err(BadKeyPackage::Damaged) };
+    let package = verify(package)?;
+    let member = Member::of_leaf(0, package.leaf_node())?;
+    Ok((package, member))
+}
+
+fn verify(package: KeyPackageIn) -> Result<MlsKeyPackage, BadKeyPackage> {
+    let package = package.validate(&Crypto::default(), ProtocolVersion::Mls10).map_err(|_| BadKeyPackage::Damaged)?;
+    if package.ciphersuite() != SUITE || !is_usable(&package) {
+        return Err(BadKeyPackage::Unsupported);
+    }
+    Ok(package)
+}
+
+/// Whether every node will judge this key package alike, whatever its clock says.
+pub(super) fn is_usable(package: &MlsKeyPackage) -> bool {
+    *package.life_time() == unlimited()
+}
+
+fn reference(package: &MlsKeyPackage) -> Result<[u8; 32], LibraryFailure> {
+    let reference = package.hash_ref(&Crypto::default()).map_err(|_| LibraryFailure)?;
+    reference.as_slice().try_into().map_err(|_| LibraryFailure)
+}
+
+fn unlimited() -> Lifetime {
+    Lifetime::init(0, u64::MAX)
+}
+
+/// What our leaves say they understand.
+pub(super) fn capabilities() -> Capabilities {
+    Capabilities::new(
+        Some(&[ProtocolVersion::Mls10]),
+        Some(&[SUITE]),
+        Some(&[ExtensionType::LastResort, ExtensionType::Unknown(POLICY_EXTENSION)]),
+        None,
+        Some(&[CredentialType::Basic]),
+    )
+}
+
+pub(super) fn credential(me: &LocalNode) -> CredentialWithKey {
+    CredentialWithKey {
+        credential: BasicCredential::new(me.certificate.encode()).into(),
+        signature_key: me.keys.signature_public().0.as_slice().into(),
+    }
+}
+
+/// Signs for OpenMLS with the node's key.
+pub(super) struct NodeSigner<'a>(pub(super) &'a NodeKeys);
+
+impl Signer for NodeSigner<'_> {
+    fn sign(&self, payload: &[u8]) -> Result<Vec<u8>, SignerError> {
+        Ok(self.0.sign_mls(payload).0.to_vec())
+    }
+
+    fn signature_scheme(&self) -> SignatureScheme {
+        SignatureScheme::ED25519
+    }
+}

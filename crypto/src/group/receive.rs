@@ -1,0 +1,291 @@
+//! What a group does with a message or a commit from outside (PROTOCOL §3).
+//!
+//! No outcome but [`Received::Message`] and [`Received::Committed`] (and the tombstone of [`Received::RemovedHere`])
+//! changes the group: a message is decrypted in rows that can be rolled back, a commit is processed in a copy.
+
+use openmls::framing::errors::{MessageDecryptionError, SecretTreeError as SecretTreeFault};
+use openmls::prelude::{
+    ContentType, MlsMessageBodyIn, MlsMessageIn, PrivateMessageIn, ProcessMessageError, ProcessedMessageContent,
+    Sender, ValidationError, tls_codec::DeserializeBytes,
+};
+use zeroize::Zeroizing;
+
+use super::{
+    Group, Member, Refusal,
+    authenticated::Authenticated,
+    check::check,
+    epochs::Insertion,
+    key_package::LibraryFailure,
+    provider::Provider,
+    state::{self, EpochState},
+    storage::{Overlay, StorageFault},
+    tree_change::Child,
+};
+use crate::{
+    envelope::{Content, MESSAGE_BYTES_MAX},
+    epoch_id::EpochId,
+};
+
+/// What became of something received.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Received {
+    /// Somebody wrote this.
+    Message {
+        /// The epoch it was written in.
+        epoch: EpochId,
+        /// Who wrote it.
+        sender: Member,
+        /// What they wrote.
+        payload: Zeroizing<Vec<u8>>,
+    },
+    /// The group has a new epoch. Whatever was parked for it can be received now.
+    Committed {
+        /// The epoch that the commit made.
+        epoch: EpochId,
+        /// Who made it.
+        committer: Member,
+        /// Who is a member there and was not before.
+        added: Vec<Member>,
+        /// Who was a member before and is not there.
+        removed: Vec<Member>,
+        /// Whether the head is another epoch than before.
+        head_moved: bool,
+    },
+    /// It belongs to an epoch that is not known yet: keep it until a commit makes that epoch.
+    UnknownEpoch(EpochId),
+    /// It is there already, or it is this node's own.
+    Known,
+    /// It removed this node, or belongs to an epoch in which this node is not a member.
+    RemovedHere,
+    /// It is hostile or damaged.
+    Refused(Refusal),
+    /// Its epoch is known, but its key was used before or is out of reach.
+    Unreadable,
+    /// It is a commit, and the tree has no room for it. It may have later.
+    TreeFull,
+}
+
+impl std::fmt::Debug for Received {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Message { epoch, sender, .. } => {
+                f.debug_struct("Message").field("epoch", epoch).field("sender", &sender.node).finish_non_exhaustive()
+            }
+            Self::Committed { epoch, committer, head_moved, .. } => f
+                .debug_struct("Committed")
+                .field("epoch", epoch)
+                .field("committer", &committer.node)
+                .field("head_moved", head_moved)
+                .finish_non_exhaustive(),
+            Self::UnknownEpoch(epoch) => f.debug_tuple("UnknownEpoch").field(epoch).finish(),
+            Self::Known => f.write_str("Known"),
+            Self::RemovedHere => f.write_str("RemovedHere"),
+            Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
+            Self::Unreadable => f.write_str("Unreadable"),
+            Self::TreeFull => f.write_str("TreeFull"),
+        }
+    }
+}
+
+impl From<Refusal> for Received {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Why something whose epoch is known changes nothing.
+#[derive(Clone, Copy)]
+enum Stopped {
+    Refused(Refusal),
+    Own,
+    Unreadable,
+}
+
+impl From<Refusal> for Stopped {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// A library that fails on our own state leaves nothing to read; the sender is not to blame for it.
+impl From<LibraryFailure> for Stopped {
+    fn from(_: LibraryFailure) -> Self {
+        Self::Unreadable
+    }
+}
+
+impl From<Stopped> for Received {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Refused(refusal) => Self::Refused(refusal),
+            Stopped::Own => Self::Known,
+            Stopped::Unreadable => Self::Unreadable,
+        }
+    }
+}
+
+impl Group {
+    /// Takes in a message or a commit. The same contents, in whatever order, lead to the same tree and the same head,
+    /// provided that what is [`Received::UnknownEpoch`] is offered again when that epoch has come.
+    pub fn receive(&mut self, content: &Content) -> Received {
+        let (message, authenticated) = match self.unpack(content) {
+            Ok(unpacked) => unpacked,
+            Err(refusal) => return refusal.into(),
+        };
+        match authenticated {
+            Authenticated::Message { epoch } => self.receive_message(epoch, message),
+            Authenticated::Commit { parent, committed_at_ms } => {
+                self.receive_commit(parent, committed_at_ms, EpochId::of_commit(&content.message), message)
+            }
+        }
+    }
+
+    /// Decodes, and checks everything that can be seen without keys.
+    fn unpack(&self, content: &Content) -> Result<(PrivateMessageIn, Authenticated), Refusal> {
+        if content.message.len() > MESSAGE_BYTES_MAX {
+            return Err(Refusal::Malformed);
+        }
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(&content.message).map_err(|_| Refusal::Malformed)?;
+        let MlsMessageBodyIn::PrivateMessage(message) = message.extract() else { return Err(Refusal::Malformed) };
+        if *message.group_id() != self.mls_id {
+            return Err(Refusal::OtherGroup);
+        }
+        let authenticated = Authenticated::decode(message.aad()).map_err(|_| Refusal::Relabelled)?;
+        let fits_type = match authenticated {
+            Authenticated::Message { .. } => message.content_type() == ContentType::Application,
+            Authenticated::Commit { .. } => message.content_type() == ContentType::Commit,
+        };
+        if !fits_type || authenticated.epoch() != content.epoch {
+            return Err(Refusal::Relabelled);
+        }
+        Ok((message, authenticated))
+    }
+
+    fn receive_message(&mut self, epoch: EpochId, message: PrivateMessageIn) -> Received {
+        let Some(node) = self.tree.node(epoch) else { return Received::UnknownEpoch(epoch) };
+        if node.tombstone {
+            return Received::RemovedHere;
+        }
+        self.note_use(epoch);
+        let Some(state) = self.states.get_mut(&epoch) else { return Received::Unreadable };
+        match decrypt(state, &self.mls_id, message) {
+            Ok((sender, payload)) => {
+                state.keep();
+                Received::Message { epoch, sender, payload }
+            }
+            Err(stopped) => {
+                state.undo();
+                stopped.into()
+            }
+        }
+    }
+
+    fn receive_commit(
+        &mut self,
+        parent: EpochId,
+        committed_at_ms: u64,
+        id: EpochId,
+        message: PrivateMessageIn,
+    ) -> Received {
+        if self.tree.node(id).is_some() {
+            return Received::Known;
+        }
+        let Some(node) = self.tree.node(parent) else { return Received::UnknownEpoch(parent) };
+        if node.tombstone {
+            return Received::RemovedHere;
+        }
+        if self.tree.is_full() {
+            return Received::TreeFull;
+        }
+        let head_before = self.head();
+        let (child, mut outcome) = match self.materialise(parent, committed_at_ms, id, message) {
+            Ok(materialised) => materialised,
+            Err(stopped) => return stopped.into(),
+        };
+        let head_now = match self.adopt(child) {
+            Insertion::Inserted { .. } => self.head(),
+            Insertion::Outranked => return Refusal::TooManySiblings.into(),
+            Insertion::Known => return Received::Known,
+            Insertion::UnknownParent => return Received::UnknownEpoch(parent),
+            Insertion::Full => return Received::TreeFull,
+        };
+        if let Received::Committed { head_moved, .. } = &mut outcome {
+            *head_moved = head_now != head_before;
+        }
+        outcome
+    }
+
+    /// Processes a commit in a copy of its parent: the child, and what to tell if the tree takes it.
+    fn materialise(
+        &self,
+        parent_id: EpochId,
+        committed_at_ms: u64,
+        id: EpochId,
+        message: PrivateMessageIn,
+    ) -> Result<(Child, Received), Stopped> {
+        let parent = self.states.get(&parent_id).ok_or(Stopped::Unreadable)?;
+        let mut rows = parent.rows.copy_for_child();
+        let mut group = state::load(&rows, &self.mls_id)?;
+        let provider = Provider::without_randomness(Overlay::writing(&mut rows));
+        let processed = group.process_message(&provider, message).map_err(|error| stopped(&error))?;
+        let &Sender::Member(committer_leaf) = processed.sender() else { return Err(Refusal::Invalid.into()) };
+        let staged = match processed.into_content() {
+            ProcessedMessageContent::StagedCommitMessage(staged) => staged,
+            // Made by this node in a state it does not remember: a restored or cloned database.
+            ProcessedMessageContent::OwnPrivateMessage => return Err(Stopped::Unreadable),
+            _ => return Err(Refusal::Invalid.into()),
+        };
+        let checked = check(parent, committer_leaf.u32(), &staged, committed_at_ms)?;
+        let tombstone = staged.self_removed();
+        let node = Self::child_node(parent_id, id, &group, &checked, tombstone)?;
+        if tombstone {
+            return Ok((Child { node, state: None }, Received::RemovedHere));
+        }
+        group.merge_staged_commit(&provider, *staged).map_err(|_| LibraryFailure)?;
+        drop(provider);
+        let members = state::members(&group, &parent.known()).map_err(Refusal::Leaf)?;
+        let topic = checked.removed.is_empty().then(|| parent.topic.clone());
+        let state = EpochState::adopt(rows, group, members, topic)?;
+        let is_added = |member: &&Member| checked.added.iter().any(|added| added.node == member.node);
+        let added = state.members.iter().filter(is_added).cloned().collect();
+        let (committer, removed) = (checked.committer, checked.removed);
+        let outcome = Received::Committed { epoch: id, committer, added, removed, head_moved: false };
+        Ok((Child { node, state: Some(state) }, outcome))
+    }
+}
+
+/// Decrypts with an epoch's live state; the caller keeps or undoes what that did.
+fn decrypt(
+    state: &mut EpochState,
+    id: &openmls::prelude::GroupId,
+    message: PrivateMessageIn,
+) -> Result<(Member, Zeroizing<Vec<u8>>), Stopped> {
+    let (group, rows) = state.open(id)?;
+    let provider = Provider::without_randomness(Overlay::writing(rows));
+    let processed = group.process_message(&provider, message).map_err(|error| stopped(&error))?;
+    let &Sender::Member(sender_leaf) = processed.sender() else { return Err(Refusal::Invalid.into()) };
+    match processed.into_content() {
+        ProcessedMessageContent::ApplicationMessage(application) => {
+            let payload = Zeroizing::new(application.into_bytes());
+            let sender = state.member(sender_leaf.u32()).ok_or(Refusal::Invalid)?.clone();
+            Ok((sender, payload))
+        }
+        ProcessedMessageContent::OwnPrivateMessage => Err(Stopped::Own),
+        _ => Err(Refusal::Invalid.into()),
+    }
+}
+
+fn stopped(error: &ProcessMessageError<StorageFault>) -> Stopped {
+    use MessageDecryptionError::{GenerationOutOfBound, SecretTreeError};
+    use SecretTreeFault::{SecretReuseError, TooDistantInTheFuture, TooDistantInThePast};
+    use ValidationError::UnableToDecrypt;
+
+    match error {
+        ProcessMessageError::StorageError(_)
+        | ProcessMessageError::GroupStateError(_)
+        | ProcessMessageError::ValidationError(UnableToDecrypt(
+            GenerationOutOfBound | SecretTreeError(SecretReuseError | TooDistantInTheFuture | TooDistantInThePast),
+        )) => Stopped::Unreadable,
+        _ => Refusal::Invalid.into(),
+    }
+}

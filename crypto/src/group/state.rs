@@ -1,0 +1,146 @@
+//! One live epoch: its rows, what all of its members agree on, and while it is in use the loaded MLS group.
+
+use std::collections::BTreeMap;
+
+use openmls::prelude::{CredentialType, GroupContext, GroupId as MlsGroupId, MlsGroup};
+use zeroize::Zeroizing;
+
+use super::{
+    BadLeaf, Member, Policy,
+    key_package::LibraryFailure,
+    provider::Crypto,
+    storage::{Overlay, Rows, Slot},
+};
+use crate::{envelope::TopicSecret, identity::SignaturePublic};
+
+const TOPIC_EXPORT_LABEL: &str = "tidings v1 topic";
+
+/// An epoch of which this node holds the keys.
+pub(super) struct EpochState {
+    pub(super) rows: Rows,
+    pub(super) members: Vec<Member>,
+    pub(super) policy: Policy,
+    pub(super) topic: TopicSecret,
+    pub(super) authenticator: Vec<u8>,
+    live: Option<MlsGroup>,
+}
+
+impl EpochState {
+    /// Takes over a group that was just founded, joined or brought forward by a commit. `topic` is the secret that
+    /// goes on being used, or none where a new one begins.
+    pub(super) fn adopt(
+        mut rows: Rows,
+        group: MlsGroup,
+        members: Vec<Member>,
+        topic: Option<TopicSecret>,
+    ) -> Result<Self, LibraryFailure> {
+        let topic = topic.map_or_else(|| new_topic(&group), Ok)?;
+        rows.put(Slot::TopicSecret.key(), Zeroizing::new(topic.as_bytes().to_vec()));
+        let policy = Policy::from_extensions(context(&group).extensions()).map_err(|_| LibraryFailure)?;
+        let authenticator = group.epoch_authenticator().as_slice().to_vec();
+        Ok(Self { rows, members, policy, topic, authenticator, live: Some(group) })
+    }
+
+    /// The epoch as it was saved. It is not kept loaded.
+    pub(super) fn from_saved(rows: Rows, id: &MlsGroupId, known: &Known) -> Result<Self, LibraryFailure> {
+        let group = load(&rows, id)?;
+        let members = members(&group, known).map_err(|_| LibraryFailure)?;
+        let topic: [u8; 32] = rows
+            .get(&Slot::TopicSecret.key())
+            .and_then(|bytes| bytes.as_slice().try_into().ok())
+            .ok_or(LibraryFailure)?;
+        let mut state = Self::adopt(rows, group, members, Some(TopicSecret::from_bytes(topic)))?;
+        state.unload();
+        Ok(state)
+    }
+
+    /// The member at a leaf.
+    pub(super) fn member(&self, leaf: u32) -> Option<&Member> {
+        self.members.iter().find(|member| member.leaf == leaf)
+    }
+
+    /// The members, for an epoch that comes after this one.
+    pub(super) fn known(&self) -> Known {
+        self.members.iter().map(|member| (member.certificate.signature_key(), member.clone())).collect()
+    }
+
+    /// The loaded group with its rows, open for one operation that can be undone.
+    pub(super) fn open(&mut self, id: &MlsGroupId) -> Result<(&mut MlsGroup, &mut Rows), LibraryFailure> {
+        if self.live.is_none() {
+            self.live = Some(load(&self.rows, id)?);
+        }
+        self.rows.begin();
+        let group = self.live.as_mut().ok_or(LibraryFailure)?;
+        Ok((group, &mut self.rows))
+    }
+
+    /// Keeps what the operation did.
+    pub(super) fn keep(&mut self) {
+        self.rows.commit();
+    }
+
+    /// Undoes the operation, whatever it did to the loaded group.
+    pub(super) fn undo(&mut self) {
+        self.rows.roll_back();
+        self.unload();
+    }
+
+    pub(super) fn unload(&mut self) {
+        self.live = None;
+    }
+
+    /// A secret of this epoch, for one purpose (RFC 9420 §8.5).
+    pub(super) fn export(
+        &self,
+        id: &MlsGroupId,
+        label: &str,
+        length: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, LibraryFailure> {
+        match &self.live {
+            Some(group) => export(group, label, &[], length),
+            None => export(&load(&self.rows, id)?, label, &[], length),
+        }
+    }
+}
+
+pub(super) fn load(rows: &Rows, id: &MlsGroupId) -> Result<MlsGroup, LibraryFailure> {
+    MlsGroup::load(&Overlay::reading(rows), id).ok().flatten().ok_or(LibraryFailure)
+}
+
+pub(super) fn export(
+    group: &MlsGroup,
+    label: &str,
+    context: &[u8],
+    length: usize,
+) -> Result<Zeroizing<Vec<u8>>, LibraryFailure> {
+    group.export_secret(&Crypto::default(), label, context, length).map(Zeroizing::new).map_err(|_| LibraryFailure)
+}
+
+/// Members whose certificates were verified before, by the keys of their leaves: most of them go from epoch to epoch.
+pub(super) type Known = BTreeMap<SignaturePublic, Member>;
+
+/// All members, if every leaf says who it is.
+pub(super) fn members(group: &MlsGroup, known: &Known) -> Result<Vec<Member>, BadLeaf> {
+    group
+        .members()
+        .map(|leaf| {
+            let key = leaf.signature_key.as_slice().try_into().map(SignaturePublic).ok();
+            let known = key.and_then(|key| known.get(&key));
+            match known.filter(|known| known.certificate.encode() == leaf.credential.serialized_content()) {
+                Some(known) if leaf.credential.credential_type() == CredentialType::Basic => {
+                    Ok(Member { leaf: leaf.index.u32(), ..known.clone() })
+                }
+                _ => Member::of_credential(leaf.index.u32(), &leaf.credential, &leaf.signature_key),
+            }
+        })
+        .collect()
+}
+
+pub(super) fn context(group: &MlsGroup) -> &GroupContext {
+    group.public_group().group_context()
+}
+
+fn new_topic(group: &MlsGroup) -> Result<TopicSecret, LibraryFailure> {
+    let secret = export(group, TOPIC_EXPORT_LABEL, &[], 32)?;
+    secret.as_slice().try_into().map(TopicSecret::from_bytes).map_err(|_| LibraryFailure)
+}

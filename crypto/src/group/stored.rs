@@ -1,0 +1,138 @@
+//! How a group is saved: rows that the caller writes in its own transaction, and reads back (PROTOCOL §8).
+
+use zeroize::Zeroizing;
+
+use super::{
+    GroupId,
+    epochs::{EpochNode, NotATree, Rank, RankClass},
+};
+use crate::{
+    codec::{Malformed, Reader, Writer},
+    epoch_id::EpochId,
+    identity::NodeId,
+};
+
+const ROW_VERSION: u8 = 1;
+
+/// One epoch of the tree. Nothing in it is secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpochRow {
+    /// The epoch.
+    pub id: EpochId,
+    /// Its place in the tree.
+    pub node: EpochNode,
+}
+
+/// One piece of an epoch's MLS state. The value is secret: seal it before it is stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StateRow {
+    /// The epoch.
+    pub epoch: EpochId,
+    /// What is stored; at most a few dozen bytes, unique within the epoch.
+    pub key: Vec<u8>,
+    /// The state itself.
+    pub value: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for StateRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateRow").field("epoch", &self.epoch).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// What changed since the last save. Write all of it in one transaction, deletions of epochs first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupChanges {
+    /// Epochs that are new or have changed.
+    pub epochs_put: Vec<EpochRow>,
+    /// Epochs that are gone, each with all of its state.
+    pub epochs_deleted: Vec<EpochId>,
+    /// State that is new or has changed.
+    pub state_put: Vec<StateRow>,
+    /// State that is gone, of epochs that stay.
+    pub state_deleted: Vec<(EpochId, Vec<u8>)>,
+}
+
+impl GroupChanges {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.epochs_put.is_empty()
+            && self.epochs_deleted.is_empty()
+            && self.state_put.is_empty()
+            && self.state_deleted.is_empty()
+    }
+}
+
+/// A group as it was saved.
+#[derive(Clone, Debug)]
+pub struct StoredGroup {
+    /// Which group.
+    pub id: GroupId,
+    /// All of its epochs.
+    pub epochs: Vec<EpochRow>,
+    /// All state of all of its epochs.
+    pub state: Vec<StateRow>,
+}
+
+/// Why saved rows are not a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// The epochs do not make a tree.
+    #[error("the saved group is damaged: {0}")]
+    Tree(#[from] NotATree),
+    /// An epoch's state is missing or cannot be read, or there is state without an epoch.
+    #[error("the saved group is damaged: the state of an epoch cannot be read")]
+    State,
+}
+
+impl EpochRow {
+    /// The row's bytes, for a database that keeps them as one blob.
+    pub fn encode(&self) -> Vec<u8> {
+        let EpochNode { parent, number, rank, committer, tombstone } = self.node;
+        let class = match rank.class {
+            RankClass::Removal => 0,
+            RankClass::Other => 1,
+        };
+        let mut writer = Writer::new();
+        writer.u8(ROW_VERSION).array(&self.id.0);
+        write_optional(&mut writer, parent.map(|id| id.0));
+        writer.u64(number).u8(class).u8(rank.power).array(&rank.lottery);
+        write_optional(&mut writer, committer.map(|id| id.0));
+        writer.u8(u8::from(tombstone));
+        writer.into_bytes()
+    }
+
+    /// Reads what [`EpochRow::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        reader.version(ROW_VERSION)?;
+        let id = EpochId(reader.array()?);
+        let parent = read_optional(&mut reader)?.map(EpochId);
+        let number = reader.u64()?;
+        let class = if read_flag(&mut reader)? { RankClass::Other } else { RankClass::Removal };
+        let rank = Rank { class, power: reader.u8()?, lottery: reader.array()?, commit: id };
+        let committer = read_optional(&mut reader)?.map(NodeId);
+        let tombstone = read_flag(&mut reader)?;
+        reader.finish()?;
+        Ok(Self { id, node: EpochNode { parent, number, rank, committer, tombstone } })
+    }
+}
+
+fn write_optional(writer: &mut Writer, value: Option<[u8; 32]>) {
+    match value {
+        Some(bytes) => writer.u8(1).array(&bytes),
+        None => writer.u8(0),
+    };
+}
+
+fn read_optional(reader: &mut Reader<'_>) -> Result<Option<[u8; 32]>, Malformed> {
+    if read_flag(reader)? { reader.array().map(Some) } else { Ok(None) }
+}
+
+fn read_flag(reader: &mut Reader<'_>) -> Result<bool, Malformed> {
+    match reader.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Malformed::Invalid { what: "a flag" }),
+    }
+}

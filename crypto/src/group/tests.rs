@@ -1,0 +1,4 @@
+mod convergence;
+mod membership;
+mod saving;
+mod world;

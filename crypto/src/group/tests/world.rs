@@ -1,0 +1,172 @@
+//! A few nodes with their groups and a database each, without network: what the other tests are made of.
+
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::{
+    envelope::{Content, WelcomeContent},
+    epoch_id::EpochId,
+    group::*,
+    identity::{AccountKey, LocalNode, NodeCertificate, NodeKeys},
+};
+
+pub(super) const NOW_MS: u64 = 1_800_000_000_000;
+pub(super) const YEAR_MS: u64 = 31_536_000_000;
+
+pub(super) fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+/// What a database would hold of a group: written with [`GroupChanges`], read as a [`StoredGroup`].
+#[derive(Clone, Default)]
+pub(super) struct Saved {
+    epochs: BTreeMap<EpochId, Vec<u8>>,
+    state: BTreeMap<(EpochId, Vec<u8>), Vec<u8>>,
+    pub(super) bytes_written: usize,
+}
+
+impl Saved {
+    pub(super) fn write(&mut self, changes: GroupChanges) {
+        for id in changes.epochs_deleted {
+            assert!(self.epochs.remove(&id).is_some(), "only what was saved is deleted");
+            self.state.retain(|(epoch, _), _| *epoch != id);
+        }
+        for row in changes.epochs_put {
+            let bytes = row.encode();
+            assert_eq!(EpochRow::decode(&bytes).unwrap(), row);
+            self.bytes_written += bytes.len();
+            self.epochs.insert(row.id, bytes);
+        }
+        for row in changes.state_put {
+            self.bytes_written += row.key.len() + row.value.len();
+            self.state.insert((row.epoch, row.key), row.value.to_vec());
+        }
+        for key in changes.state_deleted {
+            self.state.remove(&key);
+        }
+    }
+
+    pub(super) fn read(&self, id: GroupId) -> StoredGroup {
+        let epochs = self.epochs.values().map(|bytes| EpochRow::decode(bytes).unwrap()).collect();
+        let state = self
+            .state
+            .iter()
+            .map(|((epoch, key), value)| StateRow { epoch: *epoch, key: key.clone(), value: value.clone().into() })
+            .collect();
+        StoredGroup { id, epochs, state }
+    }
+}
+
+/// A node: its keys, its group, its database, its own chance.
+pub(super) struct Node {
+    pub(super) me: LocalNode,
+    pub(super) group: Group,
+    pub(super) saved: Saved,
+    pub(super) rng: ChaCha20Rng,
+}
+
+pub(super) const GROUP: GroupId = GroupId([7; 16]);
+
+pub(super) fn group_policy() -> Policy {
+    Policy { kind: Kind::Group, name: "Rowing".to_owned() }
+}
+
+pub(super) fn local_node(rng: &mut ChaCha20Rng) -> LocalNode {
+    LocalNode::generate(NOW_MS - YEAR_MS, NOW_MS + YEAR_MS, rng)
+}
+
+/// Another node of the same account.
+pub(super) fn second_node(of: &LocalNode, rng: &mut ChaCha20Rng) -> LocalNode {
+    let account = AccountKey::from_seed(of.account.seed());
+    let keys = NodeKeys::generate(rng);
+    let certificate = NodeCertificate::issue(&account, &keys, 2, NOW_MS - YEAR_MS, NOW_MS + YEAR_MS);
+    LocalNode { account, keys, certificate }
+}
+
+impl Node {
+    pub(super) fn found(seed: u64, policy: &Policy) -> Self {
+        let mut rng = rng(seed);
+        let me = local_node(&mut rng);
+        let group = Group::create(&me, GROUP, policy, &mut rng).unwrap();
+        Self { me, group, saved: Saved::default(), rng }
+    }
+
+    /// Adds a node, which joins at once; says what the others have to receive.
+    pub(super) fn invite(&mut self, me: LocalNode) -> (Content, Self) {
+        let (package, secret) = KeyPackage::generate(&me, &mut self.rng).unwrap();
+        let committed = self.group.add(&self.me, &[&package.bytes], NOW_MS, &mut self.rng).unwrap();
+        let joined = join(&me, &committed, &package, &secret).unwrap();
+        assert_eq!(joined.inviter.node, self.me.node_id());
+        let rng = rng(self.rng.next_u64());
+        (committed.content, Self { me, group: joined.group, saved: Saved::default(), rng })
+    }
+
+    pub(super) fn send(&mut self, text: &str) -> Content {
+        self.group.encrypt(&self.me, text.as_bytes(), &mut self.rng).unwrap()
+    }
+
+    pub(super) fn update(&mut self) -> Committed {
+        self.group.update(&self.me, NOW_MS, &mut self.rng).unwrap()
+    }
+
+    pub(super) fn remove(&mut self, other: &LocalNode) -> Committed {
+        self.group.remove(&self.me, &[other.node_id()], NOW_MS, &mut self.rng).unwrap()
+    }
+
+    /// Receives a message and says what it says.
+    pub(super) fn read(&mut self, content: &Content) -> String {
+        match self.group.receive(content) {
+            Received::Message { payload, .. } => String::from_utf8(payload.to_vec()).unwrap(),
+            other => panic!("expected a message, got {other:?}"),
+        }
+    }
+
+    /// Receives a commit that is taken.
+    pub(super) fn follow(&mut self, content: &Content) -> bool {
+        match self.group.receive(content) {
+            Received::Committed { head_moved, .. } => head_moved,
+            other => panic!("expected a commit, got {other:?}"),
+        }
+    }
+
+    pub(super) fn save(&mut self) {
+        self.saved.write(self.group.take_changes());
+    }
+
+    /// Loses everything that was not saved.
+    pub(super) fn restart(&mut self) {
+        self.group = Group::load(self.saved.read(self.group.id())).unwrap();
+    }
+}
+
+pub(super) fn join(
+    me: &LocalNode,
+    committed: &Committed,
+    package: &KeyPackage,
+    secret: &KeyPackageSecret,
+) -> Result<Joined, JoinError> {
+    let content = WelcomeContent {
+        group: GROUP.0,
+        epoch: committed.epoch,
+        welcome: committed.welcome.clone().unwrap(),
+        inviter_card: vec![],
+    };
+    let stored = KeyPackageSecret::decode(&secret.encode()).unwrap();
+    Group::join(me, &content, |reference| (*reference == package.reference).then(|| stored.clone()), NOW_MS)
+}
+
+/// So many nodes of different accounts in one group, all at its head.
+pub(super) fn nodes(count: usize, seed: u64) -> Vec<Node> {
+    let mut nodes = vec![Node::found(seed, &group_policy())];
+    while nodes.len() < count {
+        let me = local_node(&mut rng(seed ^ (nodes.len() as u64) << 32));
+        let (commit, joined) = nodes[0].invite(me);
+        for node in &mut nodes[1..] {
+            assert!(node.follow(&commit));
+        }
+        nodes.push(joined);
+    }
+    nodes
+}
