@@ -333,3 +333,7 @@ impl OpenMlsCrypto for Crypto {
         Ok(HpkeKeyPair { private: secret.to_bytes().to_vec().into(), public: public.to_bytes().to_vec() })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test counts its cases")]
+mod wycheproof;
