@@ -1,0 +1,130 @@
+// Every screen: where it is, and when it is there.
+const chat = (index) => (mock) => `/c/${[...mock.world.conversations.keys()][index]}`;
+const at = (path) => () => path;
+const seen = (selector) => (page) => page.locator(selector).first().waitFor();
+
+export const screens = [
+  { name: "sign-in", path: at("/"), signedIn: false, ready: seen(".steps") },
+  { name: "sign-in-failed", path: at("/#sign-in=wrong"), signedIn: false, ready: seen(".notice") },
+  { name: "chats", path: at("/"), ready: seen(".rows .row") },
+  { name: "chats-empty", path: at("/"), empty: true, ready: seen(".list .empty") },
+  { name: "chat", path: chat(0), ready: seen(".message.mine .state-icon") },
+  { name: "chat-unread", path: chat(1), ready: seen(".unread-marker") },
+  { name: "chat-rtl", path: chat(5), ready: seen(".message.mine") },
+  {
+    name: "chat-scrolled",
+    path: chat(1),
+    async ready(page, mock) {
+      await page.locator(".unread-marker").waitFor();
+      await page.waitForTimeout(200);
+      await page.locator(".messages-scroll").evaluate((box) => (box.scrollTop -= 2_000));
+      await page.waitForTimeout(200);
+      mock.node.receive([...mock.world.conversations.values()][1], "Something new came in.");
+      await page.locator(".to-latest-count").waitFor();
+    },
+  },
+  {
+    name: "chat-actions",
+    path: chat(0),
+    async ready(page) {
+      await page.locator(".message.theirs").first().waitFor();
+      await page.locator(".message").nth(10).locator(".message-actions button").first().evaluate((it) => it.closest("li").focus());
+      await page.keyboard.press("r");
+      await page.locator(".composer-reply").waitFor();
+      await page.keyboard.type("That works for me.\nI will bring a second pair, too.");
+      await page.locator(".message").nth(11).hover();
+    },
+  },
+  {
+    name: "chat-refused",
+    path: chat(2),
+    async ready(page, mock) {
+      await page.locator(".message").first().waitFor();
+      mock.node.refuse("text_refused", "The conversation does not accept this text.");
+      await page.locator(".composer textarea").fill("Will this one be taken?");
+      await page.locator(".composer-send").click();
+      await page.locator(".refusal").waitFor();
+    },
+  },
+  {
+    name: "chat-away",
+    path: chat(0),
+    async ready(page, mock) {
+      await page.locator(".message").first().waitFor();
+      mock.node.leave();
+      await page.locator(".banner").waitFor();
+      await page.locator(".composer textarea").fill("I will be a little late, start without me.");
+      await page.locator(".composer-send").click();
+      await page.locator(".outgoing").waitFor();
+    },
+  },
+  {
+    name: "details",
+    path: chat(0),
+    async ready(page) {
+      await page.locator(".message.mine").first().waitFor();
+      await page.locator(".message.mine").last().focus();
+      await page.keyboard.press("Enter");
+      await page.locator(".recipients").waitFor();
+    },
+  },
+  {
+    name: "about",
+    path: chat(0),
+    async ready(page) {
+      await page.getByRole("button", { name: "Contact details" }).click();
+      await page.locator(".safety").waitFor();
+    },
+  },
+  { name: "chat-unknown", path: at("/c/abcdef"), ready: seen(".main .empty") },
+  {
+    name: "switcher",
+    path: chat(0),
+    async ready(page) {
+      await page.locator(".message").first().waitFor();
+      await page.keyboard.press("Control+k");
+      await page.locator(".switcher-list .row").first().waitFor();
+    },
+  },
+  {
+    name: "new",
+    path: at("/"),
+    async ready(page) {
+      await page.getByRole("button", { name: "New conversation" }).click();
+      await page.locator(".people .row").first().waitFor();
+    },
+  },
+  { name: "contacts", path: at("/contacts"), ready: seen(".rows .avatar") },
+  {
+    name: "contact",
+    async ready(page) {
+      await page.locator(".safety").waitFor();
+    },
+    path: (mock) => `/contacts/${mock.world.contacts[2].contact}`,
+  },
+  { name: "add", path: at("/contacts/add"), ready: seen(".scanner") },
+  {
+    name: "add-wrong",
+    path: at("/contacts/add"),
+    async ready(page) {
+      await page.locator("textarea").fill("https://example.org/not-a-card");
+      await page.keyboard.press("Enter");
+      await page.locator(".problem").waitFor();
+    },
+  },
+  {
+    name: "added",
+    path: at("/contacts/add"),
+    async ready(page) {
+      await page.locator("textarea").fill("tidings:card/1#ruth");
+      await page.keyboard.press("Enter");
+      await page.locator(".added").waitFor();
+    },
+  },
+  { name: "card", path: at("/contacts/card"), ready: seen(".qr img") },
+  { name: "settings", path: at("/settings"), ready: seen(".me") },
+  { name: "profile", path: at("/settings/profile"), ready: seen(".profile-face") },
+  { name: "appearance", path: at("/settings/appearance"), ready: seen(".preview") },
+  { name: "sessions", path: at("/settings/sessions"), ready: seen(".sessions li") },
+  { name: "status", path: at("/settings/status"), ready: seen(".addresses li") },
+];

@@ -1,0 +1,92 @@
+import { useEffect, useState } from "react";
+import type { Message, MessageDetail } from "../api/types";
+import { useSelect, useTidings } from "../state/react";
+import { Avatar } from "../ui/Avatar";
+import { Dialog } from "../ui/Dialog";
+import { moment } from "../ui/format";
+import { t } from "../ui/i18n";
+import { Spinner } from "../ui/Spinner";
+import { StateIcon } from "../ui/StateIcon";
+import type { Shown } from "../ui/StateIcon";
+
+type Props = { message: Message; onClose: () => void };
+
+/** When a message was sent and received, and what is proved about it for each recipient. */
+export function MessageDetails({ message, onClose }: Props) {
+  const { client, failed } = useTidings();
+  const [detail, setDetail] = useState<MessageDetail>();
+  // A change of the message's state is when its recipients' states changed.
+  const state = useSelect(
+    (it) => it.timelines[message.conversation]?.messages.find((held) => held.message === message.message)?.state,
+  );
+  useEffect(() => {
+    let gone = false;
+    client.message(message.message).then(
+      (it) => !gone && setDetail(it),
+      (error: unknown) => !gone && failed(error),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [client, failed, message.message, state]);
+
+  return (
+    <Dialog title={t("details.title")} onClose={onClose} className="dialog-narrow">
+      <blockquote className="details-text" dir="auto">
+        {message.text.slice(0, 500)}
+      </blockquote>
+      <dl className="facts">
+        <dt>{t("details.from")}</dt>
+        <dd>{message.mine ? t("message.you") : message.sender_name}</dd>
+        <dt>{t("details.sent")}</dt>
+        <dd>{moment(message.sent_at_ms)}</dd>
+        {!message.mine && (
+          <>
+            <dt>{t("details.received")}</dt>
+            <dd>{moment(message.received_at_ms)}</dd>
+          </>
+        )}
+        <dt>{t("details.id")}</dt>
+        <dd>
+          <code>{message.message}</code>
+        </dd>
+      </dl>
+      {message.mine && (
+        <section>
+          <h3>{t("details.recipients")}</h3>
+          {detail ? (
+            <ul className="recipients">
+              {detail.recipients.map((it) => (
+                <li key={it.account}>
+                  <Avatar id={it.account} name={it.name} size="small" />
+                  <div>
+                    <strong>{it.name}</strong>
+                    <p>{explained(it.state as Shown)}</p>
+                  </div>
+                  <span className="recipient-state">
+                    <StateIcon state={it.state as Shown} />
+                    <span>{t(`state.${it.state}`)}</span>
+                    {it.at_ms > 0 && <time dateTime={new Date(it.at_ms).toISOString()}>{moment(it.at_ms)}</time>}
+                  </span>
+                </li>
+              ))}
+            </ul>
+          ) : (
+            <Spinner />
+          )}
+        </section>
+      )}
+    </Dialog>
+  );
+}
+
+function explained(state: Shown): string {
+  switch (state) {
+    case "stored":
+    case "delivered":
+    case "seen":
+      return t(`details.${state}`);
+    default:
+      return t("details.queued");
+  }
+}

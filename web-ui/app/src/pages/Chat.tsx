@@ -1,0 +1,119 @@
+import { Info, MessageCircleQuestion, X } from "lucide-react";
+import { useCallback, useEffect, useState } from "react";
+import type { Conversation, Message } from "../api/types";
+import { AwayBanner } from "../components/AwayBanner";
+import { Composer } from "../components/Composer";
+import { faceOf } from "../components/ConversationRow";
+import { MainHeader } from "../components/MainHeader";
+import { MessageDetails } from "../components/MessageDetails";
+import { MessageList } from "../components/MessageList";
+import { NavLink } from "../components/NavLink";
+import { useMedia, useSelect, useTidings } from "../state/react";
+import { Avatar } from "../ui/Avatar";
+import { IconButton } from "../ui/Button";
+import { Dialog } from "../ui/Dialog";
+import { EmptyState } from "../ui/EmptyState";
+import { t } from "../ui/i18n";
+import { Spinner } from "../ui/Spinner";
+import { ContactFacts } from "./Contact";
+
+/** One conversation: its messages and the composer. */
+export function Chat({ id }: { id: string }) {
+  const conversation = useSelect((state) => state.conversations?.[id]);
+  const known = useSelect((state) => state.conversations !== undefined);
+  const { openConversation } = useTidings();
+  const there = conversation !== undefined;
+  useEffect(() => {
+    if (there) void openConversation(id);
+  }, [id, openConversation, there]);
+
+  if (conversation) return <OpenChat key={id} conversation={conversation} />;
+  if (!known) {
+    return (
+      <main className="main main-empty" id="main">
+        <Spinner label={t("chat.loading")} />
+      </main>
+    );
+  }
+  return (
+    <main className="main main-empty" id="main">
+      <EmptyState icon={<MessageCircleQuestion />} title={t("chat.unknown-title")} text={t("chat.unknown")}>
+        <NavLink to={{ page: "chats" }} className="button button-primary">
+          <span>{t("chat.to-chats")}</span>
+        </NavLink>
+      </EmptyState>
+    </main>
+  );
+}
+
+function OpenChat({ conversation }: { conversation: Conversation }) {
+  const id = conversation.conversation;
+  const face = faceOf(conversation);
+  const contact = useSelect((state) => (conversation.direct ? state.contacts?.[face] : undefined));
+  const blank = useSelect((state) => state.timelines[id]?.messages.length === 0 && !state.outgoing.some((it) => it.conversation === id));
+  const wide = useMedia("(min-width: 75rem)");
+  const [replyTo, setReplyTo] = useState<Message>();
+  const [detailed, setDetailed] = useState<Message>();
+  const [about, setAbout] = useState(false);
+  const cancelReply = useCallback(() => setReplyTo(undefined), []);
+  const closeAbout = () => setAbout(false);
+
+  const online = contact?.online ?? false;
+  const below = conversation.direct
+    ? online
+      ? t("chat.online")
+      : t("chat.offline")
+    : t("chat.members", { count: conversation.members.length });
+
+  return (
+    <>
+      <main className="main chat" id="main">
+        <MainHeader
+          title={conversation.name}
+          before={<Avatar id={face} name={conversation.name} online={online} />}
+          below={
+            <p className="presence" data-online={online}>
+              {below}
+            </p>
+          }
+        >
+          {contact && (
+            <IconButton label={about ? t("chat.info-close") : t("chat.info")} aria-expanded={about} onClick={() => setAbout(!about)}>
+              <Info />
+            </IconButton>
+          )}
+        </MainHeader>
+        <AwayBanner />
+        {blank ? (
+          <div className="messages main-empty">
+            <EmptyState
+              icon={<Avatar id={face} name={conversation.name} size="large" />}
+              title={t("chat.empty-title", { name: conversation.name })}
+              text={t("chat.empty")}
+            />
+          </div>
+        ) : (
+          <MessageList conversation={conversation} onReply={setReplyTo} onDetails={setDetailed} />
+        )}
+        <Composer conversation={conversation} replyTo={replyTo} onCancelReply={cancelReply} />
+      </main>
+      {about && contact && wide && (
+        <aside className="aside" aria-label={t("chat.info")}>
+          <header className="aside-header">
+            <h2>{t("chat.info")}</h2>
+            <IconButton label={t("chat.info-close")} onClick={closeAbout}>
+              <X />
+            </IconButton>
+          </header>
+          <ContactFacts contact={contact} />
+        </aside>
+      )}
+      {about && contact && !wide && (
+        <Dialog title={t("chat.info")} onClose={closeAbout} className="dialog-narrow">
+          <ContactFacts contact={contact} />
+        </Dialog>
+      )}
+      {detailed && <MessageDetails message={detailed} onClose={() => setDetailed(undefined)} />}
+    </>
+  );
+}

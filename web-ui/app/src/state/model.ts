@@ -1,0 +1,53 @@
+// What the page knows. Only `apply` makes a new one.
+import type { Contact, Conversation, Message, Status } from "../api/types";
+
+export type Session = "unknown" | "signed-out" | "signed-in";
+
+/** How the page stands with its node. */
+export type Link = "connecting" | "live" | "away";
+
+/** A run of messages without a hole, oldest first, and whether there is more on either side. */
+export type Timeline = { messages: Message[]; moreBefore: boolean; moreAfter: boolean };
+
+/** A text that the node has not yet confirmed. */
+export type Outgoing = {
+  key: string;
+  conversation: string;
+  text: string;
+  replyTo?: string;
+  at_ms: number;
+  /** `waiting`: to be sent when the node answers; `sending`: asked; `refused`: the node said no. */
+  phase: "waiting" | "sending" | "refused";
+  reason?: string;
+};
+
+export type Toast = { id: number; tone: "error" | "info"; text: string };
+
+export type State = {
+  session: Session;
+  link: Link;
+  account?: string;
+  status?: Status;
+  conversations?: Record<string, Conversation>;
+  contacts?: Record<string, Contact>;
+  timelines: Record<string, Timeline>;
+  /** Messages that a reply quotes and that are in no timeline; `null` where the node has none. */
+  quoted: Record<string, Message | null>;
+  outgoing: Outgoing[];
+  toasts: Toast[];
+};
+
+export const empty: State = {
+  session: "unknown",
+  link: "connecting",
+  timelines: {},
+  quoted: {},
+  outgoing: [],
+  toasts: [],
+};
+
+/** A text's limit in UTF-8 bytes; the node refuses more. */
+export const text_bytes_max = 65_536;
+
+/** Messages kept of one conversation; beyond it the far end is dropped and read again when scrolled to. */
+export const timeline_messages_max = 3_000;
