@@ -57,10 +57,13 @@ impl Tree {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// The Rust sources that ship.
+    /// The Rust sources that ship: not the tests that stand beside them in files of their own.
     pub(crate) fn shipped_rust(&self) -> impl Iterator<Item = (&str, &str)> {
         const SHIPPED: [&str; 4] = ["crypto/src/", "node/src/", "web-ui/src/", "cli/src/"];
-        self.files().filter(|(path, _)| is_kind(path, "rs") && SHIPPED.iter().any(|folder| path.starts_with(folder)))
+        self.files().filter(|(path, _)| {
+            let is_test = path.ends_with("/tests.rs") || path.contains("/tests/");
+            is_kind(path, "rs") && !is_test && SHIPPED.iter().any(|folder| path.starts_with(folder))
+        })
     }
 
     fn read_folder(&mut self, folder: &Path, prefix: &str) {
