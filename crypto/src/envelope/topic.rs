@@ -5,14 +5,24 @@ use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
 use rand_core::CryptoRng;
+use subtle::ConstantTimeEq as _;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use super::NONCE_BYTES;
 use crate::identity::{MailboxPublic, random_secret, write_shortened};
 
 /// A conversation's topic secret: it names its topics and seals its envelopes, and turns over with each removal.
-#[derive(Clone, PartialEq, Eq, ZeroizeOnDrop)]
+#[derive(Clone, ZeroizeOnDrop)]
 pub struct TopicSecret([u8; 32]);
+
+impl PartialEq for TopicSecret {
+    /// In constant time.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for TopicSecret {}
 
 impl fmt::Debug for TopicSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
