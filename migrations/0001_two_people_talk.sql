@@ -10,12 +10,13 @@ CREATE TABLE setting (
 
 -- People. `card` is their newest signed card, empty while only a short link (`short`) is known.
 CREATE TABLE contact (
-    account     BLOB PRIMARY KEY NOT NULL,
-    name        TEXT NOT NULL,
-    added       INTEGER NOT NULL,
-    card        BLOB NOT NULL DEFAULT x'',
-    short       BLOB NOT NULL DEFAULT x'',
-    known_at_ms INTEGER NOT NULL
+    account       BLOB PRIMARY KEY NOT NULL,
+    name          TEXT NOT NULL,
+    added         INTEGER NOT NULL,
+    card          BLOB NOT NULL DEFAULT x'',
+    short         TEXT NOT NULL DEFAULT '',
+    safety_number TEXT NOT NULL DEFAULT '',
+    known_at_ms   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Secrets of the key packages that this node has handed out, by the package's reference.

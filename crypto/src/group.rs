@@ -60,10 +60,10 @@ pub use stored::{EpochRow, GroupChanges, LoadError, StateRow, StoredGroup};
 pub const PAYLOAD_BYTES_MAX: usize = 192 * 1024;
 
 /// How many skipped messages of one sender in one epoch can still be read when they come late.
-pub const OUT_OF_ORDER_MAX: u32 = 128;
+pub const OUT_OF_ORDER_MAX: u32 = 1_024;
 
 /// How many messages of one sender in one epoch may be missing before the next can be read.
-pub const FORWARD_DISTANCE_MAX: u32 = 2000;
+pub const FORWARD_DISTANCE_MAX: u32 = 1_024;
 
 /// How many epochs are kept loaded for the next message (a guess: the head and a few branches that people still use).
 const LOADED_EPOCHS_MAX: usize = 4;

@@ -5,21 +5,21 @@
 //! owed stands in the outbox, a receipt that is owed is marked so, a topic follows from its group.
 
 pub(crate) mod batch;
-mod door;
+pub(crate) mod door;
 mod people;
 mod pushes;
 mod state;
-mod topics;
+pub(crate) mod topics;
 
 use rand_chacha::ChaCha20Rng;
 use tidings_crypto::identity::LocalNode;
 
 use self::batch::{Batch, Halt};
-pub(crate) use self::state::State;
+pub(crate) use self::state::{LoadedGroup, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::handle::{CardLinks, Contact, Conversation, Message, NewMessage, NewSession, Refused};
-use crate::ids::{AccountId, Address, ConversationId, MessageId, PeerKey, SessionId};
-use crate::network::event::{NetworkCommand, NetworkEvent};
+use crate::ids::{AccountId, Address, ConversationId, MessageId, SessionId};
+use crate::network::{NetworkCommand, NetworkEvent};
 use crate::store::{Store, StoreError};
 
 /// Names a command until its reply.
@@ -285,9 +285,5 @@ impl State {
         self.push_due(batch).await?;
         self.unload_idle();
         Ok(())
-    }
-
-    fn deadline_peer(&self) -> impl Iterator<Item = PeerKey> + '_ {
-        self.connected_peers()
     }
 }

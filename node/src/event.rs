@@ -2,6 +2,8 @@
 //!
 //! Every event is an *upsert*: applying it twice, or after a fresh read, does no harm.
 
+pub(crate) mod log;
+
 use crate::handle::{Contact, Conversation, Message, MessageState};
 use crate::ids::{ConversationId, MessageId};
 

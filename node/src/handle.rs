@@ -1,8 +1,15 @@
 //! What the page, the API and the command line hold: commands by a bounded channel, queries by a read pool,
 //! a stream of events. Cheap to clone.
 
+use tokio::sync::{mpsc, oneshot, watch};
+use zeroize::Zeroizing;
+
+use crate::engine::door::token_hash;
+use crate::engine::{Command, Reply};
+use crate::event::log::{EventLog, Listener};
 use crate::event::{EventId, Notice};
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey, SessionId};
+use crate::store::{Me, Reader, StoreError};
 
 /// A message's text is at most this many bytes of UTF-8.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -280,28 +287,15 @@ pub enum Refused {
     /// The disk is full: nothing was accepted.
     #[error("the disk is full, so nothing was accepted or changed; free some space and try again")]
     DiskFull,
+    /// The database cannot be read.
+    #[error("the database cannot be read; the log says why")]
+    StoreFailed,
     /// The node is shutting down or has stopped.
     #[error("the node has stopped")]
     Stopped,
 }
 
-/// What the page, the API and the command line hold. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Handle {}
-
-/// The events of a node, from one place on.
-#[derive(Debug)]
-pub struct Events {}
-
-impl Events {
-    /// The next notice; `None` once the node has stopped. Cancel-safe.
-    pub async fn next(&mut self) -> Option<Notice> {
-        todo!()
-    }
-}
-
 /// A fresh session: the token goes into the browser's cookie and is kept nowhere else.
-#[derive(Debug)]
 pub struct NewSession {
     /// Its public id.
     pub id: SessionId,
@@ -309,93 +303,240 @@ pub struct NewSession {
     pub token: String,
 }
 
+impl std::fmt::Debug for NewSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewSession").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What the page, the API and the command line hold. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    asks: mpsc::Sender<Ask>,
+    reader: Reader,
+    events: EventLog,
+    now: watch::Receiver<Now>,
+    /// The loop's clock.
+    clock: fn() -> u64,
+}
+
+/// A command on its way to the loop.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) command: Command,
+    pub(crate) reply: oneshot::Sender<Result<Reply, Refused>>,
+}
+
+/// What the loop knows and no database does.
+#[derive(Debug, Clone)]
+pub(crate) struct Now {
+    pub(crate) me: Me,
+    pub(crate) peer_id: String,
+    pub(crate) addresses: Vec<String>,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) passphrase: bool,
+}
+
+/// The events of a node, from one place on.
+#[derive(Debug)]
+pub struct Events {
+    listener: Listener,
+}
+
+impl Events {
+    /// The next notice; `None` once the node has stopped. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Notice> {
+        self.listener.next().await
+    }
+
+    /// Where this stream stands: what is read after asking for this misses nothing that the stream does not bring.
+    pub fn position(&self) -> EventId {
+        self.listener.position()
+    }
+}
+
 impl Handle {
+    pub(crate) fn new(
+        asks: mpsc::Sender<Ask>,
+        reader: Reader,
+        events: EventLog,
+        now: watch::Receiver<Now>,
+        clock: fn() -> u64,
+    ) -> Self {
+        Self { asks, reader, events, now, clock }
+    }
+
     /// Who I am and how things stand.
     pub async fn status(&self) -> Result<Status, Refused> {
-        todo!()
+        let now = self.now.borrow().clone();
+        Ok(Status {
+            account: now.me.account,
+            name: now.me.name,
+            peer_id: now.peer_id,
+            addresses: now.addresses,
+            peers: now.peers,
+            queued: self.reader.queued().await.map_err(unreadable)?,
+            passphrase: now.passphrase,
+        })
     }
+
     /// My contact links.
     pub async fn card(&self) -> Result<CardLinks, Refused> {
-        todo!()
+        match self.ask(Command::Card).await? {
+            Reply::Card(links) => Ok(links),
+            _ => Err(Refused::Stopped),
+        }
     }
+
     /// Changes the name on my card.
     pub async fn set_name(&self, name: String) -> Result<(), Refused> {
-        let _ = name;
-        todo!()
+        self.ask(Command::SetName(name)).await.map(drop)
     }
+
     /// Adds a person by either form of their card link; doing it again refreshes what is known.
     pub async fn add_contact(&self, link: String) -> Result<Contact, Refused> {
-        let _ = link;
-        todo!()
+        match self.ask(Command::AddContact(link)).await? {
+            Reply::Contact(contact) => Ok(contact),
+            _ => Err(Refused::Stopped),
+        }
     }
+
     /// Everybody known here, by name.
     pub async fn contacts(&self) -> Result<Vec<Contact>, Refused> {
-        todo!()
+        let peers = self.now.borrow().peers.clone();
+        let online = |account| peers.iter().any(|peer| peer.account == Some(account));
+        let rows = self.reader.contacts().await.map_err(unreadable)?;
+        Ok(rows.into_iter().map(|contact| Contact { online: online(contact.account), ..contact }).collect())
     }
+
     /// Starts a conversation; with one contact and no name it is *the* direct conversation with them, old or new.
     pub async fn create_conversation(
         &self,
         contacts: Vec<AccountId>,
         name: Option<String>,
     ) -> Result<Conversation, Refused> {
-        let _ = (contacts, name);
-        todo!()
+        if contacts.len() != 1 || name.is_some() {
+            return Err(Refused::NotOneContact);
+        }
+        match self.ask(Command::CreateConversation { contacts, name }).await? {
+            Reply::Conversation(conversation) => Ok(conversation),
+            _ => Err(Refused::Stopped),
+        }
     }
+
     /// All conversations, the latest activity first.
     pub async fn conversations(&self) -> Result<Vec<Conversation>, Refused> {
-        todo!()
+        let me = self.me();
+        self.reader.conversations(&me).await.map_err(unreadable)
     }
+
     /// One conversation.
     pub async fn conversation(&self, id: ConversationId) -> Result<Conversation, Refused> {
-        let _ = id;
-        todo!()
+        let me = self.me();
+        self.reader.conversation(id, &me).await.map_err(unreadable)?.ok_or(Refused::UnknownConversation)
     }
+
     /// Sends a message: when this returns it is durable, and it will arrive.
     pub async fn send(&self, message: NewMessage) -> Result<Message, Refused> {
-        let _ = message;
-        todo!()
+        match self.ask(Command::Send(message)).await? {
+            Reply::Message(message) => Ok(message),
+            _ => Err(Refused::Stopped),
+        }
     }
+
     /// A page of history: at most `limit` messages, [`PAGE_MESSAGES_MAX`] at the most, oldest first.
     pub async fn messages(&self, conversation: ConversationId, at: PageAt, limit: u32) -> Result<MessagePage, Refused> {
-        let _ = (conversation, at, limit);
-        todo!()
+        let me = self.me();
+        let limit = limit.clamp(1, PAGE_MESSAGES_MAX);
+        let page = self.reader.messages(conversation, at, limit, &me).await.map_err(unreadable)?;
+        match page {
+            Some(page) => Ok(page),
+            None if self.reader.conversation(conversation, &me).await.map_err(unreadable)?.is_some() => {
+                Err(Refused::UnknownMessage)
+            }
+            None => Err(Refused::UnknownConversation),
+        }
     }
+
     /// One message by its id, or by a unique beginning of it of 6 to 32 hexadecimal characters.
     pub async fn message(&self, id_prefix: &str) -> Result<MessageDetail, Refused> {
-        let _ = id_prefix;
-        todo!()
+        const CANDIDATES_MAX: u32 = 10;
+        let is_prefix = (6..=32).contains(&id_prefix.len())
+            && id_prefix.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        if !is_prefix {
+            return Err(Refused::UnknownMessage);
+        }
+        let me = self.me();
+        let candidates = self.reader.messages_by_prefix(id_prefix, CANDIDATES_MAX).await.map_err(unreadable)?;
+        match candidates.as_slice() {
+            [] => Err(Refused::UnknownMessage),
+            [id] => self.reader.message_detail(*id, &me).await.map_err(unreadable)?.ok_or(Refused::UnknownMessage),
+            _ => Err(Refused::Ambiguous { candidates }),
+        }
     }
+
     /// The person has looked at everything up to this message.
     pub async fn mark_seen(&self, conversation: ConversationId, up_to: MessageId) -> Result<(), Refused> {
-        let _ = (conversation, up_to);
-        todo!()
+        self.ask(Command::MarkSeen { conversation, up_to }).await.map(drop)
     }
+
     /// The events after `after`, or from now on.
     pub fn events(&self, after: Option<EventId>) -> Events {
-        let _ = after;
-        todo!()
+        Events { listener: self.events.listen(after) }
     }
+
     /// A one-time sign-in token, good for an hour and for one use.
     pub async fn create_sign_in(&self) -> Result<String, Refused> {
-        todo!()
+        match self.ask(Command::CreateSignIn).await? {
+            Reply::Token(token) => Ok(token.to_string()),
+            _ => Err(Refused::Stopped),
+        }
     }
+
     /// Trades a one-time token for a session.
     pub async fn sign_in(&self, token: &str, user_agent: &str) -> Result<NewSession, Refused> {
-        let _ = (token, user_agent);
-        todo!()
+        let token = Zeroizing::new(token.to_owned());
+        match self.ask(Command::SignIn { token, user_agent: user_agent.to_owned() }).await? {
+            Reply::Session(session) => Ok(session),
+            _ => Err(Refused::Stopped),
+        }
     }
-    /// The session that this secret belongs to; marks it used.
+
+    /// The session that this secret belongs to; its last use is remembered, to the minute.
     pub async fn session(&self, token: &str) -> Result<Session, Refused> {
-        let _ = token;
-        todo!()
+        const TOUCH_AFTER_MS: u64 = 60_000;
+        let session = self.reader.session(&token_hash(token)).await.map_err(unreadable)?;
+        let session = session.ok_or(Refused::NotSignedIn)?;
+        if (self.clock)().saturating_sub(session.last_used_at_ms) >= TOUCH_AFTER_MS {
+            self.ask(Command::TouchSession(session.id)).await?;
+        }
+        Ok(session)
     }
+
     /// All signed-in browsers.
     pub async fn sessions(&self) -> Result<Vec<Session>, Refused> {
-        todo!()
+        self.reader.sessions().await.map_err(unreadable)
     }
+
     /// Signs a browser out.
     pub async fn revoke_session(&self, id: SessionId) -> Result<(), Refused> {
-        let _ = id;
-        todo!()
+        self.ask(Command::RevokeSession(id)).await.map(drop)
     }
+
+    fn me(&self) -> Me {
+        self.now.borrow().me.clone()
+    }
+
+    async fn ask(&self, command: Command) -> Result<Reply, Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(Ask { command, reply }).await.map_err(|_| Refused::Stopped)?;
+        answer.await.map_err(|_| Refused::Stopped)?
+    }
+}
+
+/// A read that fails is a fault of this machine: the log says which, the person gets a sentence.
+#[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
+fn unreadable(error: StoreError) -> Refused {
+    tracing::error!(%error, "a read failed");
+    Refused::StoreFailed
 }

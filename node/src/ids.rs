@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
 
+pub use tidings_crypto::card::Address;
 pub use tidings_crypto::envelope::TopicTag;
 pub use tidings_crypto::identity::{AccountId, PeerKey};
 
@@ -59,7 +60,3 @@ id!(
     /// A signed-in browser: the hash of its secret token.
     SessionId, 16
 );
-
-/// Where a node listens: a binary multiaddr without the peer id at its end, opaque here.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(pub Vec<u8>);

@@ -1,8 +1,16 @@
 //! The engine of a Tidings node: conversations, outbox, swarm and store.
+//!
+//! [`node::Node`] runs it; [`handle::Handle`] is what everything else holds. How the parts hang together is told in
+//! `docs/ARCHITECTURE.md`.
 
+pub mod conversation;
+pub mod engine;
 pub mod event;
 pub mod handle;
+mod home;
 pub mod ids;
 pub mod network;
 pub mod node;
+pub mod outbox;
+pub mod store;
 pub mod wire;

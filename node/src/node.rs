@@ -1,9 +1,23 @@
 //! `Node::start`: opens the home, runs the loop, and stops cleanly.
 
-use std::path::PathBuf;
+mod work;
 
-use crate::handle::Handle;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use zeroize::Zeroizing;
+
+use self::work::Work;
+use crate::engine::Engine;
+use crate::event::log::EventLog;
+use crate::handle::Handle;
+use crate::home::Home;
+use crate::network::{Network, NetworkConfig, NetworkError};
+use crate::store::{Store, StoreError};
 
 /// How a node is started. Every field is the person's choice; defaults are in [`Config::new`].
 #[derive(Debug)]
@@ -104,24 +118,138 @@ pub enum StartError {
 
 /// A running node.
 #[derive(Debug)]
-pub struct Node {}
+pub struct Node {
+    handle: Handle,
+    /// Dropping it asks the loop to stop.
+    stop: Option<oneshot::Sender<()>>,
+    tasks: JoinSet<Option<String>>,
+    _home: Home,
+}
 
 impl Node {
     /// Opens the home (making it at the first run), starts the swarm and the loop.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let _ = config;
-        todo!()
+        let mut rng = fresh_rng();
+        let home = Home::open(&config.home)?;
+        let secrets = home.secrets(&config, now_ms(), &mut rng)?;
+        let file = home.database();
+        let explain = |error: StoreError| match error {
+            StoreError::Newer { found, known } => StartError::DatabaseNewer { file: file.clone(), found, known },
+            other => StartError::Database { file: file.clone(), reason: other.to_string() },
+        };
+        let seed = secrets.node.keys.peer_seed();
+        let mut store = Store::open(&file, secrets.database).await.map_err(explain)?;
+        let network = start_network(&config, seed, &mut store, &mut rng).await?;
+        let name = config.name.as_deref().unwrap_or_default();
+        let engine = Engine::open(store, secrets.node, name, now_ms(), &mut rng).await.map_err(explain)?;
+
+        let events = EventLog::new(rng.next_u64());
+        let (asks, asked) = mpsc::channel(ASKS_MAX);
+        let reader = engine.0.reader();
+        let (stop, stopped) = oneshot::channel();
+        let (work, now) = Work::new(engine, network, asked, events.clone(), config.passphrase.is_some(), rng);
+        let mut tasks = JoinSet::new();
+        let announcer = work.announcer(reader.clone());
+        tasks.spawn(work.run(stopped));
+        tasks.spawn(announcer.run());
+        let handle = Handle::new(asks, reader, events, now, now_ms);
+        Ok(Self { handle, stop: Some(stop), tasks, _home: home })
     }
+
     /// What commands and queries go through.
     pub fn handle(&self) -> Handle {
-        todo!()
+        self.handle.clone()
     }
+
     /// Resolves when the node has stopped by itself, with the reason (a store that cannot commit stops the node).
     pub async fn stopped(&mut self) -> String {
-        todo!()
+        while let Some(ended) = self.tasks.join_next().await {
+            match ended {
+                Ok(Some(reason)) => return reason,
+                Ok(None) => {}
+                Err(error) => return format!("a task of the node failed: {error}"),
+            }
+        }
+        "the node was stopped".to_owned()
     }
+
     /// Stops cleanly: what is in flight is committed, connections are closed.
-    pub async fn shutdown(self) {
-        todo!()
+    pub async fn shutdown(mut self) {
+        drop(self.stop.take());
+        while self.tasks.join_next().await.is_some() {}
     }
+}
+
+/// So many commands wait for the loop; further callers wait for a place.
+const ASKS_MAX: usize = 1_024;
+
+/// Listens where the person says, or on every address at a port that is chosen once and kept.
+async fn start_network(
+    config: &Config,
+    seed: Zeroizing<[u8; 32]>,
+    store: &mut Store,
+    rng: &mut ChaCha20Rng,
+) -> Result<Network, StartError> {
+    const TRIES_MAX: u32 = 8;
+    let explain = |error: NetworkError| StartError::Listen { address: error.address, reason: error.reason };
+    let mut settings = NetworkConfig { seed, listen: config.listen.clone(), mdns: config.mdns, chance: [0; 32] };
+    rng.fill_bytes(&mut settings.chance);
+    if !settings.listen.is_empty() {
+        return Network::start(settings).await.map_err(explain);
+    }
+    let failed = |error: StoreError| StartError::Database { file: PathBuf::new(), reason: error.to_string() };
+    let kept = store.reader().setting("port").await.map_err(failed)?;
+    let kept = kept.and_then(|bytes| bytes.try_into().ok()).map(u16::from_be_bytes);
+    let mut port = kept.unwrap_or_else(|| any_port(rng));
+    let mut tries = 1;
+    loop {
+        settings.listen = everywhere(port);
+        match Network::start(settings.clone()).await {
+            Ok(network) if kept == Some(port) => return Ok(network),
+            Ok(network) => {
+                let mut tx = store.begin().await.map_err(failed)?;
+                tx.set_setting("port", &port.to_be_bytes()).await.map_err(failed)?;
+                tx.commit().await.map_err(failed)?;
+                return Ok(network);
+            }
+            Err(error) if tries >= TRIES_MAX => return Err(explain(error)),
+            Err(_) => {
+                tries += 1;
+                port = any_port(rng);
+            }
+        }
+    }
+}
+
+/// Below the range that systems hand out by themselves, so that the port is likely to be free next time too.
+fn any_port(rng: &mut ChaCha20Rng) -> u16 {
+    const FIRST: u16 = 20_000;
+    const COUNT: u32 = 12_000;
+    FIRST + u16::try_from(rng.next_u32() % COUNT).unwrap_or_default()
+}
+
+/// QUIC and TCP on every address of this machine.
+fn everywhere(port: u16) -> Vec<String> {
+    let mut addresses = vec![format!("/ip4/0.0.0.0/udp/{port}/quic-v1"), format!("/ip4/0.0.0.0/tcp/{port}")];
+    if std::net::UdpSocket::bind("[::1]:0").is_ok() {
+        addresses.extend([format!("/ip6/::/udp/{port}/quic-v1"), format!("/ip6/::/tcp/{port}")]);
+    }
+    addresses
+}
+
+/// The only place where the node reads the clock.
+#[expect(clippy::disallowed_methods, reason = "the loop is where time comes in")]
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The only place where the node asks the system for randomness.
+#[expect(clippy::disallowed_methods, clippy::panic, reason = "a node without randomness must not run")]
+fn fresh_rng() -> ChaCha20Rng {
+    let mut seed = Zeroizing::new([0; 32]);
+    if let Err(error) = getrandom::fill(seed.as_mut_slice()) {
+        panic!("the operating system gives no randomness: {error}");
+    }
+    ChaCha20Rng::from_seed(*seed)
 }

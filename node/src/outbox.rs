@@ -71,7 +71,10 @@ mod tests {
     #[test]
     fn attempts_grow_apart_and_never_end() {
         let pauses: Vec<u64> = (0..12).map(|attempts| next_attempt_ms(0, attempts, 0)).collect();
-        assert_eq!(pauses, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000, 60_000, 60_000]);
+        assert_eq!(
+            pauses,
+            [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000, 60_000, 60_000]
+        );
         assert!(next_attempt_ms(0, u32::MAX, u32::MAX) <= 75_000);
     }
 

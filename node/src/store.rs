@@ -29,6 +29,7 @@ pub use self::conversations::{ConversationKind, ConversationRow, MemberRow};
 pub use self::groups::{EpochKeys, GroupRow};
 pub use self::messages::MessageRow;
 pub use self::outbox::{Due, OutboxRow};
+pub use self::views::Me;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
@@ -113,7 +114,7 @@ impl Store {
         let mut writer = SqliteConnection::connect_with(&options).await?;
         refuse_newer(&mut writer).await?;
         MIGRATIONS
-            .run_direct(None, &mut writer)
+            .run_direct(None, &mut writer, false)
             .await
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
         let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options);

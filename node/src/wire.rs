@@ -2,4 +2,6 @@
 //!
 //! Pure: bytes in, values or a reason out. What a peer sent is parsed whole or refused whole.
 
+pub mod content;
+pub mod receipt;
 pub mod request;

@@ -82,6 +82,7 @@ impl Error {
                 Refused::LimitReached { .. } => (StatusCode::TOO_MANY_REQUESTS, "limit_reached"),
                 Refused::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in"),
                 Refused::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+                Refused::StoreFailed => (StatusCode::INTERNAL_SERVER_ERROR, "store_failed"),
                 Refused::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
             },
             Self::Request(error) => match error {

@@ -46,7 +46,8 @@ impl Sequences {
         }
         let touches = |range: &(u64, u64)| range.1.saturating_add(1) >= first && range.0 <= last.saturating_add(1);
         let start = self.ranges.partition_point(|range| range.1.saturating_add(1) < first);
-        let touched: Vec<(u64, u64)> = self.ranges.iter().skip(start).take_while(|range| touches(range)).copied().collect();
+        let touched: Vec<(u64, u64)> =
+            self.ranges.iter().skip(start).take_while(|range| touches(range)).copied().collect();
 
         let mut new = Vec::new();
         let mut from = Some(first);
@@ -164,7 +165,11 @@ impl Ledger {
         let progress = self.readers.entry(reader).or_default();
         let mut learnt = Learnt::default();
         let sent = |ranges: &[(u64, u64)]| -> Vec<(u64, u64)> {
-            ranges.iter().filter(|(first, _)| *first < next_sequence).map(|(first, last)| (*first, (*last).min(next_sequence.saturating_sub(1)))).collect()
+            ranges
+                .iter()
+                .filter(|(first, _)| *first < next_sequence)
+                .map(|(first, last)| (*first, (*last).min(next_sequence.saturating_sub(1))))
+                .collect()
         };
         for (first, last) in sent(claim.delivered.ranges()) {
             learnt.delivered.extend(progress.delivered.insert_range(first, last));

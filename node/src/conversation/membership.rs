@@ -11,7 +11,7 @@ use crate::engine::batch::{Batch, Halt};
 use crate::engine::{LoadedGroup, State};
 use crate::handle::{self, Refused};
 use crate::ids::{AccountId, ConversationId, PeerKey};
-use crate::network::event::NetworkCommand;
+use crate::network::NetworkCommand;
 use crate::outbox::Kind;
 use crate::store::{ConversationKind, ConversationRow, EpochKeys, GroupRow, MemberRow, OutboxRow, StoreError};
 
@@ -89,7 +89,8 @@ impl State {
             inviter_card: self.profile.card.bytes().to_vec(),
         };
         self.begin(batch, id, kind, group, &members, None).await?;
-        for member in members.iter().filter(|member| member.node != self.me.node_id()) {
+        let me = self.me.node_id();
+        for member in members.iter().filter(|member| member.node != me) {
             let mailbox = member.certificate.mailbox_key();
             let envelope = Envelope::seal_welcome(&mailbox, &welcome, batch.rng)
                 .map_err(|_| Refused::LimitReached { what: "nodes in one conversation", limit: 1_000 })?;
@@ -149,10 +150,13 @@ impl State {
                 self.conversations.insert(id, Conversation::new(row, group_id, rows.clone()));
             }
         }
-        for member in rows.iter().filter(|member| member.node != self.me.node_id()) {
+        let me = self.me.node_id();
+        for member in rows.iter().filter(|member| member.node != me) {
             self.meet(batch, member);
         }
-        batch.changed_contacts.extend(rows.iter().map(|member| member.account).filter(|id| self.contacts.contains_key(id)));
+        batch
+            .changed_contacts
+            .extend(rows.iter().map(|member| member.account).filter(|id| self.contacts.contains_key(id)));
         Ok(())
     }
 
@@ -229,7 +233,8 @@ impl State {
                     self.save_group(batch, id).await?;
                     self.after_commit(batch, id).await?;
                     let week = tidings_crypto::envelope::Week::of(batch.now_ms);
-                    let sealed = parent_secret.and_then(|secret| Envelope::seal(&secret, week, &committed.content).ok());
+                    let sealed =
+                        parent_secret.and_then(|secret| Envelope::seal(&secret, week, &committed.content).ok());
                     if let Some(envelope) = sealed {
                         self.spread(batch, row.conversation, &envelope, Kind::Commit, 0).await?;
                     }

@@ -8,12 +8,12 @@ use tidings_crypto::envelope::{Envelope, Kind as EnvelopeKind};
 use tidings_crypto::group::{GroupId, Member, Received};
 
 use super::transcript;
-use crate::engine::State;
 use crate::engine::batch::Batch;
 use crate::engine::topics::Topic;
+use crate::engine::{MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::ids::{ConversationId, PeerKey};
-use crate::network::event::Verdict;
+use crate::network::Verdict;
 use crate::store::{MessageRow, StoreError};
 use crate::wire::content::{Content, Text};
 use crate::wire::receipt::UnverifiedReceipt;
@@ -220,7 +220,7 @@ impl State {
             };
             match place {
                 Some(place) => places.push(place),
-                None if self.missing_parents.len() < crate::engine::MISSING_PARENTS_MAX => {
+                None if self.missing_parents.len() < MISSING_PARENTS_MAX as usize => {
                     self.missing_parents.insert(*parent);
                     batch.tx.put_missing_parent(*parent, message).await?;
                 }

@@ -9,7 +9,7 @@ use crate::engine::batch::{Batch, Halt};
 use crate::event::Event;
 use crate::handle::{Message, MessageState, NewMessage, Refused, TEXT_BYTES_MAX};
 use crate::ids::{ConversationId, MessageId};
-use crate::network::event::NetworkCommand;
+use crate::network::NetworkCommand;
 use crate::outbox::{FIRST_ATTEMPT_AFTER_MS, GOSSIP_WINDOW_MAX, Kind};
 use crate::store::{MessageRow, OutboxRow, StoreError};
 use crate::wire::content::{Content, Text};

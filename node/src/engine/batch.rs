@@ -9,8 +9,8 @@ use tidings_crypto::envelope::{Envelope, EnvelopeId};
 use super::{Effect, Input, Outcome, State};
 use crate::event::Event;
 use crate::handle::Refused;
-use crate::ids::{ConversationId, MessageId};
-use crate::network::event::{NetworkCommand, NetworkEvent};
+use crate::ids::{AccountId, ConversationId, MessageId};
+use crate::network::{NetworkCommand, NetworkEvent};
 use crate::store::{StoreError, Tx};
 use crate::wire::request::Request;
 
@@ -48,6 +48,8 @@ pub(crate) struct Batch<'batch, 'store> {
     pub(crate) proved: BTreeMap<ConversationId, Vec<(u64, u64)>>,
     /// Messages that moved in the transcript: announced at the end of the batch.
     pub(crate) moved: BTreeSet<MessageId>,
+    pub(crate) changed_contacts: BTreeSet<AccountId>,
+    pub(crate) peers_changed: bool,
     known: BTreeSet<EnvelopeId>,
 }
 
@@ -62,6 +64,8 @@ impl<'batch, 'store> Batch<'batch, 'store> {
             touched: BTreeSet::new(),
             proved: BTreeMap::new(),
             moved: BTreeSet::new(),
+            changed_contacts: BTreeSet::new(),
+            peers_changed: false,
             known: BTreeSet::new(),
         }
     }

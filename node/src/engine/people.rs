@@ -11,7 +11,7 @@ use super::{State, StoreError};
 use crate::event::Event;
 use crate::handle::{self, CardLinks, Refused};
 use crate::ids::{AccountId, Address, ConversationId, PeerKey};
-use crate::network::event::NetworkCommand;
+use crate::network::NetworkCommand;
 use crate::store::ContactRow;
 use crate::wire::request::{Request, Response};
 
@@ -36,19 +36,15 @@ pub(crate) struct Contact {
     pub(crate) row: ContactRow,
     pub(crate) card: Option<SignedCard>,
     short: Option<ShortCard>,
-    safety_number: String,
 }
 
 impl Contact {
     /// The nodes of this person with the addresses they gave.
     pub(crate) fn peers(&self) -> Vec<(PeerKey, Vec<Address>)> {
         match (&self.card, &self.short) {
-            (Some(card), _) => card
-                .card()
-                .nodes
-                .iter()
-                .map(|node| (node.certificate.peer_key(), node.addresses.clone()))
-                .collect(),
+            (Some(card), _) => {
+                card.card().nodes.iter().map(|node| (node.certificate.peer_key(), node.addresses.clone())).collect()
+            }
             (None, Some(short)) => vec![(short.peer, short.addresses.clone())],
             (None, None) => Vec::new(),
         }
@@ -77,7 +73,8 @@ pub(super) async fn load_profile(
     }
     let damaged = || StoreError::Damaged { what: "profile" };
     let name = String::from_utf8(batch.tx.setting("name").await?.ok_or_else(damaged)?).map_err(|_| damaged())?;
-    let serial = batch.tx.setting("card serial").await?.and_then(|bytes| bytes.try_into().ok()).map_or(1, u64::from_be_bytes);
+    let serial =
+        batch.tx.setting("card serial").await?.and_then(|bytes| bytes.try_into().ok()).map_or(1, u64::from_be_bytes);
     let card = batch.tx.setting("card").await?;
     let rows = batch.tx.key_packages().await?;
     let key_package = rows.first().ok_or_else(damaged)?.public.clone();
@@ -104,8 +101,11 @@ fn sign_card(
     addresses: &[Address],
     key_package: &[u8],
 ) -> Result<SignedCard, ()> {
-    let node =
-        CardNode { certificate: me.certificate.clone(), addresses: addresses.to_vec(), key_package: key_package.to_vec() };
+    let node = CardNode {
+        certificate: me.certificate.clone(),
+        addresses: addresses.to_vec(),
+        key_package: key_package.to_vec(),
+    };
     let card = Card { account: me.account.public(), name: name.to_owned(), serial, nodes: vec![node] };
     SignedCard::sign(card, &me.account).map_err(|_| ())
 }
@@ -141,9 +141,8 @@ impl State {
     async fn renew_card(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let profile = &mut self.profile;
         profile.serial = profile.serial.saturating_add(1);
-        profile.card =
-            sign_card(&self.me, &profile.name, profile.serial, &profile.addresses, &profile.key_package)
-                .map_err(|()| StoreError::Damaged { what: "profile" })?;
+        profile.card = sign_card(&self.me, &profile.name, profile.serial, &profile.addresses, &profile.key_package)
+            .map_err(|()| StoreError::Damaged { what: "profile" })?;
         batch.tx.set_setting("card serial", &profile.serial.to_be_bytes()).await?;
         batch.tx.set_setting("card", profile.card.bytes()).await?;
         batch.events.push(Event::Profile);
@@ -223,10 +222,11 @@ impl State {
                         added: true,
                         card: Vec::new(),
                         short: short.link(),
+                        safety_number: String::new(),
                     },
                 };
                 batch.tx.put_contact(&row, batch.now_ms).await?;
-                self.hold_contact(row, batch);
+                self.hold_contact(row);
                 self.after_contact(batch, account);
             }
         }
@@ -246,11 +246,12 @@ impl State {
             account,
             name: card.card().name.clone(),
             added,
+            safety_number: SafetyNumber::between(&self.me.account.public(), &card.card().account).to_string(),
             card: card.bytes().to_vec(),
             short: String::new(),
         };
         batch.tx.put_contact(&row, batch.now_ms).await?;
-        self.hold_contact(row, batch);
+        self.hold_contact(row);
         self.after_contact(batch, account);
         Ok(())
     }
@@ -261,17 +262,14 @@ impl State {
     }
 
     /// Takes a contact into memory.
-    pub(super) fn hold_contact(&mut self, row: ContactRow, _batch: &mut Batch<'_, '_>) {
+    pub(super) fn hold_contact(&mut self, row: ContactRow) {
         let account = row.account;
         let card = SignedCard::decode(&row.card).ok();
         let short = match CardLink::parse(&row.short) {
             Ok(CardLink::Short(short)) => Some(short),
             _ => None,
         };
-        let safety_number = card.as_ref().map_or_else(String::new, |card| {
-            SafetyNumber::between(&self.me.account.public(), &card.card().account).to_string()
-        });
-        let contact = Contact { row, card, short, safety_number };
+        let contact = Contact { row, card, short };
         for (peer, _) in contact.peers() {
             self.accounts_by_peer.insert(peer, account);
         }
@@ -294,7 +292,7 @@ impl State {
     }
 
     /// A contact as a person sees it.
-    pub(super) async fn contact_view(
+    pub(crate) async fn contact_view(
         &self,
         batch: &mut Batch<'_, '_>,
         account: AccountId,
@@ -307,7 +305,7 @@ impl State {
             name: contact.row.name.clone(),
             added: contact.row.added,
             card_complete: contact.card.is_some(),
-            safety_number: contact.safety_number.clone(),
+            safety_number: contact.row.safety_number.clone(),
             online: contact.peers().iter().any(|(peer, _)| self.is_connected(peer)),
             conversation,
         }))

@@ -7,7 +7,7 @@ use super::batch::Batch;
 use super::{State, StoreError};
 use crate::handle::{Path, Peer};
 use crate::ids::PeerKey;
-use crate::network::event::{NetworkCommand, Published, RequestFailure};
+use crate::network::{NetworkCommand, Published, RequestFailure};
 use crate::outbox::{PUSH_ENVELOPES_MAX, next_attempt_ms, push_length};
 use crate::wire::request::{PushVerdict, Request, Response};
 use rand_core::Rng;
@@ -45,7 +45,8 @@ pub(super) enum Asked {
 
 impl State {
     pub(super) fn connected(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey, path: Path) {
-        let state = self.peers.entry(peer).or_insert(PeerState { path, push: None, all_after: None, next_due_ms: None });
+        let state =
+            self.peers.entry(peer).or_insert(PeerState { path, push: None, all_after: None, next_due_ms: None });
         state.path = path;
         state.all_after = Some(0);
         self.peers_to_push.insert(peer);
@@ -70,6 +71,10 @@ impl State {
 
     pub(crate) fn is_connected(&self, peer: &PeerKey) -> bool {
         self.peers.contains_key(peer)
+    }
+
+    pub(crate) fn connected_count(&self) -> usize {
+        self.peers.len()
     }
 
     /// The connected peers, for people.

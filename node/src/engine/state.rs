@@ -11,7 +11,7 @@ use super::pushes::{Asked, PeerState};
 use super::topics::{TopicChanges, Topics, next_turn_ms};
 use crate::conversation::Conversation;
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
-use crate::network::event::NetworkCommand;
+use crate::network::NetworkCommand;
 use crate::outbox::Kind;
 use crate::store::{EpochKeys, GroupRow, Me, StoreError, Tx};
 
@@ -81,7 +81,7 @@ impl State {
             receipts_due: BTreeMap::new(),
         };
         for row in batch.tx.contacts().await? {
-            state.hold_contact(row, batch);
+            state.hold_contact(row);
         }
         for (account, peer) in batch.tx.member_peers().await? {
             state.accounts_by_peer.insert(peer, account);
@@ -203,11 +203,11 @@ impl State {
         let groups = self.group_rows.values().filter(|row| row.conversation == conversation).map(|row| row.id);
         let Some(id) = groups.min() else { return Ok(None) };
         if let Some(loaded) = self.groups.get(&id) {
-            return Ok(Some(loaded.group.authenticator()));
+            return Ok(loaded.group.authenticator().map(<[u8]>::to_vec));
         }
         let Some((stored, _)) = tx.load_group(id).await? else { return Ok(None) };
         let group = Group::load(stored).map_err(|_| StoreError::Damaged { what: "group" })?;
-        Ok(Some(group.authenticator()))
+        Ok(group.authenticator().map(<[u8]>::to_vec))
     }
 }
 

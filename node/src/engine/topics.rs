@@ -88,11 +88,6 @@ impl Topics {
             None
         })
     }
-
-    /// All subscribed tags.
-    pub(crate) fn subscribed(&self) -> impl Iterator<Item = TopicTag> + '_ {
-        self.subscribed.keys().copied()
-    }
 }
 
 fn tags(group: GroupId, secrets: &[TopicSecret], now_ms: u64) -> BTreeMap<TopicTag, Topic> {

@@ -20,21 +20,25 @@ pub struct ContactRow {
     pub card: Vec<u8>,
     /// The text of the short link; empty once the card is here.
     pub short: String,
+    /// What both people compare; empty while only a short link is known.
+    pub safety_number: String,
 }
 
 impl Tx<'_> {
     /// Keeps a contact, in place of what was known of them.
     pub async fn put_contact(&mut self, contact: &ContactRow, now_ms: u64) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO contact (account, name, added, card, short, known_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            "INSERT INTO contact (account, name, added, card, short, safety_number, known_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
              ON CONFLICT (account) DO UPDATE SET name = excluded.name, added = excluded.added, card = excluded.card,
-                 short = excluded.short",
+                 short = excluded.short, safety_number = excluded.safety_number",
         )
         .bind(contact.account.0.as_slice())
         .bind(&contact.name)
         .bind(contact.added)
         .bind(&contact.card)
-        .bind(contact.short.as_bytes())
+        .bind(&contact.short)
+        .bind(&contact.safety_number)
         .bind(integer(now_ms))
         .execute(&mut *self.transaction)
         .await?;
@@ -43,7 +47,7 @@ impl Tx<'_> {
 
     /// Everybody.
     pub async fn contacts(&mut self) -> Result<Vec<ContactRow>, StoreError> {
-        let rows = sqlx::query("SELECT account, name, added, card, short FROM contact")
+        let rows = sqlx::query("SELECT account, name, added, card, short, safety_number FROM contact")
             .fetch_all(&mut *self.transaction)
             .await?;
         rows.iter()
@@ -53,7 +57,8 @@ impl Tx<'_> {
                     name: row.try_get(1)?,
                     added: row.try_get(2)?,
                     card: row.try_get(3)?,
-                    short: String::from_utf8(row.try_get(4)?).map_err(|_| StoreError::Damaged { what: "contact" })?,
+                    short: row.try_get(4)?,
+                    safety_number: row.try_get(5)?,
                 })
             })
             .collect()
@@ -96,7 +101,12 @@ impl Tx<'_> {
                     .key
                     .open(&key_package_context(&reference), sealed)
                     .map_err(|_| StoreError::Damaged { what: "key package" })?;
-                Ok(KeyPackageRow { reference, secret, public: row.try_get(2)?, created_at_ms: natural(row.try_get(3)?) })
+                Ok(KeyPackageRow {
+                    reference,
+                    secret,
+                    public: row.try_get(2)?,
+                    created_at_ms: natural(row.try_get(3)?),
+                })
             })
             .collect()
     }

@@ -140,6 +140,14 @@ impl Tx<'_> {
             .collect()
     }
 
+    /// The peers of all members' nodes, with their accounts.
+    pub async fn member_peers(&mut self) -> Result<Vec<(AccountId, PeerKey)>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT account, peer FROM member").fetch_all(&mut *self.transaction).await?;
+        rows.iter()
+            .map(|row| Ok((AccountId(fixed("member", row.try_get(0)?)?), PeerKey(fixed("member", row.try_get(1)?)?))))
+            .collect()
+    }
+
     /// What this node received of each author's node.
     pub async fn received(&mut self, conversation: ConversationId) -> Result<Vec<(NodeId, Progress)>, StoreError> {
         let rows = sqlx::query("SELECT author_node, received, seen FROM received WHERE conversation = ?1")

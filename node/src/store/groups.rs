@@ -136,9 +136,7 @@ impl Tx<'_> {
             let epoch = EpochId(fixed("epoch state", row.try_get(0)?)?);
             let name: Vec<u8> = row.try_get(1)?;
             let key = keys.keys.get(&epoch).ok_or(StoreError::Damaged { what: "epoch state" })?;
-            let value = key
-                .open(&name, row.try_get(2)?)
-                .map_err(|_| StoreError::Damaged { what: "epoch state" })?;
+            let value = key.open(&name, row.try_get(2)?).map_err(|_| StoreError::Damaged { what: "epoch state" })?;
             state.push(StateRow { epoch, key: name, value });
         }
         Ok(Some((StoredGroup { id, epochs, state }, keys)))

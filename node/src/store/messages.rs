@@ -1,6 +1,6 @@
 //! The transcript.
 
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::Row;
 use tidings_crypto::envelope::EnvelopeId;
 use tidings_crypto::identity::NodeId;
 
@@ -97,13 +97,16 @@ impl Tx<'_> {
 
     /// The newest messages of a conversation, by the transcript's order: newest first.
     pub async fn newest_places(&mut self, conversation: ConversationId, limit: u32) -> Result<Vec<Placed>, StoreError> {
-        let rows = sqlx::query("SELECT id, place FROM message WHERE conversation = ?1 ORDER BY place DESC, id DESC LIMIT ?2")
-            .bind(conversation.0.as_slice())
-            .bind(limit)
-            .fetch_all(&mut *self.transaction)
-            .await?;
+        let rows =
+            sqlx::query("SELECT id, place FROM message WHERE conversation = ?1 ORDER BY place DESC, id DESC LIMIT ?2")
+                .bind(conversation.0.as_slice())
+                .bind(limit)
+                .fetch_all(&mut *self.transaction)
+                .await?;
         rows.iter()
-            .map(|row| Ok(Placed { place: natural(row.try_get(1)?), id: MessageId(fixed("message", row.try_get(0)?)?) }))
+            .map(|row| {
+                Ok(Placed { place: natural(row.try_get(1)?), id: MessageId(fixed("message", row.try_get(0)?)?) })
+            })
             .collect()
     }
 
@@ -199,9 +202,7 @@ impl Tx<'_> {
         .bind(up_to.id.0.as_slice())
         .fetch_all(&mut *self.transaction)
         .await?;
-        rows.iter()
-            .map(|row| Ok((NodeId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?))))
-            .collect()
+        rows.iter().map(|row| Ok((NodeId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?)))).collect()
     }
 
     /// The ids of my messages `first..=last` in a conversation, with their numbers.
@@ -219,9 +220,7 @@ impl Tx<'_> {
         .bind(integer(last))
         .fetch_all(&mut *self.transaction)
         .await?;
-        rows.iter()
-            .map(|row| Ok((MessageId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?))))
-            .collect()
+        rows.iter().map(|row| Ok((MessageId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?)))).collect()
     }
 }
 

@@ -64,7 +64,13 @@ impl Tx<'_> {
     }
 
     /// What a peer is owed: rows after `after_id` (in the order they were made) that are due by `due_ms`.
-    pub async fn due(&mut self, peer: PeerKey, after_id: i64, due_ms: u64, limit: usize) -> Result<Vec<Due>, StoreError> {
+    pub async fn due(
+        &mut self,
+        peer: PeerKey,
+        after_id: i64,
+        due_ms: u64,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
         let rows = sqlx::query(
             "SELECT outbox.id, outbox.attempts, envelope.bytes FROM outbox
              JOIN envelope ON envelope.id = outbox.envelope
@@ -77,9 +83,7 @@ impl Tx<'_> {
         .fetch_all(&mut *self.transaction)
         .await?;
         rows.iter()
-            .map(|row| {
-                Ok(Due { id: row.try_get(0)?, attempts: row.try_get(1)?, bytes: row.try_get(2)? })
-            })
+            .map(|row| Ok(Due { id: row.try_get(0)?, attempts: row.try_get(1)?, bytes: row.try_get(2)? }))
             .collect()
     }
 
@@ -120,14 +124,16 @@ impl Tx<'_> {
         first: u64,
         last: u64,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND node = ?2 AND kind = ?3 AND sequence BETWEEN ?4 AND ?5")
-            .bind(conversation.0.as_slice())
-            .bind(node.0.as_slice())
-            .bind(Kind::Message.number())
-            .bind(integer(first))
-            .bind(integer(last))
-            .execute(&mut *self.transaction)
-            .await?;
+        sqlx::query(
+            "DELETE FROM outbox WHERE conversation = ?1 AND node = ?2 AND kind = ?3 AND sequence BETWEEN ?4 AND ?5",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(node.0.as_slice())
+        .bind(Kind::Message.number())
+        .bind(integer(first))
+        .bind(integer(last))
+        .execute(&mut *self.transaction)
+        .await?;
         Ok(())
     }
 

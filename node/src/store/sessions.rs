@@ -6,12 +6,9 @@ use super::{Reader, StoreError, Tx, fixed, integer, natural};
 use crate::handle::Session;
 use crate::ids::SessionId;
 
-/// The hash of a secret token.
-pub type TokenHash = [u8; 32];
-
 impl Tx<'_> {
     /// Keeps a one-time sign-in token, and forgets those made before `oldest_ms`.
-    pub async fn put_sign_in(&mut self, token: &TokenHash, now_ms: u64, oldest_ms: u64) -> Result<(), StoreError> {
+    pub async fn put_sign_in(&mut self, token: &[u8; 32], now_ms: u64, oldest_ms: u64) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM sign_in WHERE created_at_ms < ?1")
             .bind(integer(oldest_ms))
             .execute(&mut *self.transaction)
@@ -25,7 +22,7 @@ impl Tx<'_> {
     }
 
     /// Uses up a one-time token; `false` if it is unknown, used, or older than `oldest_ms`.
-    pub async fn take_sign_in(&mut self, token: &TokenHash, oldest_ms: u64) -> Result<bool, StoreError> {
+    pub async fn take_sign_in(&mut self, token: &[u8; 32], oldest_ms: u64) -> Result<bool, StoreError> {
         let taken = sqlx::query("DELETE FROM sign_in WHERE token_hash = ?1 AND created_at_ms >= ?2")
             .bind(token.as_slice())
             .bind(integer(oldest_ms))
@@ -35,7 +32,12 @@ impl Tx<'_> {
     }
 
     /// Keeps a session; beyond `sessions_max` the least recently used go.
-    pub async fn put_session(&mut self, token: &TokenHash, session: &Session, sessions_max: u32) -> Result<(), StoreError> {
+    pub async fn put_session(
+        &mut self,
+        token: &[u8; 32],
+        session: &Session,
+        sessions_max: u32,
+    ) -> Result<(), StoreError> {
         sqlx::query(
             "DELETE FROM session WHERE id IN (SELECT id FROM session ORDER BY last_used_at_ms DESC LIMIT -1 OFFSET ?1)",
         )
@@ -77,13 +79,12 @@ impl Tx<'_> {
 
 impl Reader {
     /// The session of a token.
-    pub async fn session(&self, token: &TokenHash) -> Result<Option<Session>, StoreError> {
-        let row = sqlx::query(
-            "SELECT id, user_agent, created_at_ms, last_used_at_ms FROM session WHERE token_hash = ?1",
-        )
-        .bind(token.as_slice())
-        .fetch_optional(&self.pool)
-        .await?;
+    pub async fn session(&self, token: &[u8; 32]) -> Result<Option<Session>, StoreError> {
+        let row =
+            sqlx::query("SELECT id, user_agent, created_at_ms, last_used_at_ms FROM session WHERE token_hash = ?1")
+                .bind(token.as_slice())
+                .fetch_optional(&self.pool)
+                .await?;
         row.map(|row| session(&row)).transpose()
     }
 

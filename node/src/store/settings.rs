@@ -11,11 +11,13 @@ impl Tx<'_> {
 
     /// Sets a setting.
     pub async fn set_setting(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-            .bind(name)
-            .bind(value)
-            .execute(&mut *self.transaction)
-            .await?;
+        sqlx::query(
+            "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(name)
+        .bind(value)
+        .execute(&mut *self.transaction)
+        .await?;
         Ok(())
     }
 }
@@ -23,6 +25,9 @@ impl Tx<'_> {
 impl Reader {
     /// The value of a setting.
     pub async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(sqlx::query_scalar("SELECT value FROM setting WHERE name = ?1").bind(name).fetch_optional(&self.pool).await?)
+        Ok(sqlx::query_scalar("SELECT value FROM setting WHERE name = ?1")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?)
     }
 }

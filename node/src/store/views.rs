@@ -7,10 +7,12 @@ use sqlx::{Row, SqliteConnection};
 use tidings_crypto::identity::NodeId;
 
 use super::conversations::{kind, progress_row};
-use super::{ContactRow, ConversationKind, Reader, StoreError, Tx, fixed, integer, natural};
+use super::{ConversationKind, Reader, StoreError, Tx, fixed, integer, natural};
 use crate::conversation::ledger::Progress;
 use crate::conversation::state::state_for;
-use crate::handle::{Conversation, Member, Message, MessageDetail, MessagePage, MessageState, PageAt, Recipient};
+use crate::handle::{
+    Contact, Conversation, Member, Message, MessageDetail, MessagePage, MessageState, PageAt, Recipient,
+};
 use crate::ids::{AccountId, ConversationId, MessageId};
 
 const MESSAGE_COLUMNS: &str = "message.id, message.conversation, message.author, message.sequence, message.mine,
@@ -74,10 +76,8 @@ impl Reader {
     pub async fn message_detail(&self, id: MessageId, me: &Me) -> Result<Option<MessageDetail>, StoreError> {
         let mut connection = self.pool.acquire().await?;
         let query = format!("SELECT {MESSAGE_COLUMNS} WHERE message.id = ?1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(query))
-            .bind(id.0.as_slice())
-            .fetch_optional(&mut *connection)
-            .await?;
+        let row =
+            sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(&mut *connection).await?;
         let Some(row) = row else { return Ok(None) };
         let raw = raw_message(&row)?;
         let standing = standing(&mut connection, raw.conversation).await?;
@@ -91,10 +91,10 @@ impl Reader {
         Ok(Some(MessageDetail { message, recipients }))
     }
 
-    /// Everybody known here, by name, with the direct conversation where there is one.
-    pub async fn contacts(&self) -> Result<Vec<(ContactRow, Option<ConversationId>)>, StoreError> {
+    /// Everybody known here, by name; who is online only the loop knows.
+    pub async fn contacts(&self) -> Result<Vec<Contact>, StoreError> {
         let rows = sqlx::query(
-            "SELECT contact.account, contact.name, contact.added, contact.card, contact.short,
+            "SELECT contact.account, contact.name, contact.added, length(contact.card) > 0, contact.safety_number,
                  (SELECT conversation.id FROM member JOIN conversation ON conversation.id = member.conversation
                   WHERE member.account = contact.account AND conversation.kind = 1 LIMIT 1)
              FROM contact ORDER BY contact.name COLLATE NOCASE, contact.account",
@@ -103,27 +103,27 @@ impl Reader {
         .await?;
         rows.iter()
             .map(|row| {
-                let contact = ContactRow {
+                let conversation = row.try_get::<Option<&[u8]>, _>(5)?;
+                Ok(Contact {
                     account: AccountId(fixed("contact", row.try_get(0)?)?),
                     name: row.try_get(1)?,
                     added: row.try_get(2)?,
-                    card: row.try_get(3)?,
-                    short: String::from_utf8(row.try_get(4)?).map_err(|_| StoreError::Damaged { what: "contact" })?,
-                };
-                let conversation = row.try_get::<Option<Vec<u8>>, _>(5)?;
-                let conversation =
-                    conversation.map(|id| fixed("conversation", &id).map(ConversationId)).transpose()?;
-                Ok((contact, conversation))
+                    card_complete: row.try_get(3)?,
+                    safety_number: row.try_get(4)?,
+                    online: false,
+                    conversation: conversation.map(|id| fixed("conversation", id).map(ConversationId)).transpose()?,
+                })
             })
             .collect()
     }
 
     /// How many of my messages some recipient's node does not keep yet.
     pub async fn queued(&self) -> Result<u64, StoreError> {
-        let queued: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM (SELECT DISTINCT conversation, sequence FROM outbox WHERE kind = 3)")
-                .fetch_one(&self.pool)
-                .await?;
+        let queued: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM (SELECT DISTINCT conversation, sequence FROM outbox WHERE kind = 3)",
+        )
+        .fetch_one(&self.pool)
+        .await?;
         Ok(natural(queued))
     }
 }
@@ -271,8 +271,9 @@ async fn conversation(
     let others = || members.iter().filter(|member| !member.me).map(|member| member.name.as_str());
     let name = if stored_name.is_empty() { others().collect::<Vec<_>>().join(", ") } else { stored_name };
 
-    let query =
-        format!("SELECT {MESSAGE_COLUMNS} WHERE conversation = ?1 ORDER BY message.place DESC, message.id DESC LIMIT 1");
+    let query = format!(
+        "SELECT {MESSAGE_COLUMNS} WHERE conversation = ?1 ORDER BY message.place DESC, message.id DESC LIMIT 1"
+    );
     let last = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(connection).await?;
     let last_message = last.map(|row| Ok::<_, StoreError>(raw_message(&row)?.message(&standing, me))).transpose()?;
     Ok(Some(Conversation {

@@ -40,7 +40,10 @@ pub struct Text {
 
 impl std::fmt::Debug for Text {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Text").field("sequence", &self.sequence).field("bytes", &self.text.len()).finish_non_exhaustive()
+        f.debug_struct("Text")
+            .field("sequence", &self.sequence)
+            .field("bytes", &self.text.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,10 +66,7 @@ impl Content {
         writer.u8(VERSION);
         match self {
             Self::Text(text) => {
-                writer.u8(TEXT);
-                writer.array(&text.nonce);
-                writer.u64(text.sequence);
-                writer.u64(text.sent_at_ms);
+                writer.u8(TEXT).array(&text.nonce).u64(text.sequence).u64(text.sent_at_ms);
                 writer.u8(u8::try_from(text.parents.len()).unwrap_or(u8::MAX));
                 for parent in &text.parents {
                     writer.array(&parent.0);
@@ -77,7 +77,9 @@ impl Content {
                 }
                 writer.bytes(text.text.as_bytes());
             }
-            Self::Newer => writer.u8(u8::MAX),
+            Self::Newer => {
+                writer.u8(u8::MAX);
+            }
         }
         writer.into_bytes()
     }
@@ -111,7 +113,8 @@ fn decode_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
         1 => Some(MessageId(reader.array()?)),
         _ => return Err(Malformed::Invalid { what: "the message" }),
     };
-    let text = String::from_utf8(reader.bytes("the text", TEXT_BYTES_MAX)?.to_vec()).map_err(|_| Malformed::Invalid { what: "the text" })?;
+    let text = String::from_utf8(reader.bytes("the text", TEXT_BYTES_MAX)?.to_vec())
+        .map_err(|_| Malformed::Invalid { what: "the text" })?;
     if text.is_empty() {
         return Err(Malformed::Invalid { what: "the message" });
     }
