@@ -23,6 +23,8 @@ mod tree_change;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "small numbers of a test's own making")]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -168,7 +170,7 @@ impl Group {
     ) -> Result<Self, LibraryFailure> {
         let mut rows = Rows::default();
         let provider = Provider::seeded(Overlay::writing(&mut rows), rng);
-        let extensions = [policy.to_extension()].to_vec().try_into().map_err(|_| LibraryFailure)?;
+        let extensions = policy.to_extensions().map_err(|_| LibraryFailure)?;
         let config = MlsGroupCreateConfig::builder()
             .ciphersuite(SUITE)
             .capabilities(capabilities())

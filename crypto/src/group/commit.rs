@@ -79,9 +79,9 @@ pub enum CommitError {
 
 /// What an own commit does besides renewing this node's keys.
 #[derive(Default)]
-struct Plan {
-    added: Vec<MlsKeyPackage>,
-    removed: Vec<LeafNodeIndex>,
+pub(super) struct Plan {
+    pub(super) added: Vec<MlsKeyPackage>,
+    pub(super) removed: Vec<LeafNodeIndex>,
 }
 
 impl Group {
@@ -171,7 +171,7 @@ impl Group {
 }
 
 /// Builds and stages the commit: its bytes and the Welcome's.
-fn stage(
+pub(super) fn stage(
     group: &mut MlsGroup,
     provider: &Provider<'_>,
     me: &LocalNode,

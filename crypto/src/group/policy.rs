@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use openmls::prelude::{Extension, Extensions, GroupContext, UnknownExtension};
+use openmls::prelude::{
+    CredentialType, Extension, ExtensionType, Extensions, GroupContext, InvalidExtensionError,
+    RequiredCapabilitiesExtension, UnknownExtension,
+};
 
 use super::{Member, epochs::RankClass};
 use crate::{
@@ -101,8 +104,10 @@ impl Policy {
         Ok(Self { kind, name: name.to_owned() })
     }
 
-    pub(super) fn to_extension(&self) -> Extension {
-        Extension::Unknown(POLICY_EXTENSION, UnknownExtension(self.encode()))
+    /// The group context's extensions: the policy, and that every member must understand it.
+    pub(super) fn to_extensions(&self) -> Result<Extensions<GroupContext>, InvalidExtensionError> {
+        let policy = Extension::Unknown(POLICY_EXTENSION, UnknownExtension(self.encode()));
+        vec![required_capabilities(), policy].try_into()
     }
 
     pub(super) fn from_extensions(extensions: &Extensions<GroupContext>) -> Result<Self, Malformed> {
@@ -137,4 +142,9 @@ impl Policy {
             Kind::Group => Ok(RankClass::Removal),
         }
     }
+}
+
+pub(super) fn required_capabilities() -> Extension {
+    let extensions = [ExtensionType::Unknown(POLICY_EXTENSION)];
+    Extension::RequiredCapabilities(RequiredCapabilitiesExtension::new(&extensions, &[], &[CredentialType::Basic]))
 }

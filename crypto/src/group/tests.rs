@@ -1,4 +1,5 @@
 mod convergence;
+mod hostile;
 mod membership;
 mod saving;
 mod world;
