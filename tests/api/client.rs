@@ -18,51 +18,51 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 /// Whatever is waited for comes within this, or the test fails.
-pub const WAIT_MAX: Duration = Duration::from_mins(1);
+pub(crate) const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// Which door.
 #[derive(Debug, Clone)]
-pub enum Door {
+pub(crate) enum Door {
     Tcp(String),
     Unix(PathBuf),
 }
 
 /// Somebody who talks to a node: a door, and the headers that they always send.
 #[derive(Debug, Clone)]
-pub struct Client {
-    pub door: Door,
-    pub headers: Vec<(String, String)>,
+pub(crate) struct Client {
+    pub(crate) door: Door,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The JSON of an answer that is as good as it should be.
-    pub fn ok(self) -> Value {
+    pub(crate) fn ok(self) -> Value {
         assert_eq!(self.status, 200, "{}", self.text());
         self.json()
     }
 
     /// Checks that this is a problem with this status and code, in the one shape that problems have.
-    pub fn is_problem(self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
         assert_eq!(self.header(CONTENT_TYPE.as_str()), "application/problem+json");
         let problem = self.json();
@@ -76,41 +76,41 @@ impl Reply {
 }
 
 impl Client {
-    pub fn new(door: Door) -> Self {
+    pub(crate) fn new(door: Door) -> Self {
         Self { door, headers: Vec::new() }
     }
 
     /// The same client with one header more.
-    pub fn with(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         let mut more = self.clone();
         more.headers.push((name.to_owned(), value.to_owned()));
         more
     }
 
     /// The same client without a header.
-    pub fn without(&self, name: &str) -> Self {
+    pub(crate) fn without(&self, name: &str) -> Self {
         let mut less = self.clone();
         less.headers.retain(|(header, _)| header != name);
         less
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
         self.with("content-type", "application/json").send("POST", path, Some(body.to_string().into())).await
     }
 
-    pub async fn put(&self, path: &str, body: &Value) -> Reply {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Reply {
         self.with("content-type", "application/json").send("PUT", path, Some(body.to_string().into())).await
     }
 
-    pub async fn delete(&self, path: &str) -> Reply {
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
         self.send("DELETE", path, None).await
     }
 
-    pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Reply {
         let (response, _connection) = self.open(method, path, body).await;
         let (parts, body) = response.into_parts();
         let body = within(body.collect()).await.unwrap().to_bytes().to_vec();
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// Opens a server-sent stream; what is no stream fails the test.
-    pub async fn events(&self, path: &str) -> Frames {
+    pub(crate) async fn events(&self, path: &str) -> Frames {
         let (response, connection) = self.open("GET", path, None).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream");
@@ -126,7 +126,7 @@ impl Client {
     }
 
     /// Opens a WebSocket, or gives the status with which the node refused.
-    pub async fn live(&self, path: &str) -> Result<Socket, u16> {
+    pub(crate) async fn live(&self, path: &str) -> Result<Socket, u16> {
         let stream: Box<dyn Stream> = match &self.door {
             Door::Tcp(address) => Box::new(TcpStream::connect(address).await.unwrap()),
             Door::Unix(path) => Box::new(UnixStream::connect(path).await.unwrap()),
@@ -171,32 +171,32 @@ impl Client {
 }
 
 /// Either kind of connection.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for T {}
 
 /// Closes its connection when it is dropped.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     _driver: JoinSet<()>,
 }
 
 /// Waits for what has to come.
-pub async fn within<F: Future>(future: F) -> F::Output {
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(WAIT_MAX, future).await.expect("what had to come did not come")
 }
 
 /// A server-sent event: its fields, and its data as JSON.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
-    pub event: String,
-    pub id: String,
-    pub data: Value,
+pub(crate) struct Frame {
+    pub(crate) event: String,
+    pub(crate) id: String,
+    pub(crate) data: Value,
 }
 
 /// A server-sent stream.
 #[derive(Debug)]
-pub struct Frames {
+pub(crate) struct Frames {
     body: Incoming,
     buffer: String,
     _connection: Connection,
@@ -204,7 +204,7 @@ pub struct Frames {
 
 impl Frames {
     /// The next frame; `None` at the end.
-    pub async fn next(&mut self) -> Option<Frame> {
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
         loop {
             if let Some((block, rest)) = self.buffer.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());
@@ -228,7 +228,7 @@ impl Frames {
     }
 
     /// The first frame from here on that is as wanted.
-    pub async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Frame {
+    pub(crate) async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Frame {
         loop {
             let frame = self.next().await.expect("the stream ended");
             if wanted(&frame.data) {
@@ -239,13 +239,13 @@ impl Frames {
 }
 
 /// A WebSocket.
-pub struct Socket {
+pub(crate) struct Socket {
     socket: WebSocketStream<Box<dyn Stream>>,
 }
 
 impl Socket {
     /// The next frame as JSON; or the close code with which the node ended it.
-    pub async fn next(&mut self) -> Result<Value, u16> {
+    pub(crate) async fn next(&mut self) -> Result<Value, u16> {
         loop {
             match within(self.socket.next()).await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
@@ -257,7 +257,7 @@ impl Socket {
     }
 
     /// The first frame from here on that is as wanted.
-    pub async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let frame = self.next().await.expect("the stream ended");
             if wanted(&frame) {

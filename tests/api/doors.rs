@@ -13,12 +13,13 @@ async fn a_name_that_was_made_to_point_here_is_sent_away_from_everything() {
     let browser = ada.browser().await.without("host").without("origin").without("sec-fetch-site");
     for host in ["evil.example", "localhost", "127.0.0.1:1", ada.account.as_str()] {
         let rebound = browser.with("host", host);
-        for path in ["/", "/icon.svg", "/assets/index.js", "/api/v1/status", "/api/v1/openapi.json", "/api/v1/nothing"] {
-            rebound.get(path).await.is_problem(421, "wrong_host");
+        for path in ["/", "/icon.svg", "/assets/index.js", "/api/v1/status", "/api/v1/openapi.json", "/api/v1/nothing"]
+        {
+            rebound.get(path).await.problem(421, "wrong_host");
         }
         // Both headers are the attacker's, so that they agree says nothing.
         let agreeing = rebound.with("origin", &format!("http://{host}")).with("sec-fetch-site", "same-origin");
-        agreeing.post("/api/v1/sign-in-links", &json!({})).await.is_problem(421, "wrong_host");
+        agreeing.post("/api/v1/sign-in-links", &json!({})).await.problem(421, "wrong_host");
         assert_eq!(agreeing.live("/api/v1/live").await.err(), Some(421));
     }
     ada.stop().await;
@@ -53,10 +54,10 @@ async fn another_sites_page_can_do_nothing_with_the_cookie() {
         browser.with("origin", "null"),
     ];
     for page in foreign {
-        page.post("/api/v1/sign-in-links", &json!({})).await.is_problem(403, "forbidden_origin");
-        page.post("/api/v1/sign-in", &json!({ "token": "x" })).await.is_problem(403, "forbidden_origin");
-        page.get("/api/v1/status").await.is_problem(403, "forbidden_origin");
-        page.send("OPTIONS", "/api/v1/contacts", None).await.is_problem(403, "forbidden_origin");
+        page.post("/api/v1/sign-in-links", &json!({})).await.problem(403, "forbidden_origin");
+        page.post("/api/v1/sign-in", &json!({ "token": "x" })).await.problem(403, "forbidden_origin");
+        page.get("/api/v1/status").await.problem(403, "forbidden_origin");
+        page.send("OPTIONS", "/api/v1/contacts", None).await.problem(403, "forbidden_origin");
         assert_eq!(page.live("/api/v1/live").await.err(), Some(403));
     }
     ada.stop().await;
@@ -66,8 +67,8 @@ async fn another_sites_page_can_do_nothing_with_the_cookie() {
 async fn a_write_or_an_upgrade_that_does_not_say_where_it_comes_from_is_refused() {
     let ada = Home::start("Ada").await;
     let silent = ada.browser().await.without("origin").without("sec-fetch-site");
-    silent.post("/api/v1/sign-in-links", &json!({})).await.is_problem(403, "forbidden_origin");
-    silent.delete(&format!("/api/v1/sessions/{}", "0".repeat(32))).await.is_problem(403, "forbidden_origin");
+    silent.post("/api/v1/sign-in-links", &json!({})).await.problem(403, "forbidden_origin");
+    silent.delete(&format!("/api/v1/sessions/{}", "0".repeat(32))).await.problem(403, "forbidden_origin");
     assert_eq!(silent.live("/api/v1/live").await.err(), Some(403));
     assert_eq!(silent.get("/api/v1/status").await.status, 200);
     ada.stop().await;
@@ -79,20 +80,29 @@ async fn without_a_session_there_is_nothing_to_see() {
     let page = ada.page();
     let id = "0".repeat(32);
     let reads = [
-        "status", "card", "card/qr.svg", "contacts", "conversations", "events", "live", "sessions",
-        &format!("conversations/{id}"), &format!("conversations/{id}/messages"), &format!("messages/{id}"),
+        "status",
+        "card",
+        "card/qr.svg",
+        "contacts",
+        "conversations",
+        "events",
+        "live",
+        "sessions",
+        &format!("conversations/{id}"),
+        &format!("conversations/{id}/messages"),
+        &format!("messages/{id}"),
     ]
     .map(|path| format!("/api/v1/{path}"));
     let wrong = page.with("cookie", "tidings_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     for client in [&page, &wrong] {
         for path in &reads {
-            client.get(path).await.is_problem(401, "not_signed_in");
+            client.get(path).await.problem(401, "not_signed_in");
         }
         for path in ["contacts", "conversations", "sign-out", "sign-in-links"] {
-            client.post(&format!("/api/v1/{path}"), &json!({})).await.is_problem(401, "not_signed_in");
+            client.post(&format!("/api/v1/{path}"), &json!({})).await.problem(401, "not_signed_in");
         }
-        client.put("/api/v1/profile", &json!({ "name": "Eve" })).await.is_problem(401, "not_signed_in");
-        client.delete(&format!("/api/v1/sessions/{id}")).await.is_problem(401, "not_signed_in");
+        client.put("/api/v1/profile", &json!({ "name": "Eve" })).await.problem(401, "not_signed_in");
+        client.delete(&format!("/api/v1/sessions/{id}")).await.problem(401, "not_signed_in");
         assert_eq!(client.live("/api/v1/live").await.err(), Some(401));
     }
     ada.stop().await;

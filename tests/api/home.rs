@@ -8,17 +8,17 @@ use tidings_web_ui::{Options, Server};
 use crate::client::{Client, Door};
 
 /// A running node and its doors; dropping it ends them.
-pub struct Home {
-    pub account: String,
-    pub address: String,
-    pub page_host: String,
-    pub server: Server,
+pub(crate) struct Home {
+    pub(crate) account: String,
+    pub(crate) address: String,
+    pub(crate) page_host: String,
+    pub(crate) server: Server,
     node: Node,
     dir: TempDir,
 }
 
 impl Home {
-    pub async fn start(name: &str) -> Self {
+    pub(crate) async fn start(name: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (node, server, account) = open(&dir, name).await;
         let address = server.http_url().strip_prefix("http://").unwrap().to_owned();
@@ -27,7 +27,7 @@ impl Home {
     }
 
     /// Stops the node and starts it again on the same home.
-    pub async fn restart(self, name: &str) -> Self {
+    pub(crate) async fn restart(self, name: &str) -> Self {
         let dir = self.stop().await;
         let (node, server, account) = open(&dir, name).await;
         let address = server.http_url().strip_prefix("http://").unwrap().to_owned();
@@ -36,30 +36,30 @@ impl Home {
     }
 
     /// Stops the node; its home stays.
-    pub async fn stop(self) -> TempDir {
+    pub(crate) async fn stop(self) -> TempDir {
         self.server.shutdown().await;
         self.node.shutdown().await;
         self.dir
     }
 
     /// The person's own programs: the unix socket.
-    pub fn socket(&self) -> Client {
+    pub(crate) fn socket(&self) -> Client {
         Client::new(Door::Unix(self.dir.path().join("api.sock"))).with("host", "tidings")
     }
 
     /// A program at the TCP door that names the right host and says nothing else.
-    pub fn stranger(&self) -> Client {
+    pub(crate) fn stranger(&self) -> Client {
         Client::new(Door::Tcp(self.address.clone())).with("host", &self.page_host)
     }
 
     /// This node's own page before it is signed in: what a browser sends with every request of it.
-    pub fn page(&self) -> Client {
+    pub(crate) fn page(&self) -> Client {
         let origin = format!("http://{}", self.page_host);
         self.stranger().with("origin", &origin).with("sec-fetch-site", "same-origin")
     }
 
     /// A fresh one-time token.
-    pub async fn token(&self) -> String {
+    pub(crate) async fn token(&self) -> String {
         let link = self.socket().post("/api/v1/sign-in-links", &json!({})).await.ok();
         let url = link["url"].as_str().unwrap();
         let (page, token) = url.split_once("/#sign-in=").unwrap();
@@ -68,7 +68,7 @@ impl Home {
     }
 
     /// This node's own page, signed in.
-    pub async fn browser(&self) -> Client {
+    pub(crate) async fn browser(&self) -> Client {
         let reply = self.page().post("/api/v1/sign-in", &json!({ "token": self.token().await })).await;
         assert_eq!(reply.status, 204, "{}", reply.text());
         let cookie = reply.header("set-cookie").split(';').next().unwrap();
@@ -76,20 +76,20 @@ impl Home {
     }
 
     /// Adds another home's owner by their whole card.
-    pub async fn add(&self, other: &Self) -> Value {
+    pub(crate) async fn add(&self, other: &Self) -> Value {
         let card = other.socket().get("/api/v1/card").await.ok();
         self.socket().post("/api/v1/contacts", &json!({ "link": card["link"] })).await.ok()
     }
 
     /// The direct conversation with another home's owner.
-    pub async fn conversation_with(&self, other: &Self) -> String {
+    pub(crate) async fn conversation_with(&self, other: &Self) -> String {
         let body = json!({ "contacts": [other.account] });
         let conversation = self.socket().post("/api/v1/conversations", &body).await.ok();
         conversation["conversation"].as_str().unwrap().to_owned()
     }
 
     /// Sends a text; it is durable when this returns.
-    pub async fn send(&self, conversation: &str, text: &str) -> Value {
+    pub(crate) async fn send(&self, conversation: &str, text: &str) -> Value {
         let path = format!("/api/v1/conversations/{conversation}/messages");
         let reply = self.socket().post(&path, &json!({ "text": text })).await;
         assert_eq!(reply.status, 201, "{}", reply.text());
@@ -110,7 +110,7 @@ async fn open(dir: &TempDir, name: &str) -> (Node, Server, String) {
 }
 
 /// Two people who know each other and have a conversation: Ada started it.
-pub async fn ada_and_bob() -> (Home, Home, String) {
+pub(crate) async fn ada_and_bob() -> (Home, Home, String) {
     let (ada, bob) = (Home::start("Ada").await, Home::start("Bob").await);
     ada.add(&bob).await;
     bob.add(&ada).await;

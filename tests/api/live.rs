@@ -82,12 +82,12 @@ async fn a_stream_of_another_run_is_told_to_read_everything_again() {
 async fn a_place_that_never_was_is_refused() {
     let ada = Home::start("Ada").await;
     for after in ["x", "1", "1-", "-1", "1-x", "zz-1"] {
-        ada.socket().get(&format!("/api/v1/events?after={after}")).await.is_problem(400, "bad_request");
+        ada.socket().get(&format!("/api/v1/events?after={after}")).await.problem(400, "bad_request");
         assert_eq!(ada.socket().live(&format!("/api/v1/live?after={after}")).await.err(), Some(400));
     }
     let bad = ada.socket().with("last-event-id", "nonsense");
-    bad.get("/api/v1/events").await.is_problem(400, "bad_request");
-    ada.socket().get("/api/v1/live").await.is_problem(400, "bad_request");
+    bad.get("/api/v1/events").await.problem(400, "bad_request");
+    ada.socket().get("/api/v1/live").await.problem(400, "bad_request");
     ada.stop().await;
 }
 
@@ -100,7 +100,7 @@ async fn sixty_four_streams_are_open_at_most_and_one_that_ends_makes_room() {
         assert_eq!(events.next().await.unwrap().event, "hello");
         open.push(events);
     }
-    ada.socket().get("/api/v1/events").await.is_problem(429, "limit_reached");
+    ada.socket().get("/api/v1/events").await.problem(429, "limit_reached");
     assert_eq!(ada.socket().live("/api/v1/live").await.err(), Some(429));
     open.pop();
     // The node notices that the connection is gone in its own time: ask until there is room.

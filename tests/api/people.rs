@@ -30,7 +30,7 @@ async fn a_new_name_is_on_the_card_and_in_the_status() {
     events.wait_for(|frame| frame["type"] == "profile").await;
     for name in ["", "a\nb", &"x".repeat(129)] {
         let reply = ada.browser().await.put("/api/v1/profile", &json!({ "name": name })).await;
-        reply.is_problem(422, "bad_name");
+        reply.problem(422, "bad_name");
     }
     assert_eq!(ada.socket().get("/api/v1/status").await.ok()["name"], "Ada Lovelace");
     ada.stop().await;
@@ -75,9 +75,9 @@ async fn a_link_that_is_no_card_is_refused_and_changes_nothing() {
     let whole = card["link"].as_str().unwrap();
     let cut: String = whole.chars().take(whole.len() / 2).collect();
     for link in ["", "hello", "https://example.org", "tidings://card/", "tidings://card/AAAA", &cut] {
-        ada.socket().post("/api/v1/contacts", &json!({ "link": link })).await.is_problem(422, "bad_link");
+        ada.socket().post("/api/v1/contacts", &json!({ "link": link })).await.problem(422, "bad_link");
     }
-    ada.socket().post("/api/v1/contacts", &json!({ "link": whole })).await.is_problem(422, "own_card");
+    ada.socket().post("/api/v1/contacts", &json!({ "link": whole })).await.problem(422, "own_card");
     assert_eq!(ada.socket().get("/api/v1/contacts").await.ok(), json!([]));
     ada.stop().await;
 }
@@ -108,12 +108,11 @@ async fn a_conversation_with_one_contact_is_always_the_same() {
 #[tokio::test]
 async fn a_conversation_needs_exactly_one_known_contact() {
     let (ada, bob) = (Home::start("Ada").await, Home::start("Bob").await);
-    let start = async |contacts: Vec<&str>| {
-        ada.socket().post("/api/v1/conversations", &json!({ "contacts": contacts })).await
-    };
-    start(vec![&bob.account]).await.is_problem(404, "unknown_contact");
-    start(vec![]).await.is_problem(422, "not_one_contact");
-    start(vec!["not-an-id"]).await.is_problem(400, "bad_request");
+    let start =
+        async |contacts: Vec<&str>| ada.socket().post("/api/v1/conversations", &json!({ "contacts": contacts })).await;
+    start(vec![&bob.account]).await.problem(404, "unknown_contact");
+    start(vec![]).await.problem(422, "not_one_contact");
+    start(vec!["not-an-id"]).await.problem(400, "bad_request");
     ada.stop().await;
     bob.stop().await;
 }

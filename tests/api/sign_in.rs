@@ -18,7 +18,7 @@ async fn a_link_signs_one_browser_in_once() {
     assert!(!cookie.contains("Domain"), "{cookie}");
     let again = ada.page().post("/api/v1/sign-in", &json!({ "token": token })).await;
     assert_eq!(again.header("set-cookie"), "");
-    again.is_problem(401, "not_signed_in");
+    again.problem(401, "not_signed_in");
     ada.stop().await;
 }
 
@@ -30,7 +30,7 @@ async fn a_program_at_the_address_may_sign_in_and_then_says_where_it_comes_from(
     assert_eq!(reply.status, 204, "{}", reply.text());
     let program = program.with("cookie", reply.header("set-cookie").split(';').next().unwrap());
     assert_eq!(program.get("/api/v1/status").await.status, 200);
-    program.post("/api/v1/sign-out", &json!({})).await.is_problem(403, "forbidden_origin");
+    program.post("/api/v1/sign-out", &json!({})).await.problem(403, "forbidden_origin");
     let program = program.with("origin", &format!("http://{}", ada.address));
     assert_eq!(program.post("/api/v1/sign-out", &json!({})).await.status, 204);
     ada.stop().await;
@@ -40,11 +40,11 @@ async fn a_program_at_the_address_may_sign_in_and_then_says_where_it_comes_from(
 async fn sign_ins_that_fail_are_slowed_down() {
     let ada = Home::start("Ada").await;
     for _ in 0..10 {
-        ada.page().post("/api/v1/sign-in", &json!({ "token": "guess" })).await.is_problem(401, "not_signed_in");
+        ada.page().post("/api/v1/sign-in", &json!({ "token": "guess" })).await.problem(401, "not_signed_in");
     }
     let refused = ada.page().post("/api/v1/sign-in", &json!({ "token": "guess" })).await;
     assert_eq!(refused.header("retry-after"), "60");
-    refused.is_problem(429, "too_many_sign_ins");
+    refused.problem(429, "too_many_sign_ins");
     ada.stop().await;
 }
 
@@ -61,7 +61,7 @@ async fn sessions_are_listed_and_ended_one_by_one() {
     let other = sessions.iter().find(|session| session["current"] == false).unwrap();
     let path = format!("/api/v1/sessions/{}", other["session"].as_str().unwrap());
     assert_eq!(laptop.delete(&path).await.status, 204);
-    phone.get("/api/v1/status").await.is_problem(401, "not_signed_in");
+    phone.get("/api/v1/status").await.problem(401, "not_signed_in");
     assert_eq!(laptop.get("/api/v1/status").await.status, 200);
     let from_the_socket = ada.socket().get("/api/v1/sessions").await.ok();
     assert_eq!(from_the_socket.as_array().unwrap().len(), 1);
@@ -87,7 +87,7 @@ async fn a_session_that_ends_takes_its_live_stream_along_and_no_other() {
         assert_ne!(frame["type"], "message");
     }
     while events.next().await.is_some() {}
-    phone.get("/api/v1/status").await.is_problem(401, "not_signed_in");
+    phone.get("/api/v1/status").await.problem(401, "not_signed_in");
 
     assert_eq!(laptop.put("/api/v1/profile", &json!({ "name": "Ada L." })).await.status, 200);
     stays.wait_for(|frame| frame["type"] == "profile").await;
