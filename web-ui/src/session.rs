@@ -1,4 +1,4 @@
-//! Who may come in by the browser's door (docs/decisions/0020): the right host, this node's own page, a session.
+//! Who may come in by the browser's door (docs/decisions/0001): the right host, this node's own page, a session.
 //!
 //! The host is checked on every request, files of the page included: a page of another site that makes its own name
 //! resolve to this machine is sent away. What carries the cookie has to come from this node's own page. The unix

@@ -2,6 +2,7 @@
 //!
 //! A stream begins with `hello`; it goes on after the frame that the client saw last, or says `lagged`. It ends when
 //! its session is signed out, when the node stops, and when its client does not take what it is sent.
+//! Why two transports: docs/decisions/0002.
 
 use std::convert::Infallible;
 use std::sync::Arc;
