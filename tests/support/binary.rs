@@ -24,6 +24,15 @@ fn build() -> Result<PathBuf> {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
+    // What cargo tells a test about itself. The build scripts of some dependencies ask for the same names, and would
+    // run again, and half the tree be built again, because a test asked and not a shell.
+    for (name, _) in env::vars_os() {
+        let is_of_a_test =
+            |name: &str| ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_CRATE_"].iter().any(|start| name.starts_with(start));
+        if name.to_str().is_some_and(is_of_a_test) {
+            command.env_remove(name);
+        }
+    }
     let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().context("cargo could not be started")?;
     ensure!(output.status.success(), "tidings does not build:\n{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).context("cargo printed what is not text")?;
