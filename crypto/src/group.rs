@@ -23,8 +23,6 @@ mod tree_change;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "small numbers of a test's own making")]
 mod tests;
-#[cfg(test)]
-mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

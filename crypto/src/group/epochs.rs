@@ -234,7 +234,11 @@ impl EpochTree {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers of a test's own making")]
 mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::{Rng, SeedableRng};
+
     use super::*;
 
     fn id(byte: u8) -> EpochId {
@@ -341,5 +345,62 @@ mod tests {
         assert_eq!(EpochTree::from_nodes(rows[1..].to_vec()).unwrap_err(), NotATree::Roots { roots: 0 });
         let orphan = [rows[0], (id(3), node(3, 2, 1, 1))];
         assert_eq!(EpochTree::from_nodes(orphan).unwrap_err(), NotATree::Orphan);
+    }
+
+    /// A tree in which committers equivocate freely, in no order.
+    fn random_nodes(chance: &mut ChaCha20Rng) -> Vec<EpochNode> {
+        let count = 2 + below(chance, 40);
+        let mut nodes: Vec<EpochNode> = Vec::new();
+        for byte in 1..=u8::try_from(count).unwrap() {
+            let parent = u8::try_from(below(chance, usize::from(byte))).unwrap();
+            let committer = u8::try_from(below(chance, 3)).unwrap();
+            // As with the exporter, a committer has one value on each parent.
+            let lottery = parent.wrapping_mul(31).wrapping_add(committer.wrapping_mul(77));
+            let class = if below(chance, 6) == 0 { RankClass::Removal } else { RankClass::Other };
+            let mut new = node(byte, parent, committer, lottery);
+            new.rank = Rank { class, commit: scattered(byte), ..new.rank };
+            new.parent = Some(if parent == 0 { id(0) } else { scattered(parent) });
+            nodes.push(new);
+        }
+        nodes
+    }
+
+    /// Ids that say nothing of the order in which they were made.
+    fn scattered(byte: u8) -> EpochId {
+        EpochId::of_commit(&[byte])
+    }
+
+    fn below(chance: &mut ChaCha20Rng, bound: usize) -> usize {
+        usize::try_from(chance.next_u32()).unwrap() % bound
+    }
+
+    /// Inserts in a random order, offering again what came before its parent.
+    fn grown(nodes: &[EpochNode], chance: &mut ChaCha20Rng) -> EpochTree {
+        let mut tree = EpochTree::new(id(0), 0);
+        let mut waiting = nodes.to_vec();
+        for last in (1..waiting.len()).rev() {
+            waiting.swap(last, below(chance, last + 1));
+        }
+        loop {
+            let before = waiting.len();
+            waiting.retain(|node| tree.insert(*node) == Insertion::UnknownParent);
+            if waiting.len() == before {
+                return tree;
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_commits_make_the_same_tree_in_every_order_whoever_equivocates() {
+        let mut chance = ChaCha20Rng::seed_from_u64(1);
+        for _ in 0..500 {
+            let nodes = random_nodes(&mut chance);
+            let one = grown(&nodes, &mut chance);
+            let other = grown(&nodes, &mut chance);
+            assert!(one.nodes().eq(other.nodes()));
+            assert_eq!(one.head(), other.head());
+            let saved = one.nodes().map(|(id, node)| (id, *node));
+            assert_eq!(EpochTree::from_nodes(saved).unwrap().head(), one.head());
+        }
     }
 }

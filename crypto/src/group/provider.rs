@@ -336,4 +336,4 @@ impl OpenMlsCrypto for Crypto {
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test counts its cases")]
-mod wycheproof;
+mod tests;

@@ -2,4 +2,5 @@ mod convergence;
 mod hostile;
 mod membership;
 mod saving;
+mod vectors;
 mod world;

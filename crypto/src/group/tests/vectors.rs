@@ -18,7 +18,7 @@ use openmls::{
 use openmls_traits::{OpenMlsProvider, storage::StorageProvider, types::HpkePrivateKey};
 use serde::de::DeserializeOwned;
 
-use super::{
+use crate::group::{
     provider::{Crypto, Provider, SUITE},
     storage::{Overlay, Rows},
 };
