@@ -23,8 +23,8 @@ const types = {
 };
 
 /** Starts the mock. `node` of the answer is what a test turns: people write, the node goes away, and so on. */
-export async function startMock({ port = 0, empty = false, signedIn = false, now = Date.now() } = {}) {
-  const world = createWorld(now);
+export async function startMock({ port = 0, empty = false, signedIn = false, now = Date.now(), long } = {}) {
+  const world = createWorld(now, long);
   if (empty) {
     world.contacts.length = 0;
     world.conversations.clear();
@@ -102,7 +102,7 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
     }],
     ["GET", /^contacts$/, () => world.contacts],
     ["POST", /^contacts$/, (_, { link }) => {
-      if (link === card(world.me).link) return problem(422, "own_card", "This is your own contact link. Send it to somebody else, and add theirs here.");
+      if ([card(world.me).link, card(world.me).short_link].includes(link)) return problem(422, "own_card", "This is your own contact link. Send it to somebody else, and add theirs here.");
       if (!link.startsWith("tidings:")) return problem(422, "bad_card", "This is not a contact link. It should start with tidings: and be copied whole.");
       const name = link.includes("oskar") ? "Oskar" : "Ruth Adler";
       const contact = world.contacts.find((it) => it.name === name) ?? {

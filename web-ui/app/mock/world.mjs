@@ -36,7 +36,7 @@ const amara = [
   [11 * minute, 1, "See you at ten!"],
 ];
 
-export function createWorld(now = Date.now()) {
+export function createWorld(now = Date.now(), long = 2_000) {
   const me = { account: id("me"), name: "Ines Carvalho" };
   const contacts = people.map(({ name, online }, index) => ({
     contact: id(name),
@@ -101,7 +101,6 @@ export function createWorld(now = Date.now()) {
     );
   }
 
-  const long = 2_000;
   for (let index = 0; index < long; index += 1) {
     const at_ms = now - 40 * day + Math.round((index * 39.9 * day) / long);
     add(second, { mine: index % 3 === 1, text: `${sentences[index % sentences.length]} (${index + 1})`, at_ms });

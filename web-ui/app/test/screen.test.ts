@@ -96,7 +96,7 @@ describe("words", () => {
 
   it("are all used", () => {
     const source = sources().map((file) => readFileSync(file, "utf8")).join("\n");
-    const computed = /^(state|settings|details|appearance)\./;
+    const computed = /^(nav|state|settings|details|appearance)\./;
     const unused = Object.keys(en).filter((key) => !computed.test(key) && !source.includes(`"${key}"`));
     expect(unused).toEqual([]);
   });

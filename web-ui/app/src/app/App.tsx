@@ -110,8 +110,17 @@ function Panes() {
         {t("nav.skip")}
       </a>
       <Rail current={area(route)} unread={unread} />
-      {(wide || !main) && <section className="list">{listOf(route)}</section>}
-      {(wide || main) && mainOf(route)}
+      {wide && (
+        <section className="list" aria-label={t(`nav.${area(route)}`)}>
+          {listOf(route)}
+        </section>
+      )}
+      {!wide && !main && (
+        <main className="list" id="main">
+          {listOf(route)}
+        </main>
+      )}
+      {(wide || main) && (mainOf(route) ?? <main className="main" id="main" />)}
       {switching && <QuickSwitcher onClose={() => setSwitching(false)} />}
       <Toasts />
     </div>

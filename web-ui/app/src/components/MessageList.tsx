@@ -20,7 +20,8 @@ const flash_ms = 1_800;
 
 type Props = { conversation: Conversation; onReply: (message: Message) => void; onDetails: (message: Message) => void };
 
-type Anchor = { key: string; top: number };
+/** A row in sight, where it stood, and how far the list was scrolled then. */
+type Anchor = { key: string; top: number; scrolled: number };
 
 export function MessageList({ conversation, onReply, onDetails }: Props) {
   const id = conversation.conversation;
@@ -54,6 +55,8 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
   const stuck = useRef(true);
   const placed = useRef(false);
   const wanted = useRef<string>(undefined);
+  // Read before the rows change: shorter content makes the browser scroll by itself.
+  const scrolledBefore = scroller.current?.scrollTop;
   const [atEnd, setAtEnd] = useState(true);
   const [flashing, setFlashing] = useState<string>();
   const latest = useLatest({ list, shown, timeline, attention, conversation });
@@ -81,7 +84,7 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
     setAtEnd(isEnd);
 
     const first = firstVisible(box, listElement.current);
-    if (first) anchor.current = { key: first.key, top: first.top };
+    if (first) anchor.current = { key: first.key, top: first.top, scrolled: box.scrollTop };
     const firstIndex = first ? at.start + first.index : at.start;
     const lastIndex = at.start + (lastVisible(box, listElement.current) ?? 0);
     if (isEnd) setCenter(undefined);
@@ -92,21 +95,23 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
     look();
   }, [id, latest, look, tidings]);
 
-  /** After the rows changed: puts what was in sight where it was. */
-  const hold = useCallback(() => {
+  /** After the rows changed: puts what was in sight where it was, less what the person scrolled meanwhile. */
+  const hold = useCallback((scrolled?: number) => {
     const box = scroller.current;
     if (!box) return;
+    const held = anchor.current;
+    const byPerson = held ? (scrolled ?? box.scrollTop) - held.scrolled : 0;
     const target = wanted.current === undefined ? null : find(listElement.current, wanted.current);
     if (target) {
       wanted.current = undefined;
       stuck.current = false;
       target.scrollIntoView({ block: "center" });
       target.focus({ preventScroll: true });
-    } else if (stuck.current) {
+    } else if (stuck.current && byPerson >= -1) {
       box.scrollTop = box.scrollHeight;
-    } else if (anchor.current) {
-      const row = find(listElement.current, anchor.current.key);
-      if (row) box.scrollTop += topOf(row, box) - anchor.current.top;
+    } else if (held) {
+      const row = find(listElement.current, held.key);
+      if (row) box.scrollTop += topOf(row, box) - (held.top - byPerson);
     }
   }, []);
 
@@ -114,7 +119,7 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
   useLayoutEffect(() => {
     if (!timeline) return;
     if (placed.current) {
-      hold();
+      hold(scrolledBefore);
     } else if (marker && center !== marker.before) {
       setCenter(marker.before);
       return;
@@ -149,6 +154,7 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
   const toLatest = useCallback(async () => {
     if (latest.current.timeline?.moreAfter) await tidings.jumpToLatest(id);
     stuck.current = true;
+    anchor.current = undefined;
     setCenter(undefined);
     hold();
   }, [hold, id, latest, tidings]);
@@ -207,7 +213,7 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
   // Counted from what was the newest when the end was last in sight.
   const newest = messages?.at(-1)?.place ?? 0;
   const readTo = useRef(newest);
-  if (atEnd || readTo.current === 0) readTo.current = newest;
+  if (atEnd || readTo.current === 0) readTo.current = Math.max(readTo.current, newest);
   const unseen = atEnd ? 0 : (messages?.filter((it) => !it.mine && it.place > readTo.current).length ?? 0);
 
   return (

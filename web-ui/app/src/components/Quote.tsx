@@ -22,9 +22,9 @@ export function Quote({ id, conversation, reach, onJump }: Props) {
       className="quote"
       data-tone={tone(message.sender)}
       tabIndex={reach}
-      aria-label={`${t("message.go-to-quoted", { name })}: ${message.text.slice(0, 120)}`}
       onClick={() => onJump(id)}
     >
+      <span className="visually-hidden">{t("message.quoted")} </span>
       <span className="quote-name">{name}</span>
       <span className="quote-text" dir="auto">
         {message.text.slice(0, 300)}

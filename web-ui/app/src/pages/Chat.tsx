@@ -37,7 +37,7 @@ export function Chat({ id }: { id: string }) {
   }
   return (
     <main className="main main-empty" id="main">
-      <EmptyState icon={<MessageCircleQuestion />} title={t("chat.unknown-title")} text={t("chat.unknown")}>
+      <EmptyState level={1} icon={<MessageCircleQuestion />} title={t("chat.unknown-title")} text={t("chat.unknown")}>
         <NavLink to={{ page: "chats" }} className="button button-primary">
           <span>{t("chat.to-chats")}</span>
         </NavLink>

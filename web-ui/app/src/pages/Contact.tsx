@@ -20,7 +20,7 @@ export function Contact({ id }: { id: string }) {
     return (
       <main className="main main-empty" id="main" aria-busy={!known}>
         {known && (
-          <EmptyState icon={<UserRoundX />} title={t("contact.unknown-title")} text={t("contact.unknown")}>
+          <EmptyState level={1} icon={<UserRoundX />} title={t("contact.unknown-title")} text={t("contact.unknown")}>
             <NavLink to={{ page: "contacts" }} className="button button-primary">
               <span>{t("contacts.title")}</span>
             </NavLink>
@@ -70,11 +70,11 @@ export function ContactFacts({ contact, writable = false }: { contact: ContactCa
         )}
       </div>
       <section className="panel">
-        <h3>{t("contact.safety")}</h3>
+        <h2>{t("contact.safety")}</h2>
         <SafetyNumber name={contact.name} digits={contact.safety_number} />
       </section>
       <section className="panel">
-        <h3>{t("contact.account")}</h3>
+        <h2>{t("contact.account")}</h2>
         <CopyField value={contact.contact} label={t("contact.account")} action={t("contact.copy-account")} />
       </section>
     </div>
