@@ -68,21 +68,22 @@ pub(crate) fn browser(app: App) -> Router {
     let api = Router::from(signed_in())
         .layer(from_fn_with_state(app.clone(), session::check_session))
         .merge(Router::from(open()))
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(door.clone(), session::check_site));
     whole(api, app).layer(from_fn_with_state(door, session::check_host))
 }
 
 /// What answers on the unix socket: whoever may open it is the person.
 pub(crate) fn socket(app: App) -> Router {
-    whole(Router::from(signed_in().merge(open())), app)
+    whole(Router::from(signed_in().merge(open())).method_not_allowed_fallback(method_not_allowed), app)
 }
 
 fn whole(api: Router<App>, app: App) -> Router {
-    Router::new()
-        .nest(API, api.method_not_allowed_fallback(async || RequestError::MethodNotAllowed))
-        .fallback(assets::serve)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(app)
+    Router::new().nest(API, api).fallback(assets::serve).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(app)
+}
+
+async fn method_not_allowed() -> RequestError {
+    RequestError::MethodNotAllowed
 }
 
 /// Puts the headers on every answer of the browser's door, those of the guards included.

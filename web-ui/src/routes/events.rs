@@ -15,7 +15,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use tidings_node::event::{EventId, Notice};
+use tidings_node::event::Notice;
 use tidings_node::handle::{Events, Handle, Refused};
 use tidings_node::ids::SessionId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -91,7 +91,7 @@ pub(crate) async fn follow(
         }
         None => resume.after.as_deref(),
     };
-    let stream = LiveStream::open(&app, last, signed_in).await?;
+    let stream = LiveStream::open(&app, last, signed_in)?;
     let events = futures::stream::unfold(stream, async |mut stream| match stream.next().await {
         Ok(frame) => Some((Ok::<_, Infallible>(server_sent(&frame)), stream)),
         Err(_) => None,
@@ -115,7 +115,7 @@ pub(crate) async fn live(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Error> {
     let upgrade = upgrade.map_err(|_| RequestError::BadRequest("this address wants a WebSocket".to_owned()))?;
-    let stream = LiveStream::open(&app, resume.after.as_deref(), signed_in).await?;
+    let stream = LiveStream::open(&app, resume.after.as_deref(), signed_in)?;
     let upgrade = upgrade.max_message_size(INCOMING_BYTES_MAX).max_frame_size(INCOMING_BYTES_MAX);
     Ok(upgrade.on_upgrade(|socket| converse(socket, stream)))
 }
@@ -184,14 +184,17 @@ struct LiveStream {
 }
 
 impl LiveStream {
-    async fn open(app: &App, after: Option<&str>, signed_in: Option<Extension<SignedIn>>) -> Result<Self, Error> {
+    fn open(app: &App, after: Option<&str>, signed_in: Option<Extension<SignedIn>>) -> Result<Self, Error> {
         let streams = &app.streams;
         let after = after.map(event_id_from).transpose()?;
         // From here on no sign-out is missed.
         let sessions_changed = streams.sessions_changed.subscribe();
         let full = Refused::LimitReached { what: "live streams", limit: STREAMS_MAX as u64 };
         let place = Arc::clone(&streams.places).try_acquire_owned().map_err(|_| full)?;
-        let (events, at) = from(&app.handle, after).await?;
+        let events = app.handle.events(after);
+        // Not the stream's own place where it resumes: a client that is cut off before `lagged` arrives would take the
+        // greeting for where it is, and never learn that it missed something.
+        let at = after.unwrap_or_else(|| events.position());
         let hello = dto::Frame { id: event_id_text(at), event: dto::Event::Hello { account: app.account.to_string() } };
         Ok(Self {
             handle: app.handle.clone(),
@@ -235,20 +238,5 @@ impl LiveStream {
     async fn is_signed_in(&self) -> bool {
         let Some(mine) = self.session else { return true };
         self.handle.sessions().await.is_ok_and(|sessions| sessions.iter().any(|session| session.id == mine))
-    }
-}
-
-/// No run has this number, so asking for what follows it tells where the stream is.
-const NOWHERE: EventId = EventId { run: 0, number: 0 };
-
-/// The events after `after`, or from now on, and the place where they begin.
-async fn from(handle: &Handle, after: Option<EventId>) -> Result<(Events, EventId), Refused> {
-    if let Some(after) = after {
-        return Ok((handle.events(Some(after)), after));
-    }
-    let mut events = handle.events(Some(NOWHERE));
-    match events.next().await {
-        Some(Notice::Lagged(now) | Notice::Event(now, _)) => Ok((events, now)),
-        None => Err(Refused::Stopped),
     }
 }
