@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 /// Which faults a schedule has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each fault is on or off for itself")]
 pub struct Faults {
     /// Gossip, requests and answers get lost; queues are full.
     pub loss: bool,

@@ -68,6 +68,7 @@ enum Happening {
 
 /// A command's fate.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every command is answered")]
 pub enum Fate {
     /// The node answered.
     Answered(Result<Reply, Refused>),
@@ -416,7 +417,7 @@ impl World {
             NetworkCommand::Unsubscribe(topic) => {
                 self.site(at)?.subscribed.remove(&topic);
             }
-            NetworkCommand::Publish { topic, publication, bytes } => self.publish(at, topic, publication, bytes)?,
+            NetworkCommand::Publish { topic, publication, bytes } => self.publish(at, topic, publication, &bytes)?,
             NetworkCommand::Verdict { message, verdict } => {
                 let held = self.site(at)?.gossip_held.remove(&message);
                 if let (Some((topic, bytes)), Verdict::Accept) = (held, verdict) {
@@ -468,7 +469,7 @@ impl World {
         Ok(())
     }
 
-    fn publish(&mut self, at: Place, topic: TopicTag, publication: u64, bytes: Vec<u8>) -> Result<()> {
+    fn publish(&mut self, at: Place, topic: TopicTag, publication: u64, bytes: &[u8]) -> Result<()> {
         let hearers = self.hearers(at, topic);
         let outcome = if hearers.is_empty() {
             Published::NobodySubscribed
@@ -478,8 +479,8 @@ impl World {
             Published::Sent
         };
         if outcome == Published::Sent {
-            self.site(at)?.gossip_seen.insert(*blake3::hash(&bytes).as_bytes());
-            self.gossip(at, topic, &bytes)?;
+            self.site(at)?.gossip_seen.insert(*blake3::hash(bytes).as_bytes());
+            self.gossip(at, topic, bytes)?;
         }
         self.deliver(at, NetworkEvent::Published { publication, outcome }, 0)
     }
