@@ -4,5 +4,6 @@
 
 pub mod binary;
 pub mod faults;
+pub mod proxy;
 pub mod schedule;
 pub mod world;
