@@ -30,6 +30,11 @@ impl State {
             let sent = batch.tx.message_view(id, &self.viewer()).await?;
             return sent.ok_or_else(|| Refused::UnknownMessage.into());
         }
+        if let Some(reply_to) = new.reply_to
+            && batch.tx.message_place(reply_to).await?.is_none()
+        {
+            return Err(Refused::UnknownMessage.into());
+        }
         let me = self.me.account_id();
         let conversation = self.conversation(batch, new.conversation).await?.ok_or(Refused::UnknownConversation)?;
         let group = *conversation.groups.first().ok_or(Refused::UnknownConversation)?;
