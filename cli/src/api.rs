@@ -278,13 +278,23 @@ fn refusal(status: u16, body: &[u8]) -> Failure {
     let Ok(problem) = serde_json::from_slice::<answers::Problem>(body) else {
         return Failure::Refused(format!("the node refused, with status {status} and no reason"));
     };
-    let sentence = if problem.detail.is_empty() { problem.title } else { problem.detail };
+    let sentence = after_colon(if problem.detail.is_empty() { &problem.title } else { &problem.detail });
     match problem.code.as_str() {
         "unknown_conversation" | "unknown_message" | "unknown_contact" | "not_found" => Failure::NotFound(sentence),
         "ambiguous" if !problem.candidates.is_empty() => {
             Failure::Refused(format!("{sentence}:\n  {}", problem.candidates.join("\n  ")))
         }
         _ => Failure::Refused(sentence),
+    }
+}
+
+/// The page shows a sentence on its own; here it follows a colon.
+fn after_colon(sentence: &str) -> String {
+    let sentence = sentence.strip_suffix('.').unwrap_or(sentence);
+    let mut chars = sentence.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(chars).collect(),
+        _ => sentence.to_owned(),
     }
 }
 
@@ -296,13 +306,13 @@ mod tests {
     fn a_problem_document_becomes_its_sentence_and_the_right_exit_code() {
         let failure = refusal(
             404,
-            br#"{"type":"about:blank","title":"Not found","status":404,"code":"unknown_conversation","detail":"there is no such conversation here"}"#,
+            br#"{"type":"about:blank","title":"Not found","status":404,"code":"unknown_conversation","detail":"There is no such conversation here."}"#,
         );
         assert_eq!((failure.exit_code(), failure.to_string().as_str()), (4, "there is no such conversation here"));
         let failure = refusal(400, br#"{"title":"Too long","status":400,"code":"text_too_long","detail":"too long"}"#);
         assert_eq!((failure.exit_code(), failure.to_string().as_str()), (1, "too long"));
         let failure =
-            refusal(409, br#"{"title":"","code":"ambiguous","detail":"several fit","candidates":["aa11","aa22"]}"#);
+            refusal(409, br#"{"title":"","code":"ambiguous","detail":"Several fit.","candidates":["aa11","aa22"]}"#);
         assert_eq!(failure.to_string(), "several fit:\n  aa11\n  aa22");
     }
 

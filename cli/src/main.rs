@@ -10,7 +10,6 @@ mod failure;
 mod output;
 mod resolve;
 mod settings;
-mod window;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;

@@ -23,6 +23,9 @@ const TEXT_COLUMNS_MAX: usize = 100;
 /// A terminal narrower than this is treated as this wide.
 const COLUMNS_MIN: usize = 40;
 
+/// What an error begins with.
+const LABEL: &str = "tidings:";
+
 /// Plain, for where a style is asked for and none is wanted.
 pub(crate) const PLAIN: Style = Style::new();
 /// Names and headings.
@@ -82,9 +85,7 @@ pub(crate) struct Output {
 impl Output {
     /// Standard output as it is: for scripts, for a terminal, or for a file.
     pub(crate) fn new(json: bool) -> Self {
-        let columns = io::stdout()
-            .is_terminal()
-            .then(|| terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)).max(COLUMNS_MIN));
+        let columns = io::stdout().is_terminal().then(terminal_columns);
         Self { json, page: Page { columns, clock: Clock::of_this_machine() } }
     }
 
@@ -133,6 +134,10 @@ impl Output {
     }
 }
 
+fn terminal_columns() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)).max(COLUMNS_MIN)
+}
+
 /// Writes to standard output without keeping anything back.
 fn write_out(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
@@ -141,12 +146,23 @@ fn write_out(bytes: &[u8]) -> Result<(), Failure> {
 
 /// The sentence that a verb ends with when it failed.
 pub(crate) fn complain(failure: &Failure) {
-    write_error_line(&format_args!("{} {failure}", styled(BAD, "tidings:")));
+    write_error_line(&format_args!("{} {}", styled(BAD, LABEL), wrapped_error(failure)));
 }
 
 /// Something that the person should know, on standard error.
 pub(crate) fn warn(sentence: impl Display) {
-    write_error_line(&format_args!("{} {sentence}", styled(WAITING, "tidings:")));
+    write_error_line(&format_args!("{} {}", styled(WAITING, LABEL), wrapped_error(sentence)));
+}
+
+/// Wrapped at words on a terminal; whole, for whoever searches it, in a file.
+fn wrapped_error(sentence: impl Display) -> String {
+    let sentence = sentence.to_string();
+    if !io::stderr().is_terminal() {
+        return sentence;
+    }
+    let columns = terminal_columns().min(TEXT_COLUMNS_MAX).saturating_sub(LABEL.len() + 1);
+    let indent = " ".repeat(LABEL.len() + 1);
+    text::wrapped(&sentence, "", Some(columns)).replace('\n', &format!("\n{indent}"))
 }
 
 fn write_error_line(line: &dyn Display) {

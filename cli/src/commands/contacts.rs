@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::api::{Api, Contact};
 use crate::failure::Failure;
-use crate::output::text::{columns, cut, one_line};
+use crate::output::text::{columns, cut, one_line, wrapped};
 use crate::output::{GOOD, Output, PLAIN, Page, QUIET, STRONG, WAITING, styled};
 use crate::resolve::short;
 
@@ -44,11 +44,8 @@ fn shown(contacts: &[Contact], page: &Page) -> String {
         );
         let _written = writeln!(shown, "  {}", styled(QUIET, one_line(&contact.safety_number)));
     }
-    let _written = writeln!(
-        shown,
-        "\n{}",
-        styled(QUIET, "The sixty digits are the same on both sides when nobody stands between you: compare them.")
-    );
+    let compare = "Both of you see the same sixty digits when nobody stands between you: compare them.";
+    let _written = writeln!(shown, "\n{}", styled(QUIET, wrapped(compare, "", page.text_columns())));
     shown
 }
 

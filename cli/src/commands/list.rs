@@ -3,10 +3,12 @@
 use crate::api::{Api, Conversation};
 use crate::failure::Failure;
 use crate::output::table::{Cell, table};
-use crate::output::text::one_line;
+use crate::output::text::{cut, one_line};
 use crate::output::{Output, PLAIN, Page, QUIET, STRONG, WAITING, lines};
 use crate::resolve::short;
 
+/// A name longer than this is cut in a terminal, so that the last message has room.
+const NAME_COLUMNS_MAX: usize = 24;
 /// The columns that give way where the terminal is narrow: the last message, then the name.
 const GIVE_WAY: [usize; 2] = [3, 0];
 
@@ -30,7 +32,7 @@ fn shown(conversations: &[Conversation], page: &Page) -> String {
                 some => (some.to_string(), WAITING.bold()),
             };
             [
-                Cell::new(STRONG, one_line(&conversation.name)),
+                Cell::new(STRONG, name(conversation, page)),
                 Cell::new(QUIET, short(&conversation.id)),
                 Cell::new(style, unread),
                 Cell::new(PLAIN, last_line(conversation)),
@@ -39,6 +41,11 @@ fn shown(conversations: &[Conversation], page: &Page) -> String {
         })
         .collect();
     table(["NAME", "ID", "NEW", "LAST MESSAGE", "WHEN"], &rows, &GIVE_WAY, page)
+}
+
+fn name(conversation: &Conversation, page: &Page) -> String {
+    let name = one_line(&conversation.name);
+    if page.columns.is_some() { cut(&name, NAME_COLUMNS_MAX) } else { name }
 }
 
 fn last_line(conversation: &Conversation) -> String {

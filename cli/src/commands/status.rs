@@ -35,7 +35,7 @@ fn shown(status: &Status, contacts: &[Contact]) -> String {
         row("listening", &styled(WAITING, "nowhere yet"));
     }
     for (at, address) in status.addresses.iter().enumerate() {
-        row(if at == 0 { "listening" } else { "" }, address);
+        row(if at == 0 { "listening" } else { "" }, &without_peer(address));
     }
     let names: HashMap<&str, &str> =
         contacts.iter().map(|contact| (contact.account.as_str(), contact.name.as_str())).collect();
@@ -51,6 +51,11 @@ fn shown(status: &Status, contacts: &[Contact]) -> String {
         n => row("waiting", &styled(WAITING, format_args!("{n} messages that somebody has not acknowledged yet"))),
     }
     shown
+}
+
+/// The address without the peer id at its end, which is the same for all and stands above them.
+pub(super) fn without_peer(address: &str) -> &str {
+    address.rsplit_once("/p2p/").map_or(address, |(address, _)| address)
 }
 
 fn connected(peer: &Peer, names: &HashMap<&str, &str>) -> String {

@@ -6,16 +6,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tidings_node::node::{Config, Node, StartError};
+use tidings_web_ui::{Options, ServeError, Server};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::status::without_peer;
 use crate::api::{Api, Status};
 use crate::args::Up;
 use crate::failure::Failure;
 use crate::output::text::one_line;
 use crate::output::{LEAD, Output, QUIET, STRONG, lines, styled, warn};
 use crate::settings::{self, Home};
-use crate::window::Window;
 
 /// A clean stop takes at most this long; what is not done by then is done at the next start. A guess.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
@@ -27,15 +28,15 @@ pub(super) async fn run(home: Home, api: Api, output: &Output, up: Up) -> Result
     let mut stop = StopSignals::install()?;
     let config = settings::node_config(&home, &up)?;
     check_free(&home, &api, up.http).await?;
-    let mut node = start(config, &home).await?;
-    let window = match Window::open(&node, &home, up.http).await {
-        Ok(window) => window,
+    let mut node = Box::pin(start(config, &home)).await?;
+    let server = match serve(&node, &home, up.http).await {
+        Ok(server) => server,
         Err(failure) => {
             node.shutdown().await;
             return Err(failure);
         }
     };
-    let announced = announce(&home, &api, output, &up, &window).await;
+    let announced = announce(&home, &api, output, &up, &server).await;
     let ended = match announced {
         // Who started us may have read enough; the node is there for others, too.
         Ok(()) | Err(Failure::OutputClosed) => tokio::select! {
@@ -45,7 +46,7 @@ pub(super) async fn run(home: Home, api: Api, output: &Output, up: Up) -> Result
         Err(failure) => Err(failure),
     };
     let stopping = async {
-        window.close().await;
+        server.shutdown().await;
         node.shutdown().await;
     };
     tokio::select! {
@@ -60,32 +61,26 @@ pub(super) async fn run(home: Home, api: Api, output: &Output, up: Up) -> Result
 /// What would go wrong anyway is found before anything is made or changed.
 async fn check_free(home: &Home, api: &Api, http: SocketAddr) -> Result<(), Failure> {
     if !http.ip().is_loopback() {
-        return Err(Failure::Usage(format!(
-            "--http {http}: the page is served to this machine only; use 127.0.0.1:{}",
-            http.port()
-        )));
+        return Err(Failure::Usage(ServeError::HttpNotLoopback { address: http }.to_string()));
     }
     if api.status().await.is_ok() {
-        return Err(Failure::Refused(StartError::HomeInUse { home: home.path.clone() }.to_string()));
+        return Err(home_in_use(home));
     }
     match TcpListener::bind(http).await {
         Ok(_free) => Ok(()),
-        Err(error) => Err(cannot_serve(http, &error)),
+        Err(reason) if reason.kind() == io::ErrorKind::AddrInUse => Err(ServeError::HttpInUse { address: http }),
+        Err(reason) => Err(ServeError::Http { address: http, reason }),
     }
+    .map_err(|error| Failure::Refused(error.to_string()))
 }
 
-/// The sentence about an address that the page cannot be served at.
-pub(crate) fn cannot_serve(http: SocketAddr, error: &io::Error) -> Failure {
-    let reason = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program has it".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not use that port".to_owned(),
-        _ => error.to_string(),
-    };
-    let ip = http.ip();
-    let other = SocketAddr::new(ip, 0);
-    Failure::Refused(format!(
-        "the page cannot be served at {http}: {reason}; choose another port with --http (`--http {other}` takes any free one)"
-    ))
+/// Serves the page at `http` and the API on the home's socket.
+async fn serve(node: &Node, home: &Home, http: SocketAddr) -> Result<Server, Failure> {
+    let handle = node.handle();
+    let status = handle.status().await.map_err(|refused| Failure::Refused(refused.to_string()))?;
+    tidings_web_ui::serve(Options { handle, account: status.account, http, socket: home.socket() })
+        .await
+        .map_err(|error| Failure::Refused(error.to_string()))
 }
 
 /// Starts the node; at the first run without `--name`, the person is asked.
@@ -97,17 +92,23 @@ async fn start(config: Config, home: &Home) -> Result<Node, Failure> {
         mdns: config.mdns,
         passphrase: config.passphrase.clone(),
     };
-    let started = match Node::start(config).await {
-        Err(StartError::NameMissing) => Node::start(Config { name: Some(ask_for_name()?), ..again }).await,
+    let started = match Box::pin(Node::start(config)).await {
+        Err(StartError::NameMissing) => Box::pin(Node::start(Config { name: Some(ask_for_name()?), ..again })).await,
         started => started,
     };
     started.map_err(|error| match error {
         StartError::NameMissing | StartError::BadName => Failure::Usage(error.to_string()),
-        StartError::HomeInUse { .. } => {
-            Failure::Refused(format!("{error}; `{}` asks it how it does", home.command("status")))
-        }
+        StartError::HomeInUse { .. } => home_in_use(home),
         other => Failure::Refused(other.to_string()),
     })
+}
+
+fn home_in_use(home: &Home) -> Failure {
+    Failure::Refused(format!(
+        "{}; `{}` tells how it is, Ctrl-C where it runs stops it",
+        StartError::HomeInUse { home: home.path.clone() },
+        home.command("status")
+    ))
 }
 
 /// On a terminal the person chooses; without one, or with an empty answer, it is the name of the login.
@@ -133,7 +134,7 @@ fn ask_for_name() -> Result<String, Failure> {
 }
 
 /// Says where the page is and how to reach this node.
-async fn announce(home: &Home, api: &Api, output: &Output, up: &Up, window: &Window) -> Result<(), Failure> {
+async fn announce(home: &Home, api: &Api, output: &Output, up: &Up, server: &Server) -> Result<(), Failure> {
     let status = api.status().await?;
     let sign_in = api.sign_in_link().await?.url;
     if output.is_json() {
@@ -142,7 +143,7 @@ async fn announce(home: &Home, api: &Api, output: &Output, up: &Up, window: &Win
             account: &status.account,
             peer_id: &status.peer_id,
             addresses: &status.addresses,
-            http: &format!("http://{}", window.http()),
+            http: &server.http_url(),
             sign_in: &sign_in,
         });
     }
@@ -166,7 +167,7 @@ fn welcome(home: &Home, status: &Status, sign_in: &str) -> String {
     row("people", &format_args!("{}  prints your contact link to give away", command("card")));
     row("", &format_args!("{}  adds theirs", command("add LINK")));
     for (at, address) in status.addresses.iter().enumerate() {
-        row(if at == 0 { "listening" } else { "" }, address);
+        row(if at == 0 { "listening" } else { "" }, &without_peer(address));
     }
     row("home", &home.path.display());
     let _written = write!(shown, "\n{}\n", styled(QUIET, "Ctrl-C stops it."));
