@@ -1,0 +1,77 @@
+//! What the command line promises, seen from outside: scripts of commands (`cases/*.case`) played with the real program.
+//!
+//! [`script`] says how a case is written. A case that fails prints its line and what was printed instead.
+
+#[cfg(test)]
+mod burst;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod pattern;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod script;
+#[cfg(test)]
+mod snapshot;
+#[cfg(test)]
+mod stage;
+
+#[cfg(test)]
+use std::path::PathBuf;
+
+#[cfg(test)]
+use stage::Stage;
+
+/// One test a file, so that they run side by side and each has a name.
+#[cfg(test)]
+macro_rules! cases {
+    ($($name:ident),* $(,)?) => {
+        $(#[test] fn $name() { play(stringify!($name)); })*
+
+        #[test]
+        fn every_case_is_played() {
+            let listed = [$(stringify!($name)),*];
+            let mut found = 0;
+            for entry in folder().read_dir().unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.file_stem().unwrap().to_str().unwrap();
+                assert!(listed.contains(&name), "{name} is not listed in tests/cli/main.rs");
+                found += 1;
+            }
+            assert_eq!(found, listed.len());
+        }
+    };
+}
+
+#[cfg(test)]
+cases! {
+    a_busy_port_is_named_and_nothing_is_made,
+    a_damaged_or_foreign_home_is_left_as_it_is,
+    a_message_to_somebody_who_is_away_arrives_later,
+    a_node_killed_while_sending_loses_and_repeats_nothing,
+    a_passphrase_opens_the_home_and_a_wrong_one_does_not,
+    a_second_node_on_one_home_is_refused,
+    bad_links_are_refused_with_a_reason,
+    bad_texts_and_names_are_refused_with_a_reason,
+    every_verb_says_what_it_promises,
+    fifty_messages_each_way_arrive_once_and_in_one_order,
+    following_and_watching_show_what_happens,
+    typing_mistakes_are_usage_errors,
+    without_a_node_every_verb_says_how_to_start_one,
+}
+
+#[cfg(test)]
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cli/cases")
+}
+
+#[cfg(test)]
+fn play(name: &str) {
+    let file = folder().join(name).with_extension("case");
+    let script = script::parse(&std::fs::read_to_string(&file).unwrap());
+    let mut stage = Stage::new(tidings_tests::binary::tidings().unwrap());
+    if let Err(failure) = stage.play(&script) {
+        panic!("{}:{failure}", file.display());
+    }
+}
