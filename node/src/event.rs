@@ -2,8 +2,6 @@
 //!
 //! Every event is an *upsert*: applying it twice, or after a fresh read, does no harm.
 
-pub(crate) mod log;
-
 use crate::handle::{Contact, Conversation, Message, MessageState};
 use crate::ids::{ConversationId, MessageId};
 

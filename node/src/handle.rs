@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::engine::door::token_hash;
 use crate::engine::{Command, Reply};
-use crate::event::log::{EventLog, Listener};
 use crate::event::{EventId, Notice};
+use crate::event_log::{EventLog, Listener};
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey, SessionId};
 use crate::store::{Me, Reader, StoreError};
 

@@ -6,6 +6,7 @@
 pub mod conversation;
 pub mod engine;
 pub mod event;
+mod event_log;
 pub mod handle;
 mod home;
 pub mod ids;

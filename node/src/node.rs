@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use self::work::Work;
 use crate::engine::Engine;
-use crate::event::log::EventLog;
+use crate::event_log::EventLog;
 use crate::handle::Handle;
 use crate::home::Home;
 use crate::network::{Network, NetworkConfig, NetworkError};

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::now_ms;
 use crate::engine::{Command, Effect, Engine, Input, Outcome, Ticket};
 use crate::event::Event;
-use crate::event::log::EventLog;
+use crate::event_log::EventLog;
 use crate::handle::{Ask, Now, Refused};
 use crate::ids::ConversationId;
 use crate::network::{Network, NetworkEvent, address_text};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::{Event, EventId, Notice};
+use crate::event::{Event, EventId, Notice};
 
 /// A listener may fall behind by this many events before it must read everything again.
 const EVENTS_KEPT: usize = 4_096;
