@@ -159,9 +159,9 @@ CREATE TABLE progress (
     PRIMARY KEY (conversation, reader_node, state, first_sequence)
 ) STRICT, WITHOUT ROWID;
 
--- What is owed to whom. A row goes when the recipient's node says that it keeps the envelope, or proves it by a receipt.
+-- What is owed to whom. Ids are never used again (AUTOINCREMENT): an answer must not settle a later row. A row goes when the recipient's node says that it keeps the envelope, or proves it by a receipt.
 CREATE TABLE outbox (
-    id              INTEGER PRIMARY KEY NOT NULL,
+    id              INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     peer            BLOB NOT NULL,
     node            BLOB NOT NULL,
     kind            INTEGER NOT NULL,

@@ -130,6 +130,15 @@ pub struct Outcome {
     pub wake_at_ms: Option<u64>,
 }
 
+/// What has not come to rest in a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsettled {
+    /// Envelopes that wait for an epoch that is not known.
+    pub parked: u64,
+    /// Envelopes that some node is owed.
+    pub owed: u64,
+}
+
 /// A node's whole state, behind one verb.
 #[derive(Debug)]
 pub struct Engine {
@@ -194,6 +203,11 @@ impl Engine {
     pub async fn authenticator(&mut self, conversation: ConversationId) -> Result<Option<Vec<u8>>, StoreError> {
         let mut tx = self.store.begin().await?;
         self.state.authenticator(&mut tx, conversation).await
+    }
+
+    /// What has not come to rest. For the simulator's checkers.
+    pub async fn unsettled(&mut self) -> Result<Unsettled, StoreError> {
+        self.store.begin().await?.unsettled().await
     }
 
     /// Gives the store back, for another engine.

@@ -43,6 +43,7 @@ pub struct EventId {
 
 /// What a listener receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every notice is an event")]
 pub enum Notice {
     /// The next event.
     Event(EventId, Event),

@@ -461,9 +461,9 @@ impl Handle {
     /// One message by its id, or by a unique beginning of it of 6 to 32 hexadecimal characters.
     pub async fn message(&self, id_prefix: &str) -> Result<MessageDetail, Refused> {
         const CANDIDATES_MAX: u32 = 10;
-        let is_prefix = (6..=32).contains(&id_prefix.len())
+        let valid = (6..=32).contains(&id_prefix.len())
             && id_prefix.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        if !is_prefix {
+        if !valid {
             return Err(Refused::UnknownMessage);
         }
         let me = self.me();

@@ -81,13 +81,12 @@ impl Home {
             (now_ms.saturating_sub(CERTIFICATE_BEFORE_MS), now_ms.saturating_add(CERTIFICATE_AFTER_MS));
         let secrets = Secrets { node: LocalNode::generate(from_ms, to_ms, rng), database: DatabaseKey::generate(rng) };
         let mut key = Zeroizing::new([0; 32]);
-        let unlock = match &config.passphrase {
-            Some(passphrase) => Unlock::Passphrase(passphrase),
-            None => {
-                rng.fill_bytes(key.as_mut_slice());
-                write_whole(&self.key_file(), key.as_slice())?;
-                Unlock::KeyFile(&key)
-            }
+        let unlock = if let Some(passphrase) = &config.passphrase {
+            Unlock::Passphrase(passphrase)
+        } else {
+            rng.fill_bytes(key.as_mut_slice());
+            write_whole(&self.key_file(), key.as_slice())?;
+            Unlock::KeyFile(&key)
         };
         let damaged = |error: VaultError| StartError::VaultDamaged { file: file.to_owned(), reason: error.to_string() };
         let vault = Vault::create(&secrets, unlock, rng).map_err(damaged)?;

@@ -69,7 +69,8 @@ impl std::fmt::Debug for NetworkConfig {
 
 /// The swarm.
 pub struct Network {
-    swarm: Swarm<Behaviour>,
+    /// In a box, because it is large and is moved.
+    swarm: Box<Swarm<Behaviour>>,
     peer: PeerKey,
     listeners: Listeners,
     book: AddressBook,
@@ -100,7 +101,7 @@ impl Network {
         let transport = transport::transport(&keypair).map_err(everywhere)?;
         let behaviour = Behaviour::new(&keypair, config.mdns).map_err(everywhere)?;
         let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_MAX).with_smart_dial();
-        let mut swarm = Swarm::new(transport, behaviour, local, settings);
+        let mut swarm = Box::new(Swarm::new(transport, behaviour, local, settings));
         let listeners = listen::listen(&mut swarm, &config.listen).await?;
         Ok(Self {
             swarm,

@@ -139,7 +139,7 @@ impl Node {
         };
         let seed = secrets.node.keys.peer_seed();
         let mut store = Store::open(&file, secrets.database).await.map_err(explain)?;
-        let network = start_network(&config, seed, &mut store, &mut rng).await?;
+        let network = Box::pin(start_network(&config, seed, &mut store, &mut rng)).await?;
         let name = config.name.as_deref().unwrap_or_default();
         let engine = Engine::open(store, secrets.node, name, now_ms(), &mut rng).await.map_err(explain)?;
 

@@ -200,7 +200,7 @@ impl Tx<'_> {
             let length = ROWS_A_STATEMENT.into_iter().find(|length| *length <= rest.len()).unwrap_or(1);
             let (now, later) = rest.split_at(length.min(rest.len()));
             let mut query = QueryBuilder::<Sqlite>::new(head);
-            query.push_values(now, |separated, row| bind(separated, row));
+            query.push_values(now, &bind);
             query.push(tail);
             query.build().execute(&mut *self.transaction).await?;
             rest = later;

@@ -1,1 +1,145 @@
-fn main() {}
+//! `simulate`: runs a range of seeded schedules and says whether anything was lost, doubled, unreadable or diverged.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command for people")]
+
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use tidings_tests::faults::Faults;
+use tidings_tests::schedule::{self, Report};
+
+/// Runs seeded schedules of people who talk while everything fails.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Which seeds: FROM..TO (TO is not included), or one seed.
+    #[arg(long, default_value = "0..100", value_parser = seeds)]
+    seeds: (u64, u64),
+    /// How many nodes: N, or FROM..TO (TO is included) to vary it with the seed.
+    #[arg(long, default_value = "2..3", value_parser = nodes)]
+    nodes: (usize, usize),
+    /// all, none, or some of loss,delay,duplicate,reorder,partition,crash,clock
+    #[arg(long, default_value = "all")]
+    faults: String,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Default, serde::Serialize)]
+struct Summary {
+    schedules: u64,
+    messages: u64,
+    lost: u64,
+    duplicated: u64,
+    undecryptable: u64,
+    diverged: u64,
+    crashes: u64,
+    wall_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_violation: Option<String>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
+fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    let faults: Faults = args.faults.parse().map_err(anyhow::Error::msg)?;
+    let started = Instant::now();
+    let next = AtomicU64::new(args.seeds.0);
+    let reports = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= args.seeds.1 {
+                        return;
+                    }
+                    let report = run(seed, nodes_of(args.nodes, seed), faults);
+                    reports.lock().unwrap_or_else(PoisonError::into_inner).push((seed, report));
+                }
+            });
+        }
+    });
+    let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    reports.sort_by_key(|(seed, _)| *seed);
+    let mut summary = Summary::default();
+    for (seed, report) in reports {
+        let report = report.with_context(|| format!("the schedule of seed {seed} failed; {}", replay(&args, seed)))?;
+        summary.schedules += 1;
+        summary.messages += report.messages;
+        summary.lost += report.lost;
+        summary.duplicated += report.duplicated;
+        summary.undecryptable += report.undecryptable;
+        summary.diverged += report.diverged;
+        summary.crashes += report.crashes;
+        if !report.is_clean() && summary.first_violation.is_none() {
+            summary.first_violation = Some(replay(&args, seed));
+        }
+    }
+    summary.wall_ms = u64::try_from(started.elapsed().as_millis())?;
+    if args.json {
+        println!("{}", serde_json::to_string(&summary)?);
+    } else {
+        println!(
+            "{} schedules, {} messages, {} crashes: {} lost, {} duplicated, {} undecryptable, {} diverged, in {:.1} s",
+            summary.schedules,
+            summary.messages,
+            summary.crashes,
+            summary.lost,
+            summary.duplicated,
+            summary.undecryptable,
+            summary.diverged,
+            summary.wall_ms as f64 / 1_000.0,
+        );
+    }
+    match summary.first_violation {
+        None => Ok(ExitCode::SUCCESS),
+        Some(replay) => {
+            eprintln!("the first violation is replayed by: {replay}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn run(seed: u64, nodes: usize, faults: Faults) -> Result<Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(schedule::run(seed, nodes, faults))
+}
+
+fn replay(args: &Args, seed: u64) -> String {
+    format!(
+        "cargo run --release -p tidings-tests --bin simulate -- --seeds {seed}..{} --nodes {} --faults {}",
+        seed + 1,
+        nodes_of(args.nodes, seed),
+        args.faults,
+    )
+}
+
+fn nodes_of((least, most): (usize, usize), seed: u64) -> usize {
+    least + usize::try_from(seed).unwrap_or(0) % (most - least + 1)
+}
+
+fn seeds(text: &str) -> Result<(u64, u64), String> {
+    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("'{text}' is not a seed"));
+    match text.split_once("..") {
+        Some((from, to)) => Ok((number(from)?, number(to)?)),
+        None => number(text).map(|seed| (seed, seed + 1)),
+    }
+}
+
+fn nodes(text: &str) -> Result<(usize, usize), String> {
+    let number = |text: &str| match text.parse::<usize>() {
+        Ok(nodes @ 2..=20) => Ok(nodes),
+        _ => Err(format!("'{text}' is not a number of nodes from 2 to 20")),
+    };
+    match text.split_once("..") {
+        Some((least, most)) if number(least)? <= number(most)? => Ok((number(least)?, number(most)?)),
+        Some(_) => Err("the range of nodes is empty".to_owned()),
+        None => number(text).map(|nodes| (nodes, nodes)),
+    }
+}

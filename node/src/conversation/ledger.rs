@@ -44,14 +44,14 @@ impl Sequences {
         if last < first {
             return Vec::new();
         }
-        let touches = |range: &(u64, u64)| range.1.saturating_add(1) >= first && range.0 <= last.saturating_add(1);
+        let meets = |range: &(u64, u64)| range.1.saturating_add(1) >= first && range.0 <= last.saturating_add(1);
         let start = self.ranges.partition_point(|range| range.1.saturating_add(1) < first);
-        let touched: Vec<(u64, u64)> =
-            self.ranges.iter().skip(start).take_while(|range| touches(range)).copied().collect();
+        let merged: Vec<(u64, u64)> =
+            self.ranges.iter().skip(start).take_while(|range| meets(range)).copied().collect();
 
         let mut new = Vec::new();
         let mut from = Some(first);
-        for (have_first, have_last) in &touched {
+        for (have_first, have_last) in &merged {
             if let Some(at) = from
                 && at < *have_first
             {
@@ -68,9 +68,9 @@ impl Sequences {
             new.push((at, last));
         }
 
-        let merged_first = touched.first().map_or(first, |range| range.0.min(first));
-        let merged_last = touched.last().map_or(last, |range| range.1.max(last));
-        self.ranges.splice(start..start + touched.len(), [(merged_first, merged_last)]);
+        let new_first = merged.first().map_or(first, |range| range.0.min(first));
+        let new_last = merged.last().map_or(last, |range| range.1.max(last));
+        self.ranges.splice(start..start + merged.len(), [(new_first, new_last)]);
         new
     }
 

@@ -130,25 +130,22 @@ impl State {
         self.groups.insert(group_id, LoadedGroup { group, keys: EpochKeys::default() });
         self.save_group(batch, group_id).await?;
         self.follow_topics(batch, group_id).await?;
-        match self.conversation(batch, id).await? {
-            Some(conversation) => {
-                conversation.add_group(group_id);
-                conversation.members.clone_from(&rows);
-                conversation.change();
-            }
-            None => {
-                let row = ConversationRow {
-                    id,
-                    kind,
-                    name,
-                    created_at_ms: batch.now_ms,
-                    last_at_ms: batch.now_ms,
-                    next_sequence: 1,
-                    leaves: Vec::new(),
-                    receipt_owed: false,
-                };
-                self.conversations.insert(id, Conversation::new(row, group_id, rows.clone()));
-            }
+        if let Some(conversation) = self.conversation(batch, id).await? {
+            conversation.add_group(group_id);
+            conversation.members.clone_from(&rows);
+            conversation.change();
+        } else {
+            let row = ConversationRow {
+                id,
+                kind,
+                name,
+                created_at_ms: batch.now_ms,
+                last_at_ms: batch.now_ms,
+                next_sequence: 1,
+                leaves: Vec::new(),
+                receipt_owed: false,
+            };
+            self.conversations.insert(id, Conversation::new(row, group_id, rows.clone()));
         }
         let me = self.me.node_id();
         for member in rows.iter().filter(|member| member.node != me) {

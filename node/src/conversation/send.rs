@@ -30,6 +30,11 @@ impl State {
             let sent = batch.tx.message_view(id, &self.viewer()).await?;
             return sent.ok_or_else(|| Refused::UnknownMessage.into());
         }
+        if let Some(reply_to) = new.reply_to
+            && batch.tx.message_place(reply_to).await?.is_none()
+        {
+            return Err(Refused::UnknownMessage.into());
+        }
         let me = self.me.account_id();
         let conversation = self.conversation(batch, new.conversation).await?.ok_or(Refused::UnknownConversation)?;
         let group = *conversation.groups.first().ok_or(Refused::UnknownConversation)?;
@@ -200,8 +205,9 @@ impl State {
         id: ConversationId,
         parent: Placed,
     ) -> Result<(), StoreError> {
-        // Few messages wait at any time; this bounds the work that one late message can make.
-        const SCANNED_MAX: u32 = 10_000;
+        // Few messages wait at any time; these bound the work that one late message can make.
+        const PAGE: usize = 256;
+        const PAGES_MAX: usize = 40;
         batch.tx.flush().await?;
         let waiting = batch.tx.take_waiting(parent.id).await?;
         let mut lowest = u64::MAX;
@@ -214,11 +220,10 @@ impl State {
         // A child's place is always above its parents': one pass in order finds everything that must move.
         let mut moved = std::collections::BTreeMap::from([(parent.id, parent.place)]);
         let mut highest = parent.place;
-        let mut from = lowest.saturating_sub(1);
-        let mut scanned = 0;
-        while from < highest && scanned < SCANNED_MAX {
-            let rows = batch.tx.placed_between(id, from, highest, 256).await?;
-            let Some(last) = rows.last().map(|(placed, _)| placed.place) else { break };
+        let mut from = Placed { place: lowest.saturating_sub(1), id: MessageId([u8::MAX; 16]) };
+        for _ in 0..PAGES_MAX {
+            let to = highest;
+            let rows = batch.tx.placed_between(id, from, to, PAGE).await?;
             for (placed, parents) in &rows {
                 let after = parents.iter().filter_map(|parent: &MessageId| moved.get(parent)).max().copied();
                 if let Some(after) = after
@@ -228,8 +233,11 @@ impl State {
                     highest = highest.max(after.saturating_add(1));
                 }
             }
-            scanned = scanned.saturating_add(256);
-            from = if rows.len() < 256 { highest } else { last };
+            from = match rows.last() {
+                Some((last, _)) if rows.len() == PAGE => *last,
+                _ if highest > to => Placed { place: to, id: MessageId([u8::MAX; 16]) },
+                _ => break,
+            };
         }
         moved.remove(&parent.id);
         for (message, place) in moved {

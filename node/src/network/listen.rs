@@ -1,7 +1,8 @@
 //! Where this node listens: binding every address before anything else, and keeping the list.
 
 use std::collections::{BTreeSet, HashSet};
-use std::net::{SocketAddr, TcpListener};
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use futures::StreamExt;
 use libp2p::multiaddr::Protocol;
@@ -43,7 +44,7 @@ pub(super) async fn listen(swarm: &mut Swarm<Behaviour>, texts: &[String]) -> Re
     for text in texts {
         let failed = |reason: String| NetworkError { address: text.clone(), reason };
         let multiaddr: Multiaddr = text.parse().map_err(|_| failed("it is not a multiaddr".to_owned()))?;
-        refuse_taken_port(&multiaddr).map_err(|error| failed(in_words(&error)))?;
+        try_address(&multiaddr).map_err(|error| failed(in_words(&error)))?;
         let listener = swarm.listen_on(multiaddr).map_err(|error| failed(transport_in_words(error)))?;
         waiting.insert(listener);
         names.push((listener, text));
@@ -70,9 +71,10 @@ pub(super) async fn listen(swarm: &mut Swarm<Behaviour>, texts: &[String]) -> Re
     Ok(listeners)
 }
 
-/// libp2p listens at TCP ports in a way that lets a second process of the same person listen at the same one in
-/// silence; then each would get some of the connections. So see first whether the port is free.
-fn refuse_taken_port(multiaddr: &Multiaddr) -> std::io::Result<()> {
+/// Whether the system lets us have an address. libp2p listens at TCP ports in a way that lets a second process of the
+/// same person listen at the same one in silence, and then each gets some of the connections; and it wraps the
+/// system's reasons so deep that they cannot be told apart.
+fn try_address(multiaddr: &Multiaddr) -> io::Result<()> {
     let mut parts = multiaddr.iter();
     let host = match parts.next() {
         Some(Protocol::Ip4(ip)) => ip.into(),
@@ -80,12 +82,13 @@ fn refuse_taken_port(multiaddr: &Multiaddr) -> std::io::Result<()> {
         _ => return Ok(()),
     };
     match parts.next() {
-        Some(Protocol::Tcp(port)) if port != 0 => TcpListener::bind(SocketAddr::new(host, port)).map(drop),
+        Some(Protocol::Tcp(port)) => TcpListener::bind(SocketAddr::new(host, port)).map(drop),
+        Some(Protocol::Udp(port)) => UdpSocket::bind(SocketAddr::new(host, port)).map(drop),
         _ => Ok(()),
     }
 }
 
-fn transport_in_words(error: TransportError<std::io::Error>) -> String {
+fn transport_in_words(error: TransportError<io::Error>) -> String {
     match error {
         TransportError::MultiaddrNotSupported(_) => {
             "only /ip4/…/tcp/…, /ip4/…/udp/…/quic-v1 and their /ip6 forms can be listened at".to_owned()
@@ -94,28 +97,13 @@ fn transport_in_words(error: TransportError<std::io::Error>) -> String {
     }
 }
 
-fn in_words(error: &std::io::Error) -> String {
-    // The transports wrap the system's error in errors of their own.
-    let mut cause: &(dyn std::error::Error + 'static) = error;
-    let kind = loop {
-        if let Some(error) = cause.downcast_ref::<std::io::Error>()
-            && error.kind() != std::io::ErrorKind::Other
-        {
-            break error.kind();
-        }
-        match cause.source() {
-            Some(source) => cause = source,
-            None => return format!("the system refuses it: {error}"),
-        }
-    };
-    match kind {
-        std::io::ErrorKind::AddrInUse => {
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
             "the port is taken by another program: stop that one, or choose another port".to_owned()
         }
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        std::io::ErrorKind::PermissionDenied => {
-            "the system does not allow it: choose a port from 1024 upwards".to_owned()
-        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        io::ErrorKind::PermissionDenied => "the system does not allow it: choose a port from 1024 upwards".to_owned(),
         _ => format!("the system refuses it: {error}"),
     }
 }

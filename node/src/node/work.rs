@@ -20,7 +20,7 @@ use crate::store::{Reader, StoreError};
 /// At most this many inputs share a transaction: what one sync of the disk costs is shared by all of them.
 const BATCH_INPUTS_MAX: usize = 256;
 /// The loop wakes at least this often, for a clock that was set or a lid that was closed.
-const SLEEP_MAX: Duration = Duration::from_secs(60);
+const SLEEP_MAX: Duration = Duration::from_mins(1);
 /// A conversation's summary is announced at most once in this time.
 const ANNOUNCE_PAUSE: Duration = Duration::from_millis(50);
 

@@ -122,22 +122,23 @@ impl Tx<'_> {
         id.map(|id| Ok(MessageId(fixed("message", &id)?))).transpose()
     }
 
-    /// Messages placed after `from` and up to `to`, in order, with their parents: at most `limit`.
+    /// Messages after `from` and placed up to `to`, in order, with their parents: at most `limit`.
     pub async fn placed_between(
         &mut self,
         conversation: ConversationId,
-        from: u64,
+        from: Placed,
         to: u64,
-        limit: u32,
+        limit: usize,
     ) -> Result<Vec<(Placed, Vec<MessageId>)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, place, parents FROM message WHERE conversation = ?1 AND place > ?2 AND place <= ?3
-             ORDER BY place, id LIMIT ?4",
+            "SELECT id, place, parents FROM message WHERE conversation = ?1 AND (place, id) > (?2, ?3) AND place <= ?4
+             ORDER BY place, id LIMIT ?5",
         )
         .bind(conversation.0.as_slice())
-        .bind(integer(from))
+        .bind(integer(from.place))
+        .bind(from.id.0.as_slice())
         .bind(integer(to))
-        .bind(limit)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&mut *self.transaction)
         .await?;
         rows.iter()

@@ -5,6 +5,7 @@ use tidings_crypto::envelope::EnvelopeId;
 use tidings_crypto::identity::NodeId;
 
 use super::{StoreError, Tx, fixed, integer, natural};
+use crate::engine::Unsettled;
 use crate::ids::{ConversationId, PeerKey};
 use crate::outbox::Kind;
 
@@ -146,6 +147,14 @@ impl Tx<'_> {
             .execute(&mut *self.transaction)
             .await?;
         Ok(())
+    }
+
+    /// What is parked and what is owed.
+    pub async fn unsettled(&mut self) -> Result<Unsettled, StoreError> {
+        let row = sqlx::query("SELECT (SELECT count(*) FROM parked), (SELECT count(*) FROM outbox)")
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        Ok(Unsettled { parked: natural(row.try_get(0)?), owed: natural(row.try_get(1)?) })
     }
 
     /// Gossip did not carry this message or commit: push it now. Returns whose turn it is.

@@ -23,12 +23,12 @@ impl Tx<'_> {
 
     /// Uses up a one-time token; `false` if it is unknown, used, or older than `oldest_ms`.
     pub async fn take_sign_in(&mut self, token: &[u8; 32], oldest_ms: u64) -> Result<bool, StoreError> {
-        let taken = sqlx::query("DELETE FROM sign_in WHERE token_hash = ?1 AND created_at_ms >= ?2")
+        let used = sqlx::query("DELETE FROM sign_in WHERE token_hash = ?1 AND created_at_ms >= ?2")
             .bind(token.as_slice())
             .bind(integer(oldest_ms))
             .execute(&mut *self.transaction)
             .await?;
-        Ok(taken.rows_affected() == 1)
+        Ok(used.rows_affected() == 1)
     }
 
     /// Keeps a session; beyond `sessions_max` the least recently used go.

@@ -96,3 +96,64 @@ impl UnverifiedReceipt {
 fn bound(group: GroupId, bytes: &[u8]) -> Vec<u8> {
     [group.0.as_slice(), bytes].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    const GROUP: GroupId = GroupId([3; 16]);
+
+    fn node(seed: u64) -> (LocalNode, Member) {
+        let me = LocalNode::generate(0, u64::MAX, &mut ChaCha20Rng::seed_from_u64(seed));
+        let certificate = me.certificate.clone();
+        let member = Member { leaf: 0, account: certificate.account_id(), node: certificate.node_id(), certificate };
+        (me, member)
+    }
+
+    fn receipt() -> Receipt {
+        let mut progress = Progress::default();
+        progress.delivered.insert_range(1, 40);
+        progress.delivered.insert_range(43, 43);
+        progress.seen.insert_range(1, 12);
+        Receipt { authors: vec![(NodeId([4; 32]), progress)] }
+    }
+
+    #[test]
+    fn a_receipt_counts_for_its_signer_in_its_group() {
+        let (me, member) = node(1);
+        let unverified = UnverifiedReceipt::decode(&receipt().sign(&me, GROUP)).unwrap();
+        assert_eq!(unverified.verify(GROUP, &member), Some(receipt()));
+    }
+
+    #[test]
+    fn a_receipt_of_another_member_or_group_proves_nothing() {
+        let (me, member) = node(1);
+        let (_, other) = node(2);
+        let bytes = receipt().sign(&me, GROUP);
+        assert_eq!(UnverifiedReceipt::decode(&bytes).unwrap().verify(GroupId([4; 16]), &member), None);
+        assert_eq!(UnverifiedReceipt::decode(&bytes).unwrap().verify(GROUP, &other), None);
+    }
+
+    #[test]
+    fn a_receipt_changed_in_any_byte_proves_nothing() {
+        let (me, member) = node(1);
+        let bytes = receipt().sign(&me, GROUP);
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            let proved = UnverifiedReceipt::decode(&changed).ok().and_then(|receipt| receipt.verify(GROUP, &member));
+            assert_eq!(proved, None, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_longer_is_refused() {
+        let (me, _) = node(1);
+        let bytes = receipt().sign(&me, GROUP);
+        assert!((0..bytes.len()).all(|length| UnverifiedReceipt::decode(&bytes[..length]).is_err()));
+        assert!(UnverifiedReceipt::decode(&[bytes.as_slice(), &[0]].concat()).is_err());
+    }
+}

@@ -98,7 +98,7 @@ export function NoChat() {
     <main className="main main-empty" id="main">
       <EmptyState
         icon={<MessageCircle />}
-        title={some ? t("chats.pick-title") : t("chats.none-title")}
+        title={some ? t("chats.pick-title") : t("chats.welcome-title")}
         text={some ? t("chats.pick") : t("chats.encrypted")}
       >
         {some && <kbd>{keys}</kbd>}

@@ -1,5 +1,5 @@
 // The app without its screens: the store, and every action that asks the node for something.
-import { Refused, createClient } from "../api/client";
+import { Refused, Unreachable, createClient } from "../api/client";
 import type { Client } from "../api/client";
 import { Live, browserWorld } from "../api/live";
 import type { LiveWorld } from "../api/live";
@@ -117,10 +117,11 @@ export function createTidings(world: World = {}) {
     dispatch(frame);
     switch (frame.type) {
       case "hello":
-        if (!greeted) void readEverything();
+        if (!greeted || !store.get().conversations) void readEverything();
         else readStatusSoon();
         greeted = true;
         outbox.pump();
+        for (const [conversation, message] of untold) void looked(conversation, message);
         return;
       case "lagged":
         if (greeted) void readEverything();
@@ -264,12 +265,17 @@ export function createTidings(world: World = {}) {
       }
     });
 
+  /** What was looked at while the node was away, by conversation: said once it is back. */
+  const untold = new Map<string, string>();
+
   const looked = (conversation: string, message: string): Promise<void> =>
     once(`seen ${conversation} ${message}`, async () => {
       dispatch({ type: "looked", conversation, message });
       try {
         await client.seen(conversation, message);
+        if (untold.get(conversation) === message) untold.delete(conversation);
       } catch (error) {
+        if (error instanceof Unreachable) untold.set(conversation, message);
         noticed(error);
       }
     });

@@ -44,7 +44,8 @@ export const en = {
   "chats.no-messages": "No messages yet",
   "chats.pick-title": "Pick a conversation",
   "chats.pick": "Or jump to one by its name.",
-  "chats.encrypted": "Messages are end-to-end encrypted between your node and theirs.",
+  "chats.welcome-title": "Welcome to Tidings",
+  "chats.encrypted": "Your messages go from your node to theirs, encrypted so that only the two of you can read them.",
 
   "chat.messages": "Messages with {name}",
   "chat.online": "Online",
@@ -224,7 +225,7 @@ export const en = {
   "status.direct": "Direct",
   "status.relayed": "Relayed",
   "status.queued": "Waiting for delivery",
-  "status.queued-count": { one: "{count} envelope", other: "{count} envelopes" },
+  "status.queued-count": { one: "{count} message", other: "{count} messages" },
   "status.nothing-queued": "Nothing, all delivered",
   "status.keys": "Keys at rest",
   "status.passphrase": "Protected by a passphrase",

@@ -1,0 +1,53 @@
+//! The simulator in the ordinary tests: a range of schedules with every fault, and the schedules that once found a bug.
+#![expect(clippy::unwrap_used, reason = "a failed test should say where")]
+
+use tidings_tests::faults::Faults;
+use tidings_tests::schedule::{self, Report};
+
+fn run(seed: u64, nodes: usize, faults: Faults) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(schedule::run(seed, nodes, faults)).unwrap()
+}
+
+fn assert_clean(seed: u64, nodes: usize, faults: &str) {
+    let report = run(seed, nodes, faults.parse().unwrap());
+    assert!(
+        report.is_clean(),
+        "{report:?}: cargo run --release -p tidings-tests --bin simulate -- --seeds {seed} --nodes {nodes} --faults {faults}"
+    );
+}
+
+#[test]
+fn whatever_fails_every_accepted_message_arrives_once_and_in_one_order() {
+    for seed in 0..40 {
+        assert_clean(seed, 2 + usize::try_from(seed % 2).unwrap(), "all");
+    }
+}
+
+#[test]
+fn each_fault_alone_loses_nothing() {
+    for (seed, faults) in (0..).zip(["none", "loss", "delay", "duplicate", "reorder", "partition", "crash", "clock"]) {
+        assert_clean(1_000 + seed, 3, faults);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let (one, other) = (run(5, 3, Faults::ALL), run(5, 3, Faults::ALL));
+    assert_eq!(one, other);
+    assert_ne!(one.trace, run(6, 3, Faults::ALL).trace);
+}
+
+/// The answer to a push settled a younger row of the outbox, which had got the id of the row that was pushed.
+#[test]
+fn an_answer_settles_only_what_was_pushed() {
+    assert_clean(0, 2, "delay");
+    assert_clean(1, 3, "partition");
+}
+
+/// A message that was moved behind a late parent did not push its own children further.
+#[test]
+fn a_late_parent_moves_its_childrens_children_too() {
+    assert_clean(11, 3, "all");
+    assert_clean(19, 3, "all");
+}

@@ -1,0 +1,573 @@
+//! A world of engines: databases in memory, a virtual clock, a seeded network. Same seed, same trace.
+//!
+//! Nothing in it waits for real time. What happens next is the earliest happening of one queue; ties go by the order
+//! in which they were made.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use anyhow::{Context, Result, bail};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use tidings_crypto::identity::LocalNode;
+use tidings_crypto::vault::DatabaseKey;
+use tidings_node::engine::{Command, Effect, Engine, Input, Outcome, Reply, Ticket};
+use tidings_node::handle::{Path, Refused};
+use tidings_node::ids::{Address, PeerKey, TopicTag};
+use tidings_node::network::{AnswerId, GossipId, NetworkCommand, NetworkEvent, Published, RequestFailure, Verdict};
+use tidings_node::store::Store;
+
+use crate::faults::Faults;
+
+/// When every world begins: an arbitrary Tuesday.
+pub const START_MS: u64 = 1_800_000_000_000;
+/// A certificate's life in a world.
+const CERTIFICATE_MS: u64 = 10 * 365 * 24 * 60 * 60 * 1_000;
+/// A silent cut is noticed after this long (docs/PROTOCOL.md §5).
+const NOTICE_MS: u64 = 12_000;
+/// A lost connection is dialled again after about this long.
+const REDIAL_MS: u64 = 1_000;
+/// A request without an answer fails after this long.
+const REQUEST_TIMEOUT_MS: u64 = 20_000;
+
+/// Names a node of the world.
+pub type Place = usize;
+
+/// A node of the world: an engine while it is up, its database always.
+struct Site {
+    me_seed: [u8; 32],
+    peer: PeerKey,
+    name: String,
+    engine: Option<Engine>,
+    store: Option<Store>,
+    /// Counts the starts: what was under way for an earlier start is void.
+    start: u32,
+    wake_at_ms: Option<u64>,
+    clock_offset_ms: i64,
+    subscribed: BTreeSet<TopicTag>,
+    known: BTreeSet<PeerKey>,
+    gossip_seen: BTreeSet<[u8; 32]>,
+    /// Gossip that waits for a verdict: the topic and the bytes.
+    gossip_held: BTreeMap<GossipId, (TopicTag, Vec<u8>)>,
+    /// Requests of others that wait for an answer: who asked, and under which number.
+    answers_owed: BTreeMap<AnswerId, (Place, u32, u64)>,
+    rng: ChaCha20Rng,
+}
+
+/// Something that will happen.
+#[derive(Debug)]
+enum Happening {
+    Input { to: Place, start: u32, input: Box<Input> },
+    Wake { at: Place, start: u32 },
+    Restart { at: Place },
+    Link { one: Place, other: Place, up: bool },
+    Dial { one: Place, other: Place },
+    Notice { one: Place, other: Place },
+    TimeOut { from: Place, start: u32, to: Place, request: u64 },
+}
+
+/// A command's fate.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every command is answered")]
+pub enum Fate {
+    /// The node answered.
+    Answered(Result<Reply, Refused>),
+    /// The node was down, or crashed after it committed but before it could answer.
+    Unanswered,
+}
+
+/// The world.
+pub struct World {
+    now_ms: u64,
+    order: u64,
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    happenings: BTreeMap<u64, Happening>,
+    sites: Vec<Site>,
+    /// Pairs that are cut.
+    cut: BTreeSet<(Place, Place)>,
+    connected: BTreeSet<(Place, Place)>,
+    pending_requests: BTreeMap<(Place, u64), Place>,
+    next_gossip: u64,
+    next_answer: u64,
+    next_ticket: u64,
+    rng: ChaCha20Rng,
+    faults: Faults,
+    faults_on: bool,
+    trace: blake3::Hasher,
+    /// How many inputs were handled.
+    pub steps: u64,
+    /// How many times a node crashed.
+    pub crashes: u64,
+    name: String,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("now_ms", &self.now_ms).field("sites", &self.sites.len()).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// A world of `nodes` nodes that know nothing of each other.
+    pub async fn new(seed: u64, nodes: usize, faults: Faults) -> Result<Self> {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let name = format!("{seed}-{:x}", instance());
+        let mut world = Self {
+            now_ms: START_MS,
+            order: 0,
+            queue: BinaryHeap::new(),
+            happenings: BTreeMap::new(),
+            sites: Vec::new(),
+            cut: BTreeSet::new(),
+            connected: BTreeSet::new(),
+            pending_requests: BTreeMap::new(),
+            next_gossip: 0,
+            next_answer: 0,
+            next_ticket: 0,
+            rng: ChaCha20Rng::seed_from_u64(rng.next_u64()),
+            faults,
+            faults_on: true,
+            trace: blake3::Hasher::new(),
+            steps: 0,
+            crashes: 0,
+            name,
+        };
+        for place in 0..nodes {
+            let mut me_seed = [0; 32];
+            rng.fill_bytes(&mut me_seed);
+            let me = local_node(me_seed);
+            let store =
+                Store::open_in_memory(&format!("{}-{place}", world.name), DatabaseKey::from_bytes([7; 32])).await?;
+            let clock_offset_ms = if faults.clock { i64::from(rng.next_u32() % 7_200_000) - 3_600_000 } else { 0 };
+            world.sites.push(Site {
+                me_seed,
+                peer: me.keys.peer_key(),
+                name: format!("Node {place}"),
+                engine: None,
+                store: Some(store),
+                start: 0,
+                wake_at_ms: None,
+                clock_offset_ms,
+                subscribed: BTreeSet::new(),
+                known: BTreeSet::new(),
+                gossip_seen: BTreeSet::new(),
+                gossip_held: BTreeMap::new(),
+                answers_owed: BTreeMap::new(),
+                rng: ChaCha20Rng::seed_from_u64(rng.next_u64()),
+            });
+            world.start(place).await?;
+        }
+        Ok(world)
+    }
+
+    /// The time by the world's own clock, which no node sees exactly.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// How many nodes there are.
+    pub fn nodes(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// A hash of all that happened so far, in order.
+    pub fn trace(&self) -> String {
+        self.trace.finalize().to_hex().to_string()
+    }
+
+    /// The engine of a node that is up.
+    pub fn engine(&mut self, at: Place) -> Result<&mut Engine> {
+        self.site(at)?.engine.as_mut().context("the node is down")
+    }
+
+    /// Whether a node is up.
+    pub fn is_up(&self, at: Place) -> bool {
+        self.sites.get(at).is_some_and(|site| site.engine.is_some())
+    }
+
+    /// A number below `bound`, from the world's own chance.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.rng.next_u64() % bound.max(1)
+    }
+
+    fn site(&mut self, at: Place) -> Result<&mut Site> {
+        self.sites.get_mut(at).context("no such place")
+    }
+
+    fn schedule(&mut self, at_ms: u64, happening: Happening) {
+        self.order += 1;
+        self.queue.push(Reverse((at_ms.max(self.now_ms), self.order)));
+        self.happenings.insert(self.order, happening);
+    }
+
+    /// Runs everything that happens until `until_ms`.
+    pub async fn run_until(&mut self, until_ms: u64) -> Result<()> {
+        while let Some(Reverse((at_ms, order))) = self.queue.peek().copied() {
+            if at_ms > until_ms {
+                break;
+            }
+            self.queue.pop();
+            self.now_ms = at_ms;
+            if let Some(happening) = self.happenings.remove(&order) {
+                self.happen(happening).await?;
+            }
+        }
+        self.now_ms = until_ms;
+        Ok(())
+    }
+
+    /// Gives a node a command. With crashes among the faults, the node may die right after committing it.
+    pub async fn command(&mut self, at: Place, command: Command) -> Result<Fate> {
+        if !self.is_up(at) {
+            return Ok(Fate::Unanswered);
+        }
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        let replies = self.handle(at, Input::Command { ticket, command }).await?;
+        let reply = replies.into_iter().find(|(of, _)| *of == ticket);
+        Ok(reply.map_or(Fate::Unanswered, |(_, reply)| Fate::Answered(reply)))
+    }
+
+    /// Kills a node as SIGKILL would: what is committed stays, all else is gone.
+    pub fn crash(&mut self, at: Place) -> Result<()> {
+        self.crashes += 1;
+        let site = self.site(at)?;
+        if let Some(engine) = site.engine.take() {
+            site.store = Some(engine.into_store());
+        }
+        site.start += 1;
+        site.wake_at_ms = None;
+        site.subscribed.clear();
+        site.known.clear();
+        site.gossip_held.clear();
+        site.gossip_seen.clear();
+        site.answers_owed.clear();
+        for other in 0..self.sites.len() {
+            if self.connected.remove(&pair(at, other)) {
+                // The system closes a dead process's connections: the others learn it at once.
+                self.disconnect_side(other, at)?;
+            }
+        }
+        self.pending_requests.retain(|(from, _), _| *from != at);
+        Ok(())
+    }
+
+    /// Starts a node that is down.
+    pub async fn start(&mut self, at: Place) -> Result<()> {
+        let now_ms = self.clock_of(at);
+        let site = self.site(at)?;
+        let Some(store) = site.store.take() else { return Ok(()) };
+        site.start += 1;
+        let me = local_node(site.me_seed);
+        let name = site.name.clone();
+        let (engine, outcome) = Engine::open(store, me, &name, now_ms, &mut site.rng).await?;
+        site.engine = Some(engine);
+        let _no_commands = self.perform(at, outcome)?;
+        let address = Address(vec![4, 127, 0, 0, 1, 6, 16, u8::try_from(at)?]);
+        self.handle(at, Input::Addresses(vec![address])).await?;
+        Ok(())
+    }
+
+    /// Starts a node after a while.
+    pub fn restart_after(&mut self, at: Place, after_ms: u64) {
+        self.schedule(self.now_ms + after_ms, Happening::Restart { at });
+    }
+
+    /// Cuts or mends the way between two nodes; a cut is silent, so both notice it only later.
+    pub fn set_link_at(&mut self, at_ms: u64, one: Place, other: Place, up: bool) {
+        self.schedule(at_ms, Happening::Link { one, other, up });
+    }
+
+    /// From here on nothing fails any more: every way is mended and every node started.
+    pub async fn heal(&mut self) -> Result<()> {
+        self.faults_on = false;
+        for (one, other) in std::mem::take(&mut self.cut) {
+            self.schedule(self.now_ms, Happening::Dial { one, other });
+        }
+        for at in 0..self.sites.len() {
+            self.start(at).await?;
+        }
+        Ok(())
+    }
+
+    async fn happen(&mut self, happening: Happening) -> Result<()> {
+        match happening {
+            Happening::Input { to, start, input } => {
+                if self.site(to)?.start == start {
+                    self.handle(to, *input).await?;
+                }
+            }
+            Happening::Wake { at, start } => {
+                let now_ms = self.clock_of(at);
+                let site = self.site(at)?;
+                if site.start == start && site.wake_at_ms.is_some_and(|wake_at_ms| wake_at_ms <= now_ms) {
+                    site.wake_at_ms = None;
+                    self.handle(at, Input::Deadline).await?;
+                }
+            }
+            Happening::Restart { at } => self.start(at).await?,
+            Happening::Link { one, other, up } => {
+                if up {
+                    self.cut.remove(&pair(one, other));
+                    self.schedule(self.now_ms + REDIAL_MS, Happening::Dial { one, other });
+                } else {
+                    self.cut.insert(pair(one, other));
+                    self.schedule(self.now_ms + NOTICE_MS, Happening::Notice { one, other });
+                }
+            }
+            Happening::Dial { one, other } => self.dial(one, other)?,
+            Happening::Notice { one, other } => {
+                if self.cut.contains(&pair(one, other)) && self.connected.remove(&pair(one, other)) {
+                    self.disconnect_side(one, other)?;
+                    self.disconnect_side(other, one)?;
+                }
+            }
+            Happening::TimeOut { from, start, to, request } => {
+                if self.pending_requests.remove(&(from, request)).is_some() && self.site(from)?.start == start {
+                    let peer = self.site(to)?.peer;
+                    let outcome = Err(RequestFailure::TimedOut);
+                    self.deliver(from, NetworkEvent::Answered { peer, request, outcome }, 0)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn disconnect_side(&mut self, at: Place, gone: Place) -> Result<()> {
+        let peer = self.site(gone)?.peer;
+        let failed: Vec<(Place, u64)> = self
+            .pending_requests
+            .iter()
+            .filter(|((from, _), to)| *from == at && **to == gone)
+            .map(|(key, _)| *key)
+            .collect();
+        for (from, request) in failed {
+            self.pending_requests.remove(&(from, request));
+            let outcome = Err(RequestFailure::Disconnected);
+            self.deliver(at, NetworkEvent::Answered { peer, request, outcome }, 1)?;
+        }
+        self.deliver(at, NetworkEvent::Disconnected { peer }, 1)?;
+        self.schedule(self.now_ms + REDIAL_MS, Happening::Dial { one: at, other: gone });
+        Ok(())
+    }
+
+    fn dial(&mut self, one: Place, other: Place) -> Result<()> {
+        let (one_peer, other_peer) = (self.site(one)?.peer, self.site(other)?.peer);
+        let wanted = self.site(one)?.known.contains(&other_peer) || self.site(other)?.known.contains(&one_peer);
+        let possible = self.is_up(one) && self.is_up(other) && !self.cut.contains(&pair(one, other));
+        if wanted && possible && self.connected.insert(pair(one, other)) {
+            let path = Path::Direct;
+            self.deliver(one, NetworkEvent::Connected { peer: other_peer, path }, 1)?;
+            self.deliver(other, NetworkEvent::Connected { peer: one_peer, path }, 2)?;
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, to: Place, event: NetworkEvent, after_ms: u64) -> Result<()> {
+        let start = self.site(to)?.start;
+        let input = Box::new(Input::Network(event));
+        self.schedule(self.now_ms + after_ms, Happening::Input { to, start, input });
+        Ok(())
+    }
+
+    /// One input, one transaction; then the effects, unless the node dies in between.
+    async fn handle(&mut self, at: Place, input: Input) -> Result<Vec<(Ticket, Result<Reply, Refused>)>> {
+        let now_ms = self.clock_of(at);
+        self.steps += 1;
+        self.trace.update(&self.now_ms.to_be_bytes());
+        self.trace.update(format!("{at} {input:?}").as_bytes());
+        let site = self.site(at)?;
+        let Some(engine) = site.engine.as_mut() else { return Ok(Vec::new()) };
+        let outcome = engine.handle(vec![input], now_ms, &mut site.rng).await?;
+        if self.faults_on && self.faults.crash && self.below(400) == 0 {
+            self.crash(at)?;
+            let after_ms = 500 + self.below(20_000);
+            self.restart_after(at, after_ms);
+            return Ok(Vec::new());
+        }
+        self.perform(at, outcome)
+    }
+
+    fn perform(&mut self, at: Place, outcome: Outcome) -> Result<Vec<(Ticket, Result<Reply, Refused>)>> {
+        let mut replies = Vec::new();
+        for effect in outcome.effects {
+            match effect {
+                Effect::Reply { ticket, reply } => replies.push((ticket, reply)),
+                Effect::Network(command) => self.network(at, command)?,
+            }
+        }
+        if let Some(wake_at_ms) = outcome.wake_at_ms {
+            let site = self.site(at)?;
+            let sooner = site.wake_at_ms.is_none_or(|set| wake_at_ms < set);
+            if sooner {
+                site.wake_at_ms = Some(wake_at_ms);
+                let (start, offset_ms) = (site.start, site.clock_offset_ms);
+                let world_ms = wake_at_ms.saturating_add_signed(-offset_ms);
+                self.schedule(world_ms.max(self.now_ms + 1), Happening::Wake { at, start });
+            }
+        }
+        Ok(replies)
+    }
+
+    fn network(&mut self, at: Place, command: NetworkCommand) -> Result<()> {
+        match command {
+            NetworkCommand::Subscribe(topic) => {
+                self.site(at)?.subscribed.insert(topic);
+            }
+            NetworkCommand::Unsubscribe(topic) => {
+                self.site(at)?.subscribed.remove(&topic);
+            }
+            NetworkCommand::Publish { topic, publication, bytes } => self.publish(at, topic, publication, &bytes)?,
+            NetworkCommand::Verdict { message, verdict } => {
+                let held = self.site(at)?.gossip_held.remove(&message);
+                if let (Some((topic, bytes)), Verdict::Accept) = (held, verdict) {
+                    self.gossip(at, topic, &bytes)?;
+                }
+            }
+            NetworkCommand::Request { peer, request, body } => {
+                let to = self.sites.iter().position(|site| site.peer == peer);
+                let reachable = to.filter(|to| self.connected.contains(&pair(at, *to)));
+                let Some(to) = reachable else {
+                    let outcome = Err(RequestFailure::NotConnected);
+                    return self.deliver(at, NetworkEvent::Answered { peer, request, outcome }, 1);
+                };
+                let start = self.site(at)?.start;
+                self.pending_requests.insert((at, request), to);
+                self.schedule(self.now_ms + REQUEST_TIMEOUT_MS, Happening::TimeOut { from: at, start, to, request });
+                if self.cut.contains(&pair(at, to)) || self.is_lost(20) {
+                    return Ok(());
+                }
+                self.next_answer += 1;
+                let answer = AnswerId(self.next_answer);
+                let from_peer = self.site(at)?.peer;
+                self.site(to)?.answers_owed.insert(answer, (at, start, request));
+                let after_ms = self.latency_ms();
+                self.deliver(to, NetworkEvent::Requested { peer: from_peer, answer, body }, after_ms)?;
+            }
+            NetworkCommand::Answer { answer, body } => {
+                let Some((from, start, request)) = self.site(at)?.answers_owed.remove(&answer) else { return Ok(()) };
+                let lost = self.cut.contains(&pair(at, from)) || self.is_lost(20);
+                if lost || self.site(from)?.start != start {
+                    return Ok(());
+                }
+                if self.pending_requests.remove(&(from, request)).is_some() {
+                    let peer = self.site(at)?.peer;
+                    let after_ms = self.latency_ms();
+                    self.deliver(from, NetworkEvent::Answered { peer, request, outcome: Ok(body) }, after_ms)?;
+                }
+            }
+            NetworkCommand::Know { peer, .. } => {
+                self.site(at)?.known.insert(peer);
+                if let Some(other) = self.sites.iter().position(|site| site.peer == peer) {
+                    self.schedule(self.now_ms + 5, Happening::Dial { one: at, other });
+                }
+            }
+            NetworkCommand::Forget(peer) => {
+                self.site(at)?.known.remove(&peer);
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, at: Place, topic: TopicTag, publication: u64, bytes: &[u8]) -> Result<()> {
+        let hearers = self.hearers(at, topic);
+        let outcome = if hearers.is_empty() {
+            Published::NobodySubscribed
+        } else if self.is_lost(30) {
+            Published::QueuesFull
+        } else {
+            Published::Sent
+        };
+        if outcome == Published::Sent {
+            self.site(at)?.gossip_seen.insert(*blake3::hash(bytes).as_bytes());
+            self.gossip(at, topic, bytes)?;
+        }
+        self.deliver(at, NetworkEvent::Published { publication, outcome }, 0)
+    }
+
+    fn hearers(&self, at: Place, topic: TopicTag) -> Vec<Place> {
+        let hears = |place: &Place| {
+            self.connected.contains(&pair(at, *place))
+                && self.sites.get(*place).is_some_and(|site| site.subscribed.contains(&topic))
+        };
+        (0..self.sites.len()).filter(|place| *place != at).filter(hears).collect()
+    }
+
+    fn gossip(&mut self, from: Place, topic: TopicTag, bytes: &[u8]) -> Result<()> {
+        for to in self.hearers(from, topic) {
+            if self.cut.contains(&pair(from, to)) || self.is_lost(10) {
+                continue;
+            }
+            let copies = if self.faults_on && self.faults.duplicate && self.below(8) == 0 { 2 } else { 1 };
+            for copy in 0..copies {
+                // A duplicate slips past the gossip cache, as one does after a minute.
+                if !self.site(to)?.gossip_seen.insert(*blake3::hash(bytes).as_bytes()) && copy == 0 {
+                    break;
+                }
+                self.next_gossip += 1;
+                let message = GossipId(self.next_gossip);
+                self.site(to)?.gossip_held.insert(message, (topic, bytes.to_vec()));
+                let peer = self.site(from)?.peer;
+                let after_ms = self.latency_ms() + copy * 70_000;
+                let event = NetworkEvent::Gossip { message, topic, bytes: bytes.to_vec(), from: peer };
+                self.deliver(to, event, after_ms)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One in `odds`, if losses are among the faults.
+    fn is_lost(&mut self, odds: u64) -> bool {
+        self.faults_on && self.faults.loss && self.below(odds) == 0
+    }
+
+    fn latency_ms(&mut self) -> u64 {
+        match (self.faults_on && self.faults.delay, self.faults_on && self.faults.reorder) {
+            (false, false) => 1,
+            (true, false) => 200,
+            (_, true) => 1 + self.below(800),
+        }
+    }
+
+    fn clock_of(&self, at: Place) -> u64 {
+        let offset_ms = self.sites.get(at).map_or(0, |site| site.clock_offset_ms);
+        self.now_ms.saturating_add_signed(offset_ms)
+    }
+
+    /// Lets two nodes' owners exchange their full links.
+    pub async fn exchange_links(&mut self, one: Place, other: Place) -> Result<()> {
+        for (from, to) in [(one, other), (other, one)] {
+            let Fate::Answered(Ok(Reply::Card(links))) = self.command(from, Command::Card).await? else {
+                bail!("a node gave no card");
+            };
+            let added = self.command(to, Command::AddContact(links.link)).await?;
+            let Fate::Answered(Ok(Reply::Contact(_))) = added else { bail!("a card was not added: {added:?}") };
+        }
+        Ok(())
+    }
+
+    /// Who a node's owner is.
+    pub fn account(&mut self, at: Place) -> Result<tidings_node::ids::AccountId> {
+        Ok(local_node(self.site(at)?.me_seed).account_id())
+    }
+
+    /// Turns the faults on or off.
+    pub fn set_faults(&mut self, on: bool) {
+        self.faults_on = on;
+    }
+}
+
+fn pair(one: Place, other: Place) -> (Place, Place) {
+    (one.min(other), one.max(other))
+}
+
+fn local_node(seed: [u8; 32]) -> LocalNode {
+    LocalNode::generate(START_MS - CERTIFICATE_MS, START_MS + CERTIFICATE_MS, &mut ChaCha20Rng::from_seed(seed))
+}
+
+/// Tells the databases of worlds of one process apart; it does not enter the trace.
+fn instance() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static INSTANCES: AtomicU64 = AtomicU64::new(0);
+    INSTANCES.fetch_add(1, Ordering::Relaxed)
+}
