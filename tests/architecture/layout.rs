@@ -71,8 +71,7 @@ fn files_fit_in_a_head(tree: &Tree) -> Vec<Finding> {
 
 fn rust_files_start_with_their_purpose(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let starts_it = |path: &str| ["crypto/src/", "node/src/"].iter().any(|folder| path.starts_with(folder));
-    for (path, text) in tree.shipped_rust().filter(|(path, _)| starts_it(path)) {
+    for (path, text) in tree.shipped_rust() {
         let first = text.lines().next().unwrap_or_default();
         if first.strip_prefix("//! ").is_none_or(|purpose| purpose.len() < 10) {
             findings.push(finding(path, 1, "starts with a `//!` header that says what this is and what it guarantees"));

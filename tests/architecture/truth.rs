@@ -146,6 +146,11 @@ fn promised_commands_are_run(tree: &Tree) -> Vec<Finding> {
 }
 
 #[test]
+fn every_cited_section_of_the_protocol_exists() {
+    assert_kept(&cited_sections_exist(&Tree::repository()));
+}
+
+#[test]
 fn a_citation_of_a_missing_section_is_caught() {
     let tree = Tree::sample(&[
         ("docs/PROTOCOL.md", "# The protocol\n## 1 Keys\n### 1.2 Cards\n## §3. Epochs\nas §9 says"),
