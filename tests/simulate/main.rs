@@ -86,7 +86,7 @@ fn main() -> Result<ExitCode> {
         println!("{}", serde_json::to_string(&summary)?);
     } else {
         println!(
-            "{} schedules, {} messages, {} crashes: {} lost, {} duplicated, {} undecryptable, {} diverged, in {:.1} s",
+            "{} schedules, {} messages, {} crashes: {} lost, {} duplicated, {} undecryptable, {} diverged, in {}.{} s",
             summary.schedules,
             summary.messages,
             summary.crashes,
@@ -94,7 +94,8 @@ fn main() -> Result<ExitCode> {
             summary.duplicated,
             summary.undecryptable,
             summary.diverged,
-            summary.wall_ms as f64 / 1_000.0,
+            summary.wall_ms / 1_000,
+            summary.wall_ms % 1_000 / 100,
         );
     }
     match summary.first_violation {
