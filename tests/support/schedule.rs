@@ -31,6 +31,8 @@ pub struct Report {
     pub undecryptable: u64,
     /// Conversations whose members do not agree on the order, the group or the states.
     pub diverged: u64,
+    /// Envelopes with something readable in them.
+    pub readable: u64,
     /// Crashes on the way.
     pub crashes: u64,
     /// A hash of all that happened.
@@ -40,7 +42,7 @@ pub struct Report {
 impl Report {
     /// Whether everything is as it must be.
     pub fn is_clean(&self) -> bool {
-        self.lost == 0 && self.duplicated == 0 && self.undecryptable == 0 && self.diverged == 0
+        self.readable == 0 && self.lost == 0 && self.duplicated == 0 && self.undecryptable == 0 && self.diverged == 0
     }
 }
 
@@ -183,7 +185,8 @@ async fn transcript(
 }
 
 async fn check(world: &mut World, accepted: &Accepted) -> Result<Report> {
-    let mut report = Report { crashes: world.crashes, trace: world.trace(), ..Report::default() };
+    let mut report =
+        Report { crashes: world.crashes, readable: world.readable, trace: world.trace(), ..Report::default() };
     for at in 0..world.nodes() {
         let unsettled = world.engine(at)?.unsettled().await?;
         report.undecryptable += unsettled.parked + unsettled.owed;

@@ -16,6 +16,7 @@ use tidings_node::handle::{Path, Refused};
 use tidings_node::ids::{Address, PeerKey, TopicTag};
 use tidings_node::network::{AnswerId, GossipId, NetworkCommand, NetworkEvent, Published, RequestFailure, Verdict};
 use tidings_node::store::Store;
+use tidings_node::wire::request::Request;
 
 use crate::faults::Faults;
 
@@ -98,6 +99,8 @@ pub struct World {
     pub steps: u64,
     /// How many times a node crashed.
     pub crashes: u64,
+    /// How many envelopes had something readable in them, below all encryption of the transport.
+    pub readable: u64,
     name: String,
 }
 
@@ -130,6 +133,7 @@ impl World {
             trace: blake3::Hasher::new(),
             steps: 0,
             crashes: 0,
+            readable: 0,
             name,
         };
         for place in 0..nodes {
@@ -417,7 +421,10 @@ impl World {
             NetworkCommand::Unsubscribe(topic) => {
                 self.site(at)?.subscribed.remove(&topic);
             }
-            NetworkCommand::Publish { topic, publication, bytes } => self.publish(at, topic, publication, &bytes)?,
+            NetworkCommand::Publish { topic, publication, bytes } => {
+                self.inspect(&bytes);
+                self.publish(at, topic, publication, &bytes)?;
+            }
             NetworkCommand::Verdict { message, verdict } => {
                 let held = self.site(at)?.gossip_held.remove(&message);
                 if let (Some((topic, bytes)), Verdict::Accept) = (held, verdict) {
@@ -425,6 +432,9 @@ impl World {
                 }
             }
             NetworkCommand::Request { peer, request, body } => {
+                if let Request::Push { envelopes } = &body {
+                    envelopes.iter().for_each(|bytes| self.inspect(bytes));
+                }
                 let to = self.sites.iter().position(|site| site.peer == peer);
                 let reachable = to.filter(|to| self.connected.contains(&pair(at, *to)));
                 let Some(to) = reachable else {
@@ -483,6 +493,13 @@ impl World {
             self.gossip(at, topic, bytes)?;
         }
         self.deliver(at, NetworkEvent::Published { publication, outcome }, 0)
+    }
+
+    /// Looks for a name or the words of a message in what the swarm is given to carry.
+    fn inspect(&mut self, bytes: &[u8]) {
+        let readable = [b"message ".as_slice(), b"Node 0", b"Node 1"];
+        let shows = |word: &[u8]| bytes.windows(word.len()).any(|window| window == word);
+        self.readable += u64::from(readable.into_iter().any(shows));
     }
 
     fn hearers(&self, at: Place, topic: TopicTag) -> Vec<Place> {

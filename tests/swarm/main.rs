@@ -18,6 +18,8 @@ mod hostile;
 #[cfg(test)]
 mod listening;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod slow;
