@@ -1,0 +1,189 @@
+// Two homes, two real nodes, two browsers: from the sign-in link to a hundred messages that were seen.
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TidingsNode } from "./node.mjs";
+import { Person, desktop, phone } from "./person.mjs";
+
+// The browser's driver is one of the page's packages.
+const require = createRequire(new URL("../../web-ui/app/package.json", import.meta.url));
+const { chromium } = require("playwright-core");
+const { AxeBuilder } = require("@axe-core/playwright");
+
+const each_sends = 50;
+const screenshots = process.env.SCREENSHOTS;
+const whole_test_ms_max = 8 * 60_000;
+setTimeout(() => {
+  console.error(`hung at: ${doing}`);
+  process.exit(1);
+}, whole_test_ms_max).unref();
+
+let doing = "starting";
+async function step(name, work) {
+  doing = name;
+  const began = performance.now();
+  const result = await work();
+  console.log(`${Math.round(performance.now() - began).toString().padStart(6)} ms  ${name}`);
+  return result;
+}
+
+const homes = await mkdtemp(join(tmpdir(), "tidings-browser-"));
+await mkdir(screenshots, { recursive: true });
+const asRoot = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: asRoot });
+const everybody = [];
+try {
+  await talk();
+} catch (error) {
+  for (const person of everybody) {
+    await person.page.screenshot({ path: join(screenshots, `failed-${everybody.indexOf(person)}-${person.name}.png`) }).catch(() => {});
+  }
+  console.error(`while ${doing}: ${error.stack ?? error}\nscreenshots: ${screenshots}`);
+  for (const { complaints } of everybody) console.error(complaints.join("\n"));
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+  await rm(homes, { recursive: true, force: true });
+  process.exit();
+}
+
+async function talk() {
+  const [adasNode, bobsNode] = await step("two nodes start", () =>
+    Promise.all(["Ada", "Bob"].map((name) => TidingsNode.start(join(homes, name), name))),
+  );
+  const ada = await Person.open(browser, adasNode);
+  const bob = await Person.open(browser, bobsNode, { viewport: phone, hasTouch: true, isMobile: true });
+  everybody.push(ada, bob);
+
+  await step("both sign in", () => Promise.all(everybody.map((person) => person.signIn())));
+  await step("a sign-in link works once", () => usedLinkIsRefused(adasNode));
+  await step("they exchange links", () => exchangeLinks(ada, bob));
+  await step("bad links get a sentence", () => badLinksAreExplained(ada));
+  await step("the first message is delivered, then seen", () => firstMessage(ada, bob));
+  await step(`${each_sends} messages each way`, () => manyMessages(ada, bob));
+  await step("a node is killed while its person writes", () => killedWhileWriting(ada, bob));
+  await step("axe finds nothing", () => everyScreenIsAccessible(ada));
+  await step("the pages complained of nothing", () => {
+    assert.deepEqual(everybody.flatMap((person) => person.complaints), []);
+  });
+}
+
+async function usedLinkIsRefused(node) {
+  const stranger = await Person.open(browser, node);
+  everybody.push(stranger);
+  await stranger.page.goto(node.ready.sign_in);
+  await stranger.page.getByRole("alert").filter({ hasText: "This link did not sign you in" }).waitFor();
+  await stranger.page.screenshot({ path: join(screenshots, "sign-in-used.png") });
+  await stranger.context.close();
+  everybody.pop();
+}
+
+async function exchangeLinks(ada, bob) {
+  const [adasLink, bobsLink] = [await ada.cardLink(), await bob.cardLink()];
+  assert.match(adasLink, /^tidings:\/\//);
+  assert.notEqual(adasLink, bobsLink);
+  await ada.add(bobsLink);
+  await ada.knows("Bob");
+  await bob.add(adasLink);
+  await bob.knows("Ada");
+}
+
+async function badLinksAreExplained(ada) {
+  const own = await ada.cardLink();
+  await ada.addsInVain("https://example.org/", /link/i);
+  await ada.addsInVain(own.slice(0, -9), /cut|mistyped|damaged/i);
+  await ada.addsInVain(own, /your own/i);
+}
+
+async function firstMessage(ada, bob) {
+  await bob.goTo("/");
+  await ada.startConversation("Bob");
+  await ada.write("Bob", "Hello Bob");
+  await ada.seesState("Hello Bob", "Delivered");
+  await bob.row("Ada").filter({ hasText: "1 unread message" }).waitFor();
+  await bob.page.screenshot({ path: join(screenshots, "list-unread-phone.png") });
+  await bob.openConversation("Ada");
+  await bob.sees("Hello Bob");
+  await ada.seesState("Hello Bob", "Seen");
+}
+
+async function manyMessages(ada, bob) {
+  const write = async (from, to) => {
+    for (let number = 1; number <= each_sends; number += 1) await from.write(to.name, `${from.name} ${number}`);
+  };
+  await Promise.all([write(ada, bob), write(bob, ada)]);
+  const total = 1 + 2 * each_sends;
+  const areSeen = (messages) =>
+    messages.length >= total && messages.every(({ mine, state }) => state === (mine ? "seen" : "received"));
+  const [adas, bobs] = [
+    await ada.messagesBecome("all were seen", areSeen),
+    await bob.messagesBecome("all were seen", areSeen),
+  ];
+  const texts = (messages) => messages.map(({ text }) => text);
+  assert.equal(adas.length, total);
+  assert.deepEqual(texts(adas), texts(bobs), "both see the same messages in the same order");
+  assert.equal(new Set(texts(adas)).size, total, "each message is there once");
+  for (const person of everybody) {
+    const own = texts(adas).filter((text) => text.startsWith(`${person.name} `));
+    assert.deepEqual(own, Array.from({ length: each_sends }, (_, index) => `${person.name} ${index + 1}`));
+    await person.sees(`Ada ${each_sends}`);
+    await person.sees(`Bob ${each_sends}`);
+  }
+  await ada.seesState(`Ada ${each_sends}`, "Seen");
+}
+
+/** What is typed while the node is away is kept by the page, and sent once when the node is back. */
+async function killedWhileWriting(ada, bob) {
+  const before = (await bob.messages()).length;
+  await ada.write("Bob", "Before the plug is pulled");
+  ada.nodeIsDown = true;
+  await ada.node.kill();
+  await ada.page.getByText("Your node is not answering").first().waitFor();
+  await ada.write("Bob", "While the node is away");
+  await ada.sees("While the node is away");
+  await ada.page.screenshot({ path: join(screenshots, "away-desktop.png") });
+  ada.node = await ada.node.restart();
+  await ada.seesState("While the node is away", "Seen");
+  ada.nodeIsDown = false;
+  await ada.write("Bob", "Back again");
+  await ada.seesState("Back again", "Seen");
+  const texts = (await bob.messages()).slice(before).map(({ text }) => text);
+  assert.deepEqual(texts, ["Before the plug is pulled", "While the node is away", "Back again"]);
+}
+
+async function everyScreenIsAccessible(ada) {
+  const [{ conversation }] = await ada.api("conversations");
+  const [{ contact }] = await ada.api("contacts");
+  const screens = {
+    chats: "/",
+    conversation: `/c/${conversation}`,
+    contacts: "/contacts",
+    contact: `/contacts/${contact}`,
+    add: "/contacts/add",
+    card: "/contacts/card",
+    settings: "/settings",
+    profile: "/settings/profile",
+    appearance: "/settings/appearance",
+    sessions: "/settings/sessions",
+    status: "/settings/status",
+  };
+  const found = [];
+  for (const [size, viewport] of Object.entries({ desktop, phone })) {
+    await ada.page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await ada.page.emulateMedia({ colorScheme });
+      for (const [screen, path] of Object.entries(screens)) {
+        await ada.goTo(path);
+        await ada.page.getByRole("heading", { level: 1 }).first().waitFor();
+        const { violations } = await new AxeBuilder({ page: ada.page }).setLegacyMode().analyze();
+        for (const { id, help, nodes } of violations) {
+          found.push(`${screen}, ${size}, ${colorScheme}: ${id} (${help}): ${nodes.map((node) => node.target).join(" ")}`);
+        }
+        await ada.page.screenshot({ path: join(screenshots, `${screen}-${size}-${colorScheme}.png`) });
+      }
+    }
+  }
+  assert.deepEqual(found, []);
+}
