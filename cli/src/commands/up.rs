@@ -21,7 +21,7 @@ use crate::settings::{self, Home};
 /// A clean stop takes at most this long; what is not done by then is done at the next start. A guess.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// The labels take this many columns.
-const LABEL: usize = 10;
+const LABEL: usize = 12;
 
 pub(super) async fn run(home: Home, api: Api, output: &Output, up: Up) -> Result<(), Failure> {
     // First, so that a signal during the start is not lost: it is acted on as soon as the start is over.
@@ -156,16 +156,15 @@ async fn announce(home: &Home, api: &Api, output: &Output, up: &Up, server: &Ser
 
 fn welcome(home: &Home, status: &Status, sign_in: &str) -> String {
     let mut shown = format!("Tidings is running, and you are {}.\n\n", styled(STRONG, one_line(&status.name)));
+    // Writing to a string cannot fail, here and below. The link is on a line of its own, so that it can be copied whole.
+    let _written = writeln!(shown, "This link opens the page and signs one browser in, once, within an hour:");
+    let _written = writeln!(shown, "{}\n", styled(LEAD, sign_in));
     let mut row = |label: &str, text: &dyn std::fmt::Display| {
-        // Writing to a string cannot fail, here and below.
         let _written = writeln!(shown, "  {} {text}", styled(QUIET, format_args!("{label:<LABEL$}")));
     };
-    let command = |verb: &str| styled(LEAD, home.command(verb)).to_string();
-    row("page", &styled(LEAD, sign_in));
-    row("", &styled(QUIET, "Signs one browser in, once, within an hour. For another:"));
-    row("", &command("link"));
-    row("people", &format_args!("{}  prints your contact link to give away", command("card")));
-    row("", &format_args!("{}  adds theirs", command("add LINK")));
+    row("another link", &styled(LEAD, home.command("link")));
+    row("your card", &styled(LEAD, home.command("card")));
+    row("add somebody", &styled(LEAD, home.command("add LINK")));
     for (at, address) in status.addresses.iter().enumerate() {
         row(if at == 0 { "listening" } else { "" }, &without_peer(address));
     }
