@@ -57,6 +57,7 @@ cases! {
     every_verb_says_what_it_promises,
     fifty_messages_each_way_arrive_once_and_in_one_order,
     following_and_watching_show_what_happens,
+    the_defaults_listen_everywhere_and_keep_their_port,
     typing_mistakes_are_usage_errors,
     without_a_node_every_verb_says_how_to_start_one,
 }

@@ -21,7 +21,7 @@ use crate::settings::{self, Home};
 /// A clean stop takes at most this long; what is not done by then is done at the next start. A guess.
 const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 /// The labels take this many columns.
-const LABEL: usize = 12;
+const LABEL: usize = 13;
 
 pub(super) async fn run(home: Home, api: Api, output: &Output, up: Up) -> Result<(), Failure> {
     // First, so that a signal during the start is not lost: it is acted on as soon as the start is over.

@@ -39,13 +39,18 @@ impl Listeners {
 
 /// Listens at every address, or at none.
 pub(super) async fn listen(swarm: &mut Swarm<Behaviour>, texts: &[String]) -> Result<Listeners, NetworkError> {
+    let failed = |text: &String, reason: String| NetworkError { address: text.clone(), reason };
+    let mut multiaddrs = Vec::new();
+    // All are tried before the first is taken: to the system, every IPv6 address may include every IPv4 address.
+    for text in texts {
+        let multiaddr: Multiaddr = text.parse().map_err(|_| failed(text, "it is not a multiaddr".to_owned()))?;
+        try_address(&multiaddr).map_err(|error| failed(text, in_words(&error)))?;
+        multiaddrs.push((text, multiaddr));
+    }
     let mut waiting = HashSet::new();
     let mut names = Vec::new();
-    for text in texts {
-        let failed = |reason: String| NetworkError { address: text.clone(), reason };
-        let multiaddr: Multiaddr = text.parse().map_err(|_| failed("it is not a multiaddr".to_owned()))?;
-        try_address(&multiaddr).map_err(|error| failed(in_words(&error)))?;
-        let listener = swarm.listen_on(multiaddr).map_err(|error| failed(transport_in_words(error)))?;
+    for (text, multiaddr) in multiaddrs {
+        let listener = swarm.listen_on(multiaddr).map_err(|error| failed(text, transport_in_words(error)))?;
         waiting.insert(listener);
         names.push((listener, text));
     }
