@@ -162,6 +162,11 @@ fn a_citation_of_a_missing_section_is_caught() {
 }
 
 #[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    assert_kept(&links_lead_somewhere(&Tree::repository()));
+}
+
+#[test]
 fn a_dead_link_is_caught() {
     let tree = Tree::sample(&[
         ("README.md", "[a](docs/A.md#top) [b](docs/) [c](https://example.org/x) <img src=\"docs/missing.png\">"),
