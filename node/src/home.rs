@@ -51,6 +51,14 @@ impl Home {
         self.path.join("tidings.db")
     }
 
+    /// Makes the database's file where it is missing, readable by its owner only; SQLite gives its other files the
+    /// same mode.
+    pub(crate) fn make_database_private(&self) -> Result<(), StartError> {
+        let file = self.database();
+        let made = OpenOptions::new().create(true).append(true).mode(0o600).open(&file);
+        made.map(drop).map_err(|error| StartError::Home { path: file, reason: error.to_string() })
+    }
+
     /// Opens the vault, or makes it at the first run.
     pub(crate) fn secrets(&self, config: &Config, now_ms: u64, rng: &mut ChaCha20Rng) -> Result<Secrets, StartError> {
         let file = self.path.join("vault");

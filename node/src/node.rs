@@ -138,7 +138,12 @@ impl Node {
             other => StartError::Database { file: file.clone(), reason: other.to_string() },
         };
         let seed = secrets.node.keys.peer_seed();
+        home.make_database_private()?;
         let mut store = Store::open(&file, secrets.database).await.map_err(explain)?;
+        // A first run may have made the home and then failed to listen: the name is still wanted then.
+        if config.name.is_none() && store.reader().setting("name").await.map_err(explain)?.is_none() {
+            return Err(StartError::NameMissing);
+        }
         let network = Box::pin(start_network(&config, seed, &mut store, &mut rng)).await?;
         let name = config.name.as_deref().unwrap_or_default();
         let engine = Engine::open(store, secrets.node, name, now_ms(), &mut rng).await.map_err(explain)?;

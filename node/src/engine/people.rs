@@ -67,6 +67,8 @@ pub(super) async fn load_profile(
     let damaged = StoreError::Damaged { what: "profile" };
     if batch.tx.setting("name").await?.is_none() {
         batch.tx.set_setting("name", name.as_bytes()).await?;
+    }
+    if batch.tx.key_packages().await?.is_empty() {
         let (package, secret) = KeyPackage::generate(me, batch.rng).map_err(|_| damaged)?;
         let reference = package.reference;
         batch.tx.put_key_package(&reference, &secret.encode(), &package.bytes, batch.now_ms, batch.rng).await?;
@@ -153,7 +155,7 @@ impl State {
         Ok(())
     }
 
-    /// Gives a contact's node my newest card; it answers with its own.
+    /// Gives a contact's node my newest card; it answers with its own if it knows me.
     pub(super) fn greet(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
         if self.accounts_by_peer.contains_key(&peer) {
             let card = self.profile.card.bytes().to_vec();
@@ -180,15 +182,28 @@ impl State {
         Ok(())
     }
 
-    /// Answers a peer's hello: with my card, if the peer is a contact's.
+    /// A contact's node does not know me: who holds a card of an account may ask for its newest.
+    pub(super) fn ask_for_card(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
+        if let Some(account) = self.accounts_by_peer.get(&peer).copied() {
+            self.ask(batch, peer, super::pushes::Asked::Card, Request::Card { account });
+        }
+    }
+
+    /// Answers a peer's hello: with my card, if it shows that it belongs to somebody I know.
     pub(super) async fn answer_hello(
         &mut self,
         batch: &mut Batch<'_, '_>,
         peer: PeerKey,
         card: &[u8],
     ) -> Result<Response, StoreError> {
+        let known = SignedCard::decode(card).is_ok_and(|card| {
+            let is_theirs = card.card().nodes.iter().any(|node| node.certificate.peer_key() == peer);
+            is_theirs && self.contacts.contains_key(&card.account_id())
+        });
+        if !known {
+            return Ok(Response::Card { card: None });
+        }
         self.take_card(batch, peer, card).await?;
-        // A card is what its owner hands to people: whoever holds one of mine may know the newest.
         Ok(Response::Hello { card: self.profile.card.bytes().to_vec() })
     }
 

@@ -36,6 +36,8 @@ impl PeerState {
 pub(super) enum Asked {
     /// Its card, against mine.
     Greeting,
+    /// Its card, by the account's id.
+    Card,
     /// To keep these rows' envelopes.
     Push {
         /// The rows with how often they were tried.
@@ -143,6 +145,14 @@ impl State {
             None => Ok(()),
             Some(Asked::Greeting) => match outcome {
                 Ok(Response::Hello { card }) => self.take_card(batch, peer, &card).await,
+                Ok(_) => {
+                    self.ask_for_card(batch, peer);
+                    Ok(())
+                }
+                Err(_) => Ok(()),
+            },
+            Some(Asked::Card) => match outcome {
+                Ok(Response::Card { card: Some(card) }) => self.take_card(batch, peer, &card).await,
                 _ => Ok(()),
             },
             Some(Asked::Push { rows }) => {
