@@ -131,7 +131,10 @@ fn decisions_are_numbered(tree: &Tree) -> Vec<Finding> {
 
 /// The commands that the README promises are the ones that are run.
 fn promised_commands_are_run(tree: &Tree) -> Vec<Finding> {
-    const COMMANDS: [(&str, &[&str]); 1] = [("cargo test --workspace", &[".ci/run", "docs/TESTING.md"])];
+    const COMMANDS: [(&str, &[&str]); 2] = [
+        ("cargo run --release -- up", &["README.md"]),
+        ("cargo test --workspace", &["README.md", ".ci/run", "docs/TESTING.md"]),
+    ];
     let mut findings = Vec::new();
     for (command, files) in COMMANDS {
         for file in files.iter().filter(|file| tree.text(file).is_none_or(|text| !text.contains(command))) {
