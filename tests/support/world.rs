@@ -433,7 +433,9 @@ impl World {
             }
             NetworkCommand::Request { peer, request, body } => {
                 if let Request::Push { envelopes } = &body {
-                    envelopes.iter().for_each(|bytes| self.inspect(bytes));
+                    for bytes in envelopes {
+                        self.inspect(bytes);
+                    }
                 }
                 let to = self.sites.iter().position(|site| site.peer == peer);
                 let reachable = to.filter(|to| self.connected.contains(&pair(at, *to)));

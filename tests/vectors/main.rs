@@ -4,6 +4,8 @@
 //! missing, that is said on the standard error. Ours are the `.json` files beside this one; a change to one of them is
 //! a change of the protocol. `TIDINGS_WRITE_VECTORS=1` writes what is missing or differs.
 
+#![cfg(test)]
+
 mod hpke;
 mod ours;
 mod wycheproof;

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a benchmark is read by people")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on should say where")]
+#![expect(clippy::cast_precision_loss, reason = "rates are rounded for reading")]
 
 mod limits;
 
