@@ -174,7 +174,7 @@ impl Conversation {
     pub(crate) fn unproved(&self, me: NodeId) -> u64 {
         let proved = |member: MemberRow| {
             let delivered = self.ledger.reader(&member.node).and_then(|progress| progress.delivered.ranges().first());
-            delivered.map_or(0, |(_, last)| *last)
+            delivered.filter(|(first, _)| *first == 1).map_or(0, |(_, last)| *last)
         };
         let slowest = self.others(me).map(proved).min().unwrap_or(0);
         self.row.next_sequence.saturating_sub(1).saturating_sub(slowest)

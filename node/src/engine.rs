@@ -15,7 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use tidings_crypto::identity::LocalNode;
 
 use self::batch::{Batch, Halt};
-pub(crate) use self::state::{LoadedGroup, MISSING_PARENTS_MAX, State};
+pub(crate) use self::state::{LoadedGroup, MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::handle::{CardLinks, Contact, Conversation, Message, NewMessage, NewSession, Refused};
 use crate::ids::{AccountId, Address, ConversationId, MessageId, SessionId};
@@ -42,6 +42,8 @@ pub enum Input {
     Addresses(Vec<Address>),
     /// Time passed: do what is due.
     Deadline,
+    /// The clock was wrong and was set back: what is due by the wrong time is due by the right one.
+    ClockSetBack,
 }
 
 /// What a person wants of the node.
@@ -236,6 +238,7 @@ impl State {
             Input::Network(event) => self.network(batch, event).await,
             Input::Addresses(addresses) => self.set_addresses(batch, addresses).await,
             Input::Deadline => self.deadline(batch).await,
+            Input::ClockSetBack => self.set_clock_back(batch).await,
         }
     }
 

@@ -252,6 +252,9 @@ pub enum Refused {
         "their card has not arrived yet: it comes as soon as one of you can reach the other, or ask for their full link"
     )]
     CardIncomplete,
+    /// The idempotency key made another message.
+    #[error("this idempotency key was used for another message; use a fresh one for each message")]
+    KeyUsed,
     /// The text is empty.
     #[error("there is nothing to send: the text is empty")]
     EmptyText,

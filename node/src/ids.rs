@@ -52,8 +52,8 @@ id!(
     ConversationId, 16
 );
 id!(
-    /// A message: the hash of its author's account id and the random id that the author gave it,
-    /// so that nobody can claim another author's message id.
+    /// A message: the hash of its author's account id, its conversation's id and the random number that the author gave
+    /// it, so that nobody can claim another author's message id.
     MessageId, 16
 );
 id!(

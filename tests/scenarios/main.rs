@@ -1,6 +1,9 @@
 //! The simulator in the ordinary tests: a range of schedules with every fault, and the schedules that once found a bug.
 #![expect(clippy::unwrap_used, reason = "a failed test should say where")]
 
+#[cfg(test)]
+mod engine;
+
 use tidings_tests::faults::Faults;
 use tidings_tests::schedule::{self, Report};
 

@@ -232,6 +232,18 @@ impl World {
         Ok(reply.map_or(Fate::Unanswered, |(_, reply)| Fate::Answered(reply)))
     }
 
+    /// Sets how far a node's clock is off.
+    pub fn set_clock(&mut self, at: Place, offset_ms: i64) {
+        if let Some(site) = self.sites.get_mut(at) {
+            site.clock_offset_ms = offset_ms;
+        }
+    }
+
+    /// Gives a node an input as it comes.
+    pub async fn input(&mut self, at: Place, input: Input) -> Result<()> {
+        self.handle(at, input).await.map(drop)
+    }
+
     /// Kills a node as SIGKILL would: what is committed stays, all else is gone.
     pub fn crash(&mut self, at: Place) -> Result<()> {
         self.crashes += 1;

@@ -73,6 +73,7 @@ impl Error {
                 Refused::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous"),
                 Refused::UnknownContact => (StatusCode::NOT_FOUND, "unknown_contact"),
                 Refused::CardIncomplete => (StatusCode::CONFLICT, "card_incomplete"),
+                Refused::KeyUsed => (StatusCode::CONFLICT, "key_used"),
                 Refused::EmptyText => (StatusCode::UNPROCESSABLE_ENTITY, "empty_text"),
                 Refused::TextTooLong { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "text_too_long"),
                 Refused::BadName => (StatusCode::UNPROCESSABLE_ENTITY, "bad_name"),

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use tidings_crypto::codec::{Malformed, Reader, Writer};
 use tidings_crypto::identity::NodeId;
 
-/// A set of ranges longer than this is cut when it is written: what is cut is said by a later receipt.
-pub const RANGES_MAX: usize = 256;
+/// A receipt says this many ranges of a set, the lowest: what is left out is said by a later one.
+pub const RANGES_MAX: usize = 64;
+/// A node keeps this many; only somebody who numbers messages with holes on purpose makes so many.
+const RANGES_KEPT_MAX: usize = 65_535;
 
 /// A set of sequence numbers as sorted, disjoint, non-adjacent ranges (both ends included).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,21 +83,28 @@ impl Sequences {
 
     /// Writes the first [`RANGES_MAX`] ranges: a count (u16), then first and last (u64 each).
     pub fn encode(&self, writer: &mut Writer) {
-        let count = self.ranges.len().min(RANGES_MAX);
+        self.encode_first(RANGES_MAX, writer);
+    }
+
+    fn encode_first(&self, ranges_max: usize, writer: &mut Writer) {
+        let count = self.ranges.len().min(ranges_max);
         writer.u16(u16::try_from(count).unwrap_or(u16::MAX));
         for (first, last) in self.ranges.iter().take(count) {
-            writer.u64(*first);
-            writer.u64(*last);
+            writer.u64(*first).u64(*last);
         }
     }
 
     /// Reads what [`Self::encode`] wrote; refuses ranges that are out of order, empty, touching, or start at 0.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Self::decode_first(RANGES_MAX, reader)
+    }
+
+    fn decode_first(ranges_max: usize, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let count = usize::from(reader.u16()?);
-        if count > RANGES_MAX {
+        if count > ranges_max {
             return Err(Malformed::Invalid { what: "a set of sequence numbers" });
         }
-        let mut ranges: Vec<(u64, u64)> = Vec::with_capacity(count);
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
         for _ in 0..count {
             let (first, last) = (reader.u64()?, reader.u64()?);
             let lowest = ranges.last().map_or(1, |range| range.1.saturating_add(2));
@@ -110,14 +119,14 @@ impl Sequences {
     /// As bytes of their own, for the store.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::new();
-        self.encode(&mut writer);
+        self.encode_first(RANGES_KEPT_MAX, &mut writer);
         writer.into_bytes()
     }
 
     /// From bytes of their own.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        let sequences = Self::decode(&mut reader)?;
+        let sequences = Self::decode_first(RANGES_KEPT_MAX, &mut reader)?;
         reader.finish()?;
         Ok(sequences)
     }

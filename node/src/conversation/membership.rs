@@ -1,9 +1,11 @@
 //! How a conversation begins, here or elsewhere, and how its keys are renewed.
 
+use std::collections::btree_map::Entry;
+
 use rand_core::Rng;
 use tidings_crypto::card::SignedCard;
 use tidings_crypto::envelope::{Envelope, WelcomeContent};
-use tidings_crypto::group::{Group, GroupId, JoinError, Kind as GroupKind, Member, Policy};
+use tidings_crypto::group::{Group, GroupId, JoinError, KeyPackage, Kind as GroupKind, Member, Policy};
 
 use super::Conversation;
 use super::receive::Arrival;
@@ -15,11 +17,15 @@ use crate::network::NetworkCommand;
 use crate::outbox::Kind;
 use crate::store::{ConversationKind, ConversationRow, EpochKeys, GroupRow, MemberRow, OutboxRow, StoreError};
 
+/// Conversations of one node: two topics each, and the swarm hears 10,000.
+const GROUPS_MAX: usize = 5_000;
+/// Two people who start at once make two groups; a few more are somebody who lost a database.
+const GROUPS_A_CONVERSATION_MAX: usize = 4;
 /// After joining with a key package that others may have used too, a node renews its keys within this time: long
 /// enough that several joiners seldom commit at once. A guess.
 const UPDATE_AFTER_JOIN_MS: (u64, u64) = (2_000, 10_000);
 /// A group whose commit found the tree of epochs full tries again after this long. A guess.
-const UPDATE_RETRY_MS: u64 = 60 * 60 * 1_000;
+pub(crate) const UPDATE_RETRY_MS: u64 = 60 * 60 * 1_000;
 
 impl State {
     /// Starts a conversation, or finds the direct one that is there already.
@@ -75,7 +81,20 @@ impl State {
     ) -> Result<(), Halt> {
         let damaged = || StoreError::Damaged { what: "group" };
         let nodes = cards.iter().flat_map(|card| &card.card().nodes);
-        let packages: Vec<&[u8]> = nodes.map(|node| node.key_package.as_slice()).collect();
+        let mut packages: Vec<&[u8]> = Vec::new();
+        for node in nodes {
+            // A card could carry somebody else's key package, and what is written to the one would reach the other.
+            let is_theirs = KeyPackage::check(&node.key_package, batch.now_ms)
+                .is_ok_and(|member| member.node == node.certificate.node_id());
+            if !is_theirs {
+                let reason = "their card carries keys that are not theirs or not valid now; ask for a fresh link";
+                return Err(Refused::BadLink(reason.to_owned()).into());
+            }
+            packages.push(&node.key_package);
+        }
+        if self.group_rows.len() >= GROUPS_MAX {
+            return Err(Refused::LimitReached { what: "conversations", limit: GROUPS_MAX as u64 }.into());
+        }
         let mut group = Group::create(&self.me, group_id, policy, batch.rng).map_err(|_| damaged())?;
         let committed = group.add(&self.me, &packages, batch.now_ms, batch.rng).map_err(|error| {
             // The founder is alone in the group: only what the cards say can be wrong.
@@ -88,12 +107,16 @@ impl State {
             welcome: committed.welcome.unwrap_or_default(),
             inviter_card: self.profile.card.bytes().to_vec(),
         };
-        self.begin(batch, id, kind, group, &members, None).await?;
         let me = self.me.node_id();
+        let mut sealed = Vec::with_capacity(members.len());
         for member in members.iter().filter(|member| member.node != me) {
             let mailbox = member.certificate.mailbox_key();
             let envelope = Envelope::seal_welcome(&mailbox, &welcome, batch.rng)
                 .map_err(|_| Refused::LimitReached { what: "nodes in one conversation", limit: 1_000 })?;
+            sealed.push((member, envelope));
+        }
+        self.begin(batch, id, kind, group, &members, None).await?;
+        for (member, envelope) in sealed {
             batch.keep(&envelope);
             let peer = member.certificate.peer_key();
             batch.tx.put_outbox(OutboxRow {
@@ -122,7 +145,6 @@ impl State {
     ) -> Result<(), StoreError> {
         let group_id = group.id();
         let rows = member_rows(members);
-        batch.tx.put_members(id, &rows).await?;
         let row = GroupRow { id: group_id, conversation: id, update_due_ms };
         batch.tx.put_group(row).await?;
         self.group_rows.insert(group_id, row);
@@ -132,8 +154,10 @@ impl State {
         self.follow_topics(batch, group_id).await?;
         if let Some(conversation) = self.conversation(batch, id).await? {
             conversation.add_group(group_id);
-            conversation.members.clone_from(&rows);
-            conversation.change();
+            if conversation.groups.first() == Some(&group_id) {
+                conversation.members.clone_from(&rows);
+                batch.tx.put_members(id, &rows).await?;
+            }
         } else {
             let row = ConversationRow {
                 id,
@@ -145,6 +169,7 @@ impl State {
                 leaves: Vec::new(),
                 receipt_owed: false,
             };
+            batch.tx.put_members(id, &rows).await?;
             self.conversations.insert(id, Conversation::new(row, group_id, rows.clone()));
         }
         let me = self.me.node_id();
@@ -159,7 +184,8 @@ impl State {
 
     /// A member's node: from now on it is recognised, and reached for where no card says how.
     fn meet(&mut self, batch: &mut Batch<'_, '_>, member: &MemberRow) {
-        if self.accounts_by_peer.insert(member.peer, member.account).is_none() {
+        if let Entry::Vacant(unknown) = self.accounts_by_peer.entry(member.peer) {
+            unknown.insert(member.account);
             batch.network(NetworkCommand::Know { peer: member.peer, addresses: Vec::new() });
         }
     }
@@ -188,6 +214,15 @@ impl State {
         }
         let members = joined.group.members().to_vec();
         let Some((id, kind)) = self.conversation_of(&joined.group, inviter) else { return Ok(Arrival::Refused) };
+        let carried = self.group_rows.values().filter(|row| row.conversation == id).count();
+        let stranger = self.contacts.get(&inviter).is_none_or(|contact| !contact.row.added);
+        // Who is not a contact may write to me, and no more than that.
+        if carried >= GROUPS_A_CONVERSATION_MAX
+            || self.group_rows.len() >= GROUPS_MAX
+            || (stranger && kind == ConversationKind::Group)
+        {
+            return Ok(Arrival::Later);
+        }
         match self.contacts.get(&inviter) {
             None if !self.has_room_for_stranger() => return Ok(Arrival::Later),
             None => self.put_card(batch, card, false).await?,

@@ -118,7 +118,7 @@ impl State {
         up_to: MessageId,
     ) -> Result<(), Halt> {
         self.conversation(batch, id).await?.ok_or(Refused::UnknownConversation)?;
-        let place = batch.tx.message_place(up_to).await?.ok_or(Refused::UnknownMessage)?;
+        let place = batch.tx.message_place(id, up_to).await?.ok_or(Refused::UnknownMessage)?;
         batch.tx.flush().await?;
         let seen = batch.tx.mark_seen(id, Placed { place, id: up_to }).await?;
         if seen.is_empty() {

@@ -10,7 +10,7 @@ use tidings_crypto::group::{GroupId, Member, Received};
 use super::transcript;
 use crate::engine::batch::Batch;
 use crate::engine::topics::Topic;
-use crate::engine::{MISSING_PARENTS_MAX, State};
+use crate::engine::{MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::ids::{ConversationId, PeerKey};
 use crate::network::Verdict;
@@ -68,7 +68,7 @@ impl State {
         }
         let arrival = match envelope.kind() {
             EnvelopeKind::Welcome => self.receive_welcome(batch, &envelope).await?,
-            EnvelopeKind::Message => match self.topic_of(&envelope, from, batch.now_ms) {
+            EnvelopeKind::Message => match self.topic_of(batch, &envelope, from).await? {
                 Some(topic) => self.receive_message(batch, &envelope, &topic).await?,
                 None => Arrival::Later,
             },
@@ -80,19 +80,21 @@ impl State {
     }
 
     /// Where an envelope belongs. Only a member may bring one that is older than the subscribed weeks.
-    fn topic_of(&self, envelope: &Envelope, from: PeerKey, now_ms: u64) -> Option<Topic> {
+    async fn topic_of(
+        &self,
+        batch: &mut Batch<'_, '_>,
+        envelope: &Envelope,
+        from: PeerKey,
+    ) -> Result<Option<Topic>, StoreError> {
         let tag = envelope.tag();
-        self.topics.find(&tag).or_else(|| {
-            let account = self.accounts_by_peer.get(&from)?;
-            let direct = ConversationId::direct(&self.me.account_id(), account);
-            let shared = |id: &ConversationId| {
-                *id == direct
-                    || self.conversations.get(id).is_some_and(|c| c.members.iter().any(|m| m.account == *account))
-            };
-            let groups: Vec<GroupId> =
-                self.group_rows.values().filter(|row| shared(&row.conversation)).map(|row| row.id).collect();
-            self.topics.find_older(&tag, &groups, now_ms)
-        })
+        if let Some(topic) = self.topics.find(&tag) {
+            return Ok(Some(topic));
+        }
+        let Some(account) = self.accounts_by_peer.get(&from) else { return Ok(None) };
+        let shared = batch.tx.conversations_with(*account).await?;
+        let rows = self.group_rows.values().filter(|row| shared.contains(&row.conversation));
+        let groups: Vec<GroupId> = rows.map(|row| row.id).collect();
+        Ok(self.topics.find_older(&tag, &groups, batch.now_ms))
     }
 
     /// Reads an envelope of a group, and then whatever waited for the epochs that it made.
@@ -102,23 +104,17 @@ impl State {
         envelope: &Envelope,
         topic: &Topic,
     ) -> Result<Arrival, StoreError> {
-        let arrival = self.read(batch, envelope, topic, &mut VecDeque::new()).await?;
-        Ok(arrival)
-    }
-
-    async fn read(
-        &mut self,
-        batch: &mut Batch<'_, '_>,
-        first: &Envelope,
-        topic: &Topic,
-        waiting: &mut VecDeque<Envelope>,
-    ) -> Result<Arrival, StoreError> {
-        let arrival = self.read_one(batch, first, topic, waiting).await?;
+        let mut waiting = VecDeque::new();
+        let arrival = self.read_one(batch, envelope, topic, &mut waiting).await?;
         while let Some(envelope) = waiting.pop_front() {
             // What was parked may be sealed for another week than the envelope that freed it.
-            let topic = self.topics.find_older(&envelope.tag(), &[topic.group], batch.now_ms);
-            if let Some(topic) = topic {
-                self.read_one(batch, &envelope, &topic, waiting).await?;
+            let Some(topic) = self.topics.find_older(&envelope.tag(), &[topic.group], batch.now_ms) else { continue };
+            if self.read_one(batch, &envelope, &topic, &mut waiting).await? == Arrival::Later
+                && let Ok(content) = envelope.open(&topic.secret, topic.week)
+            {
+                // It was taken once, so it is kept until it can be read.
+                let (id, bytes) = (envelope.id(), envelope.bytes());
+                batch.tx.park(topic.group, content.epoch, id, bytes, batch.now_ms, u32::MAX).await?;
             }
         }
         Ok(arrival)
@@ -148,10 +144,10 @@ impl State {
                 self.take_payload(batch, conversation, &sender, &payload, envelope).await?;
                 Ok(Arrival::Taken)
             }
-            Received::Committed { epoch, .. } => {
+            Received::Committed { .. } => {
                 self.save_group(batch, topic.group).await?;
                 self.after_commit(batch, topic.group).await?;
-                for bytes in batch.tx.unpark(topic.group, epoch).await? {
+                for bytes in batch.tx.unpark(topic.group).await? {
                     waiting.extend(Envelope::decode(&bytes));
                 }
                 Ok(Arrival::Taken)
@@ -203,12 +199,12 @@ impl State {
         text: Text,
         envelope: &Envelope,
     ) -> Result<(), StoreError> {
-        let message = text.id(&sender.account);
+        let message = text.id(&sender.account, &id);
         let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
-        let is_new = conversation.received_of(sender.node).delivered.insert(text.sequence);
+        conversation.received_of(sender.node).delivered.insert(text.sequence);
         self.owe_receipt(batch, id);
-        // A number that was there may still be another message: only the id decides.
-        if !is_new && batch.tx.message_place(message).await?.is_some() {
+        // A sequence number is the author's word, and may name two messages: only the id decides.
+        if batch.tx.message_place(id, message).await?.is_some() {
             return Ok(());
         }
         let mut places = Vec::with_capacity(text.parents.len());
@@ -216,11 +212,11 @@ impl State {
             let held = self.conversations.get(&id).and_then(|conversation| conversation.place_of(parent));
             let place = match held {
                 Some(place) => Some(place),
-                None => batch.tx.message_place(*parent).await?,
+                None => batch.tx.message_place(id, *parent).await?,
             };
             match place {
                 Some(place) => places.push(place),
-                None if self.missing_parents.len() < MISSING_PARENTS_MAX as usize => {
+                None if self.may_miss(id) => {
                     self.missing_parents.insert(*parent);
                     batch.tx.put_missing_parent(*parent, message).await?;
                 }
@@ -246,5 +242,12 @@ impl State {
         };
         batch.events.push(Event::Message(self.message_of(&row)));
         self.add_message(batch, row).await
+    }
+
+    /// Whether one more missing parent of a conversation is watched for: nobody can use up what is there for all.
+    fn may_miss(&mut self, id: ConversationId) -> bool {
+        let missing = self.missing_by_conversation.entry(id).or_default();
+        *missing = missing.saturating_add(1);
+        *missing <= MISSING_A_CONVERSATION_MAX && self.missing_parents.len() < MISSING_PARENTS_MAX as usize
     }
 }

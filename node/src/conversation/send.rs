@@ -27,11 +27,12 @@ impl State {
             && let Some(id) = batch.tx.message_by_key(key).await?
         {
             batch.tx.flush().await?;
-            let sent = batch.tx.message_view(id, &self.viewer()).await?;
-            return sent.ok_or_else(|| Refused::UnknownMessage.into());
+            let sent = batch.tx.message_view(id, &self.viewer()).await?.ok_or(Refused::UnknownMessage)?;
+            let same = sent.conversation == new.conversation && sent.text == new.text;
+            return if same { Ok(sent) } else { Err(Refused::KeyUsed.into()) };
         }
         if let Some(reply_to) = new.reply_to
-            && batch.tx.message_place(reply_to).await?.is_none()
+            && batch.tx.message_place(new.conversation, reply_to).await?.is_none()
         {
             return Err(Refused::UnknownMessage.into());
         }
@@ -49,7 +50,7 @@ impl State {
             reply_to: new.reply_to,
             text: new.text,
         };
-        let id = text.id(&me);
+        let id = text.id(&me, &new.conversation);
         let payload = Content::Text(text.clone());
         let envelope = self.encrypt(batch, group, &payload).await?.ok_or(Refused::UnknownConversation)?;
 
@@ -212,7 +213,7 @@ impl State {
         let waiting = batch.tx.take_waiting(parent.id).await?;
         let mut lowest = u64::MAX;
         for child in &waiting {
-            lowest = lowest.min(batch.tx.message_place(*child).await?.unwrap_or(u64::MAX));
+            lowest = lowest.min(batch.tx.message_place(id, *child).await?.unwrap_or(u64::MAX));
         }
         if lowest > parent.place {
             return Ok(()); // All of them stand behind it already.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidings_crypto::card::{Card, CardLink, CardNode, ShortCard, SignedCard, valid_name};
+use tidings_crypto::card::{ADDRESSES_MAX, Card, CardLink, CardNode, ShortCard, SignedCard, valid_name};
 use tidings_crypto::group::{KeyPackage, KeyPackageSecret};
 use tidings_crypto::identity::{LocalNode, SafetyNumber};
 
@@ -132,6 +132,9 @@ impl State {
         batch: &mut Batch<'_, '_>,
         addresses: Vec<Address>,
     ) -> Result<(), StoreError> {
+        // A machine may have more addresses than a card has room for; those that lead only to itself stand last.
+        let mut addresses = addresses;
+        addresses.truncate(ADDRESSES_MAX);
         if addresses != self.profile.addresses {
             self.profile.addresses = addresses;
             self.renew_card(batch).await?;
@@ -142,9 +145,12 @@ impl State {
     /// Signs a card with the next number, and gives it to every connected contact.
     async fn renew_card(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let profile = &mut self.profile;
-        profile.serial = profile.serial.saturating_add(1);
-        profile.card = sign_card(&self.me, &profile.name, profile.serial, &profile.addresses, &profile.key_package)
-            .map_err(|()| StoreError::Damaged { what: "profile" })?;
+        let serial = profile.serial.saturating_add(1);
+        let Ok(card) = sign_card(&self.me, &profile.name, serial, &profile.addresses, &profile.key_package) else {
+            tracing::warn!("the card could not be renewed; the last one stays");
+            return Ok(());
+        };
+        (profile.serial, profile.card) = (serial, card);
         batch.tx.set_setting("card serial", &profile.serial.to_be_bytes()).await?;
         batch.tx.set_setting("card", profile.card.bytes()).await?;
         batch.events.push(Event::Profile);
@@ -266,7 +272,16 @@ impl State {
             short: String::new(),
         };
         batch.tx.put_contact(&row, batch.now_ms).await?;
+        let before = self.contacts.get(&account).map_or_else(Vec::new, Contact::peers);
         self.hold_contact(row);
+        let after = self.contacts.get(&account).map_or_else(Vec::new, Contact::peers);
+        for (peer, _) in before {
+            let named = after.iter().any(|(other, _)| *other == peer);
+            if !named && self.accounts_by_peer.get(&peer) == Some(&account) {
+                self.accounts_by_peer.remove(&peer);
+                batch.network(NetworkCommand::Forget(peer));
+            }
+        }
         self.after_contact(batch, account);
         Ok(())
     }
@@ -286,7 +301,12 @@ impl State {
         };
         let contact = Contact { row, card, short };
         for (peer, _) in contact.peers() {
-            self.accounts_by_peer.insert(peer, account);
+            // A card does not prove that its peers are its owner's: no claim replaces an earlier one, unless the owner of
+            // this node added the one and not the other.
+            let claimed = self.accounts_by_peer.get(&peer).and_then(|other| self.contacts.get(other));
+            if claimed.is_none_or(|other| contact.row.added && !other.row.added) {
+                self.accounts_by_peer.insert(peer, account);
+            }
         }
         self.contacts.insert(account, contact);
     }

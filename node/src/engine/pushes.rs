@@ -22,12 +22,22 @@ pub(super) struct PeerState {
     all_after: Option<i64>,
     /// When its next row is due.
     next_due_ms: Option<u64>,
+    /// A push failed: nothing is pushed before this time.
+    paused_until_ms: u64,
+    /// How many pushes failed in a row.
+    failures: u32,
 }
 
 impl PeerState {
+    /// All that it is owed goes out again, at once.
+    pub(super) fn start_over(&mut self) {
+        (self.paused_until_ms, self.all_after) = (0, Some(0));
+    }
+
     /// When to look at it again; nothing while a push is under way, since its answer is an input of its own.
     pub(super) fn due_ms(&self) -> Option<u64> {
-        if self.push.is_some() { None } else { self.next_due_ms }
+        let next_due_ms = if self.all_after.is_some() { Some(0) } else { self.next_due_ms };
+        if self.push.is_some() { None } else { next_due_ms.map(|due_ms| due_ms.max(self.paused_until_ms)) }
     }
 }
 
@@ -47,9 +57,10 @@ pub(super) enum Asked {
 
 impl State {
     pub(super) fn connected(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey, path: Path) {
-        let state =
-            self.peers.entry(peer).or_insert(PeerState { path, push: None, all_after: None, next_due_ms: None });
+        let fresh = PeerState { path, push: None, all_after: None, next_due_ms: None, paused_until_ms: 0, failures: 0 };
+        let state = self.peers.entry(peer).or_insert(fresh);
         state.path = path;
+        state.paused_until_ms = 0;
         state.all_after = Some(0);
         self.peers_to_push.insert(peer);
         self.greet(batch, peer);
@@ -161,12 +172,30 @@ impl State {
                     state.next_due_ms = Some(batch.now_ms);
                 }
                 self.peers_to_push.insert(peer);
-                let verdicts = match outcome {
-                    Ok(Response::Push { verdicts }) if verdicts.len() == rows.len() => verdicts,
-                    _ => vec![PushVerdict::Later; rows.len()],
-                };
-                self.settle(batch, &rows, &verdicts).await
+                match outcome {
+                    Ok(Response::Push { verdicts }) if verdicts.len() == rows.len() => {
+                        if let Some(state) = self.peers.get_mut(&peer) {
+                            state.failures = 0;
+                        }
+                        self.settle(batch, &rows, &verdicts).await
+                    }
+                    _ => {
+                        self.pause(batch, peer);
+                        Ok(())
+                    }
+                }
             }
+        }
+    }
+
+    /// A push failed as a whole. After a pause everything starts again from the first row: later rows must not run
+    /// ahead of earlier ones further than the ratchet reaches.
+    fn pause(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
+        let chance = batch.rng.next_u32();
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.paused_until_ms = next_attempt_ms(batch.now_ms, state.failures, chance);
+            state.failures = state.failures.saturating_add(1);
+            state.all_after = Some(0);
         }
     }
 
@@ -212,7 +241,7 @@ impl State {
         for peer in std::mem::take(&mut self.peers_to_push) {
             let Some(state) = self.peers.get(&peer) else { continue };
             let due = state.all_after.is_some() || state.next_due_ms.is_some_and(|due_ms| due_ms <= batch.now_ms);
-            if state.push.is_some() || !due {
+            if state.push.is_some() || !due || state.paused_until_ms > batch.now_ms {
                 continue;
             }
             let (after, due_ms) = state.all_after.map_or((0, batch.now_ms), |after| (after, u64::MAX));

@@ -10,6 +10,7 @@ use super::people::{Contact, Profile};
 use super::pushes::{Asked, PeerState};
 use super::topics::{TopicChanges, Topics, next_turn_ms};
 use crate::conversation::Conversation;
+use crate::conversation::membership::UPDATE_RETRY_MS;
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
 use crate::network::NetworkCommand;
 use crate::outbox::Kind;
@@ -21,6 +22,8 @@ const GROUPS_LOADED_MAX: usize = 256;
 const CONVERSATIONS_LOADED_MAX: usize = 1_024;
 /// At most this many missing parents are watched for; beyond it a late parent does not move its children.
 pub(crate) const MISSING_PARENTS_MAX: u32 = 100_000;
+/// Of these, one conversation may name this many in one run.
+pub(crate) const MISSING_A_CONVERSATION_MAX: u32 = 1_000;
 
 /// A group in memory, with the keys under which the store seals its epochs.
 #[derive(Debug)]
@@ -52,6 +55,8 @@ pub(crate) struct State {
     pub(crate) topics: Topics,
     turn_due_ms: u64,
     pub(crate) missing_parents: BTreeSet<MessageId>,
+    /// How many parents each conversation has named in this run that were not here.
+    pub(crate) missing_by_conversation: BTreeMap<ConversationId, u32>,
     /// Conversations whose members wait for a receipt, and when it goes.
     pub(crate) receipts_due: BTreeMap<ConversationId, u64>,
 }
@@ -78,6 +83,7 @@ impl State {
             topics: Topics::default(),
             turn_due_ms: next_turn_ms(batch.now_ms),
             missing_parents: batch.tx.missing_parents(MISSING_PARENTS_MAX).await?.into_iter().collect(),
+            missing_by_conversation: BTreeMap::new(),
             receipts_due: BTreeMap::new(),
         };
         for row in batch.tx.contacts().await? {
@@ -105,6 +111,39 @@ impl State {
         for contact in self.contacts.values() {
             contact.know(batch);
         }
+        // Members who are no contacts are reached where they are met: on the local network, or by calling themselves.
+        let covered: BTreeSet<PeerKey> =
+            self.contacts.values().flat_map(Contact::peers).map(|(peer, _)| peer).collect();
+        for (account, peer) in batch.tx.member_peers().await? {
+            if account != self.me.account_id() && !covered.contains(&peer) {
+                batch.network(NetworkCommand::Know { peer, addresses: Vec::new() });
+            }
+        }
+        // The last run's clock may have been wrong.
+        self.set_clock_back(batch).await
+    }
+
+    /// Nothing waits longer from here than it would have by this clock.
+    pub(super) async fn set_clock_back(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let latest_ms = batch.now_ms.saturating_add(UPDATE_RETRY_MS);
+        batch.tx.hasten_all(latest_ms).await?;
+        for row in self.group_rows.values_mut() {
+            row.update_due_ms = row.update_due_ms.map(|due_ms| due_ms.min(latest_ms));
+        }
+        for due_ms in self.receipts_due.values_mut() {
+            *due_ms = (*due_ms).min(batch.now_ms);
+        }
+        for conversation in self.conversations.values_mut() {
+            conversation.last_receipt_ms = 0;
+        }
+        for state in self.peers.values_mut() {
+            state.start_over();
+        }
+        self.turn_due_ms = next_turn_ms(batch.now_ms);
+        let changes = self.topics.turn(batch.now_ms);
+        subscribe(batch, changes);
+        let peers: Vec<PeerKey> = self.connected_peers().collect();
+        self.peers_to_push.extend(peers);
         Ok(())
     }
 

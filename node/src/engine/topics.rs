@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use tidings_crypto::envelope::{TopicSecret, TopicTag, Week};
 use tidings_crypto::group::GroupId;
 
-/// How many weeks back an envelope's topic is recognised.
-pub(crate) const WEEKS_BACK_MAX: u32 = 60;
+/// How many weeks back an envelope's topic is recognised, and ahead, for somebody whose clock was wrong.
+const WEEKS_OFF_MAX: u32 = 60;
 const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// Where an envelope with some topic tag belongs.
@@ -78,8 +78,8 @@ impl Topics {
         let secrets = groups.iter().filter_map(|group| self.secrets.get(group).map(|secrets| (group, secrets)));
         let mut candidates = secrets.flat_map(|(group, secrets)| secrets.iter().map(move |secret| (group, secret)));
         candidates.find_map(|(group, secret)| {
-            let mut week = Week::of(now_ms).next();
-            for _ in 0..WEEKS_BACK_MAX {
+            let mut week = Week(Week::of(now_ms).0.saturating_add(WEEKS_OFF_MAX));
+            for _ in 0..=2 * WEEKS_OFF_MAX {
                 if secret.tag(week) == *tag {
                     return Some(Topic { group: *group, secret: secret.clone(), week });
                 }

@@ -21,6 +21,8 @@ use crate::store::{Reader, StoreError};
 const BATCH_INPUTS_MAX: usize = 256;
 /// The loop wakes at least this often, for a clock that was set or a lid that was closed.
 const SLEEP_MAX: Duration = Duration::from_mins(1);
+/// A clock that steps back by more than this is believed.
+const STEP_BACK_MS: u64 = 10_000;
 /// A conversation's summary is announced at most once in this time.
 const ANNOUNCE_PAUSE: Duration = Duration::from_millis(50);
 
@@ -103,6 +105,10 @@ impl Work {
                 () = tokio::time::sleep(pause) => inputs.push(Input::Deadline),
             }
             self.gather(&mut inputs);
+            // A network that is always busy must not keep what is due from being done.
+            if self.wake_at_ms.is_some_and(|wake_at_ms| wake_at_ms <= now_ms()) {
+                inputs.push(Input::Deadline);
+            }
         }
         self.touched.close();
         self.engine.into_store().close().await;
@@ -139,8 +145,13 @@ impl Work {
     }
 
     async fn handle(&mut self, inputs: Vec<Input>) -> Result<(), StoreError> {
-        // Within one run time does not go back, whatever is done to the clock.
-        self.clock_ms = self.clock_ms.max(now_ms());
+        // Small steps back are smoothed over; a large one is a clock that was wrong and is put right.
+        let (now_ms, mut inputs) = (now_ms(), inputs);
+        if now_ms.saturating_add(STEP_BACK_MS) < self.clock_ms {
+            self.clock_ms = now_ms;
+            inputs.insert(0, Input::ClockSetBack);
+        }
+        self.clock_ms = self.clock_ms.max(now_ms);
         let changes_me = inputs
             .iter()
             .any(|input| matches!(input, Input::Addresses(_) | Input::Command { command: Command::SetName(_), .. }));

@@ -140,6 +140,15 @@ impl Tx<'_> {
             .collect()
     }
 
+    /// The conversations in which an account is.
+    pub async fn conversations_with(&mut self, account: AccountId) -> Result<Vec<ConversationId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT DISTINCT conversation FROM member WHERE account = ?1")
+            .bind(account.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(|id| Ok(ConversationId(fixed("member", id)?))).collect()
+    }
+
     /// The peers of all members' nodes, with their accounts.
     pub async fn member_peers(&mut self) -> Result<Vec<(AccountId, PeerKey)>, StoreError> {
         let rows = sqlx::query("SELECT DISTINCT account, peer FROM member").fetch_all(&mut *self.transaction).await?;

@@ -84,18 +84,14 @@ impl Tx<'_> {
         Ok(true)
     }
 
-    /// Takes out what waited for this epoch.
-    pub async fn unpark(&mut self, group: GroupId, epoch: EpochId) -> Result<Vec<Vec<u8>>, StoreError> {
-        let bytes = sqlx::query_scalar(
-            "SELECT bytes FROM parked WHERE group_id = ?1 AND epoch = ?2 ORDER BY parked_at_ms, envelope",
-        )
-        .bind(group.0.as_slice())
-        .bind(epoch.0.as_slice())
-        .fetch_all(&mut *self.transaction)
-        .await?;
-        sqlx::query("DELETE FROM parked WHERE group_id = ?1 AND epoch = ?2")
+    /// Takes out what waits in this group, in the order in which it came.
+    pub async fn unpark(&mut self, group: GroupId) -> Result<Vec<Vec<u8>>, StoreError> {
+        let bytes = sqlx::query_scalar("SELECT bytes FROM parked WHERE group_id = ?1 ORDER BY rowid")
             .bind(group.0.as_slice())
-            .bind(epoch.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        sqlx::query("DELETE FROM parked WHERE group_id = ?1")
+            .bind(group.0.as_slice())
             .execute(&mut *self.transaction)
             .await?;
         Ok(bytes)

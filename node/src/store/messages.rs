@@ -83,13 +83,19 @@ impl Tx<'_> {
         .await
     }
 
-    /// The place of a message, if it is here.
-    pub async fn message_place(&mut self, id: MessageId) -> Result<Option<u64>, StoreError> {
-        if let Some(message) = self.pending.messages.iter().rev().find(|message| message.id == id) {
+    /// The place of a message of a conversation, if it is here.
+    pub async fn message_place(
+        &mut self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<u64>, StoreError> {
+        let mut pending = self.pending.messages.iter().rev();
+        if let Some(message) = pending.find(|message| message.id == id && message.conversation == conversation) {
             return Ok(Some(message.place));
         }
-        let place: Option<i64> = sqlx::query_scalar("SELECT place FROM message WHERE id = ?1")
+        let place: Option<i64> = sqlx::query_scalar("SELECT place FROM message WHERE id = ?1 AND conversation = ?2")
             .bind(id.0.as_slice())
+            .bind(conversation.0.as_slice())
             .fetch_optional(&mut *self.transaction)
             .await?;
         Ok(place.map(natural))

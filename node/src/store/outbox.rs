@@ -64,7 +64,9 @@ impl Tx<'_> {
         .await
     }
 
-    /// What a peer is owed: rows after `after_id` (in the order they were made) that are due by `due_ms`.
+    /// What a peer is owed: rows after `after_id` (in the order they were made) that are due by `due_ms`, each with all
+    /// earlier rows of its conversation, due or not. A message must not overtake those before it further than the
+    /// ratchet reaches, or they could never be read.
     pub async fn due(
         &mut self,
         peer: PeerKey,
@@ -73,19 +75,37 @@ impl Tx<'_> {
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
         let rows = sqlx::query(
-            "SELECT outbox.id, outbox.attempts, envelope.bytes FROM outbox
+            "WITH last AS MATERIALIZED (
+                 SELECT conversation, max(id) AS id FROM outbox
+                 WHERE peer = ?1 AND kind <> ?5 AND next_attempt_ms <= ?3 GROUP BY conversation)
+             SELECT outbox.id, outbox.attempts, envelope.bytes FROM outbox
              JOIN envelope ON envelope.id = outbox.envelope
-             WHERE outbox.peer = ?1 AND outbox.id > ?2 AND outbox.next_attempt_ms <= ?3 ORDER BY outbox.id LIMIT ?4",
+             LEFT JOIN last ON last.conversation = outbox.conversation
+             WHERE outbox.peer = ?1 AND outbox.id > ?2
+                 AND (outbox.next_attempt_ms <= ?3 OR (outbox.kind <> ?5 AND outbox.id < last.id))
+             ORDER BY outbox.id LIMIT ?4",
         )
         .bind(peer.0.as_slice())
         .bind(after_id)
         .bind(integer(due_ms))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(Kind::Receipt.number())
         .fetch_all(&mut *self.transaction)
         .await?;
         rows.iter()
             .map(|row| Ok(Due { id: row.try_get(0)?, attempts: row.try_get(1)?, bytes: row.try_get(2)? }))
             .collect()
+    }
+
+    /// The clock was set back: nothing waits longer than it would have by the new time.
+    pub async fn hasten_all(&mut self, latest_ms: u64) -> Result<(), StoreError> {
+        for statement in [
+            "UPDATE outbox SET next_attempt_ms = ?1 WHERE next_attempt_ms > ?1",
+            "UPDATE mls_group SET update_due_ms = ?1 WHERE update_due_ms > ?1",
+        ] {
+            sqlx::query(statement).bind(integer(latest_ms)).execute(&mut *self.transaction).await?;
+        }
+        Ok(())
     }
 
     /// When the next row of a peer is due.

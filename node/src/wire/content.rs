@@ -7,7 +7,7 @@ use tidings_crypto::identity::AccountId;
 
 use crate::conversation::transcript::PARENTS_MAX;
 use crate::handle::TEXT_BYTES_MAX;
-use crate::ids::MessageId;
+use crate::ids::{ConversationId, MessageId};
 
 const VERSION: u8 = 1;
 const TEXT: u8 = 1;
@@ -48,10 +48,11 @@ impl std::fmt::Debug for Text {
 }
 
 impl Text {
-    /// The id that everybody derives: nobody can claim another author's.
-    pub fn id(&self, author: &AccountId) -> MessageId {
+    /// The id that everybody derives: nobody can claim another author's, nor use one in two conversations.
+    pub fn id(&self, author: &AccountId, conversation: &ConversationId) -> MessageId {
         let mut hasher = blake3::Hasher::new_derive_key("tidings v1 message id");
         hasher.update(&author.0);
+        hasher.update(&conversation.0);
         hasher.update(&self.nonce);
         let mut id = [0; 16];
         hasher.finalize_xof().fill(&mut id);
@@ -159,7 +160,9 @@ mod tests {
     #[test]
     fn an_author_cannot_claim_the_id_of_another() {
         let Content::Text(text) = text() else { unreachable!() };
-        assert_ne!(text.id(&AccountId([1; 32])), text.id(&AccountId([2; 32])));
+        let (one, other) = (ConversationId([1; 16]), ConversationId([2; 16]));
+        assert_ne!(text.id(&AccountId([1; 32]), &one), text.id(&AccountId([2; 32]), &one));
+        assert_ne!(text.id(&AccountId([1; 32]), &one), text.id(&AccountId([1; 32]), &other));
     }
 
     #[test]
