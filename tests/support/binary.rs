@@ -20,7 +20,9 @@ pub fn tidings() -> Result<PathBuf> {
 fn build() -> Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--package", "tidings-cli", "--bin", "tidings", "--message-format", "json"]);
+    // With a test of the workspace beside it, the program is built from the very dependencies that `cargo test
+    // --workspace` built; by itself it would want some of them with other features, and half the tree built again.
+    command.args(["build", "--workspace", "--bin", "tidings", "--test", "architecture", "--message-format", "json"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
@@ -37,6 +39,9 @@ fn build() -> Result<PathBuf> {
     ensure!(output.status.success(), "tidings does not build:\n{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).context("cargo printed what is not text")?;
     let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut programs = messages.filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from));
+    let mut programs = messages.filter_map(|message| {
+        let is_the_program = message.pointer("/target/name")? == "tidings";
+        is_the_program.then(|| message.get("executable")?.as_str().map(PathBuf::from))?
+    });
     programs.next_back().context("cargo built no program")
 }
