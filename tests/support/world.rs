@@ -3,21 +3,23 @@
 //! Nothing in it waits for real time. What happens next is the earliest happening of one queue; ties go by the order
 //! in which they were made.
 
+mod site;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use anyhow::{Context, Result, bail};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use tidings_crypto::identity::LocalNode;
 use tidings_crypto::vault::DatabaseKey;
 use tidings_node::engine::{Command, Effect, Engine, Input, Outcome, Reply, Ticket};
 use tidings_node::handle::{Path, Refused};
-use tidings_node::ids::{Address, PeerKey, TopicTag};
+use tidings_node::ids::{Address, TopicTag};
 use tidings_node::network::{AnswerId, GossipId, NetworkCommand, NetworkEvent, Published, RequestFailure, Verdict};
 use tidings_node::store::Store;
 use tidings_node::wire::request::Request;
 
+use self::site::{Happening, Site, instance, local_node, pair};
 use crate::faults::Faults;
 
 /// When every world begins: an arbitrary Tuesday.
@@ -33,39 +35,6 @@ const REQUEST_TIMEOUT_MS: u64 = 20_000;
 
 /// Names a node of the world.
 pub type Place = usize;
-
-/// A node of the world: an engine while it is up, its database always.
-struct Site {
-    me_seed: [u8; 32],
-    peer: PeerKey,
-    name: String,
-    engine: Option<Engine>,
-    store: Option<Store>,
-    /// Counts the starts: what was under way for an earlier start is void.
-    start: u32,
-    wake_at_ms: Option<u64>,
-    clock_offset_ms: i64,
-    subscribed: BTreeSet<TopicTag>,
-    known: BTreeSet<PeerKey>,
-    gossip_seen: BTreeSet<[u8; 32]>,
-    /// Gossip that waits for a verdict: the topic and the bytes.
-    gossip_held: BTreeMap<GossipId, (TopicTag, Vec<u8>)>,
-    /// Requests of others that wait for an answer: who asked, and under which number.
-    answers_owed: BTreeMap<AnswerId, (Place, u32, u64)>,
-    rng: ChaCha20Rng,
-}
-
-/// Something that will happen.
-#[derive(Debug)]
-enum Happening {
-    Input { to: Place, start: u32, input: Box<Input> },
-    Wake { at: Place, start: u32 },
-    Restart { at: Place },
-    Link { one: Place, other: Place, up: bool },
-    Dial { one: Place, other: Place },
-    Notice { one: Place, other: Place },
-    TimeOut { from: Place, start: u32, to: Place, request: u64 },
-}
 
 /// A command's fate.
 #[derive(Debug)]
@@ -586,19 +555,4 @@ impl World {
     pub fn set_faults(&mut self, on: bool) {
         self.faults_on = on;
     }
-}
-
-fn pair(one: Place, other: Place) -> (Place, Place) {
-    (one.min(other), one.max(other))
-}
-
-fn local_node(seed: [u8; 32]) -> LocalNode {
-    LocalNode::generate(START_MS - CERTIFICATE_MS, START_MS + CERTIFICATE_MS, &mut ChaCha20Rng::from_seed(seed))
-}
-
-/// Tells the databases of worlds of one process apart; it does not enter the trace.
-fn instance() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static INSTANCES: AtomicU64 = AtomicU64::new(0);
-    INSTANCES.fetch_add(1, Ordering::Relaxed)
 }
