@@ -128,7 +128,10 @@ impl World {
                 answers_owed: BTreeMap::new(),
                 rng: ChaCha20Rng::seed_from_u64(rng.next_u64()),
             });
-            world.start(place).await?;
+            // A node may die while it starts; people begin with nodes that run.
+            while !world.is_up(place) {
+                world.start(place).await?;
+            }
         }
         Ok(world)
     }
