@@ -311,7 +311,8 @@ impl World {
                 }
             }
             Happening::TimeOut { from, start, to, request } => {
-                if self.pending_requests.remove(&(from, request)).is_some() && self.site(from)?.start == start {
+                // A node that was started again numbers its requests from the beginning.
+                if self.site(from)?.start == start && self.pending_requests.remove(&(from, request)).is_some() {
                     let peer = self.site(to)?.peer;
                     let outcome = Err(RequestFailure::TimedOut);
                     self.deliver(from, NetworkEvent::Answered { peer, request, outcome }, 0)?;
