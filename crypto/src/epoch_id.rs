@@ -8,8 +8,8 @@ id!(
 );
 
 impl EpochId {
-    /// The epoch that a commit makes, from the commit's bytes as they travel.
-    pub fn of_commit(commit: &[u8]) -> Self {
-        Self(blake3::derive_key("tidings v1 epoch id", commit))
+    /// The epoch that a commit makes, from the part of its message that is signed and the signature.
+    pub fn of_commit(signed: &[u8]) -> Self {
+        Self(blake3::derive_key("tidings v1 epoch id", signed))
     }
 }

@@ -10,6 +10,7 @@ pub mod epochs;
 mod authenticated;
 mod check;
 mod commit;
+mod framing;
 mod key_package;
 mod member;
 mod policy;
@@ -28,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use openmls::prelude::{
     GroupId as MlsGroupId, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn,
-    PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, ProcessedWelcome, SenderRatchetConfiguration, StagedWelcome, Welcome,
+    PURE_PLAINTEXT_WIRE_FORMAT_POLICY, ProcessedWelcome, SenderRatchetConfiguration, StagedWelcome, Welcome,
     tls_codec::DeserializeBytes,
 };
 use rand_core::CryptoRng;
@@ -172,7 +173,7 @@ impl Group {
         let config = MlsGroupCreateConfig::builder()
             .ciphersuite(SUITE)
             .capabilities(capabilities())
-            .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
+            .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY) // of commits; messages are always private
             .padding_size(0)
             .max_past_epochs(0)
             .use_ratchet_tree_extension(true)
@@ -445,7 +446,7 @@ fn check_welcome(me: &LocalNode, staged: &StagedWelcome) -> Result<Vec<Member>, 
 
 fn join_config() -> MlsGroupJoinConfig {
     MlsGroupJoinConfig::builder()
-        .wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY)
+        .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY)
         .padding_size(0)
         .max_past_epochs(0)
         .use_ratchet_tree_extension(true)

@@ -20,14 +20,6 @@ pub(super) enum Authenticated {
 }
 
 impl Authenticated {
-    /// The epoch whose secrets read the message.
-    pub(super) fn epoch(self) -> EpochId {
-        match self {
-            Self::Message { epoch } => epoch,
-            Self::Commit { parent, .. } => parent,
-        }
-    }
-
     pub(super) fn encode(self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.u8(VERSION);

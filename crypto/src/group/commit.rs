@@ -13,6 +13,7 @@ use super::{
     BadKeyPackage, Forbidden, Group, Member, Refusal, TOPIC_EXTENSION,
     authenticated::Authenticated,
     check::check,
+    framing::CommitFrame,
     key_package::{LibraryFailure, NodeSigner, credential, parse},
     provider::Provider,
     state::{self, EpochState},
@@ -156,7 +157,7 @@ impl Group {
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(CommitError::TooLarge { bytes: message.len() });
         }
-        let id = EpochId::of_commit(&message);
+        let id = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
         let staged = group.pending_commit().ok_or(LibraryFailure)?;
         let checked = check(parent, group.own_leaf_index().u32(), staged, now_ms).map_err(as_commit_error)?;
         let node = Self::child_node(parent_id, id, &group, &checked, false)?;

@@ -6,7 +6,8 @@
 use openmls::framing::errors::{MessageDecryptionError, SecretTreeError as SecretTreeFault};
 use openmls::prelude::{
     ContentType, MlsMessageBodyIn, MlsMessageIn, PrivateMessageIn, ProcessMessageError, ProcessedMessageContent,
-    Sender, ValidationError, tls_codec::DeserializeBytes,
+    PublicMessageIn, Sender, StageCommitError, ValidationError,
+    tls_codec::{DeserializeBytes, Serialize},
 };
 use zeroize::Zeroizing;
 
@@ -15,6 +16,7 @@ use super::{
     authenticated::Authenticated,
     check::check,
     epochs::Insertion,
+    framing::CommitFrame,
     key_package::LibraryFailure,
     provider::Provider,
     state::{self, EpochState},
@@ -93,6 +95,12 @@ impl From<Refusal> for Received {
     }
 }
 
+/// What has the outside of a message or a commit.
+enum Unpacked {
+    Message { epoch: EpochId, message: PrivateMessageIn },
+    Commit { parent: EpochId, committed_at_ms: u64, id: EpochId, message: PublicMessageIn },
+}
+
 /// Why something whose epoch is known changes nothing.
 #[derive(Clone, Copy)]
 enum Stopped {
@@ -128,37 +136,57 @@ impl Group {
     /// Takes in a message or a commit. The same contents, in whatever order, lead to the same tree and the same head,
     /// provided that what is [`Received::UnknownEpoch`] is offered again when that epoch has come.
     pub fn receive(&mut self, content: &Content) -> Received {
-        let (message, authenticated) = match self.unpack(content) {
-            Ok(unpacked) => unpacked,
-            Err(refusal) => return refusal.into(),
-        };
-        match authenticated {
-            Authenticated::Message { epoch } => self.receive_message(epoch, message),
-            Authenticated::Commit { parent, committed_at_ms } => {
-                self.receive_commit(parent, committed_at_ms, EpochId::of_commit(&content.message), message)
+        match self.unpack(content) {
+            Ok(Unpacked::Message { epoch, message }) => self.receive_message(epoch, message),
+            Ok(Unpacked::Commit { parent, committed_at_ms, id, message }) => {
+                self.receive_commit(parent, committed_at_ms, id, message)
             }
+            Err(refusal) => refusal.into(),
         }
     }
 
-    /// Decodes, and checks everything that can be seen without keys.
-    fn unpack(&self, content: &Content) -> Result<(PrivateMessageIn, Authenticated), Refusal> {
+    /// Decodes, and checks everything that can be seen without keys: a commit is public, a message private.
+    fn unpack(&self, content: &Content) -> Result<Unpacked, Refusal> {
         if content.message.len() > MESSAGE_BYTES_MAX {
             return Err(Refusal::Malformed);
         }
         let message = MlsMessageIn::tls_deserialize_exact_bytes(&content.message).map_err(|_| Refusal::Malformed)?;
-        let MlsMessageBodyIn::PrivateMessage(message) = message.extract() else { return Err(Refusal::Malformed) };
+        match message.extract() {
+            MlsMessageBodyIn::PrivateMessage(message) => self.unpack_message(content, message),
+            MlsMessageBodyIn::PublicMessage(message) => self.unpack_commit(content, message),
+            _ => Err(Refusal::Malformed),
+        }
+    }
+
+    fn unpack_message(&self, content: &Content, message: PrivateMessageIn) -> Result<Unpacked, Refusal> {
+        if message.content_type() != ContentType::Application {
+            return Err(Refusal::Malformed);
+        }
         if *message.group_id() != self.mls_id {
             return Err(Refusal::OtherGroup);
         }
-        let authenticated = Authenticated::decode(message.aad()).map_err(|_| Refusal::Relabelled)?;
-        let fits_type = match authenticated {
-            Authenticated::Message { .. } => message.content_type() == ContentType::Application,
-            Authenticated::Commit { .. } => message.content_type() == ContentType::Commit,
-        };
-        if !fits_type || authenticated.epoch() != content.epoch {
-            return Err(Refusal::Relabelled);
+        match Authenticated::decode(message.aad()) {
+            Ok(Authenticated::Message { epoch }) if epoch == content.epoch => Ok(Unpacked::Message { epoch, message }),
+            _ => Err(Refusal::Relabelled),
         }
-        Ok((message, authenticated))
+    }
+
+    fn unpack_commit(&self, content: &Content, message: PublicMessageIn) -> Result<Unpacked, Refusal> {
+        let frame = CommitFrame::read(&content.message).map_err(|_| Refusal::Malformed)?;
+        // One commit has one encoding, or it would have several names.
+        let encoded = message.tls_serialize_detached().map_err(|_| Refusal::Malformed)?;
+        if content.message.get(frame.body_at..) != Some(encoded.as_slice()) {
+            return Err(Refusal::Malformed);
+        }
+        if *message.group_id() != self.mls_id {
+            return Err(Refusal::OtherGroup);
+        }
+        match Authenticated::decode(frame.authenticated) {
+            Ok(Authenticated::Commit { parent, committed_at_ms }) if parent == content.epoch => {
+                Ok(Unpacked::Commit { parent, committed_at_ms, id: frame.id, message })
+            }
+            _ => Err(Refusal::Relabelled),
+        }
     }
 
     fn receive_message(&mut self, epoch: EpochId, message: PrivateMessageIn) -> Received {
@@ -185,7 +213,7 @@ impl Group {
         parent: EpochId,
         committed_at_ms: u64,
         id: EpochId,
-        message: PrivateMessageIn,
+        message: PublicMessageIn,
     ) -> Received {
         if self.tree.node(id).is_some() {
             return Received::Known;
@@ -221,7 +249,7 @@ impl Group {
         parent_id: EpochId,
         committed_at_ms: u64,
         id: EpochId,
-        message: PrivateMessageIn,
+        message: PublicMessageIn,
     ) -> Result<(Child, Received), Stopped> {
         let parent = self.states.get(&parent_id).ok_or(Stopped::Unreadable)?;
         let mut rows = parent.rows.copy_for_child();
@@ -229,11 +257,8 @@ impl Group {
         let provider = Provider::without_randomness(Overlay::writing(&mut rows));
         let processed = group.process_message(&provider, message).map_err(|error| stopped(&error))?;
         let &Sender::Member(committer_leaf) = processed.sender() else { return Err(Refusal::Invalid.into()) };
-        let staged = match processed.into_content() {
-            ProcessedMessageContent::StagedCommitMessage(staged) => staged,
-            // Made by this node in a state it does not remember: a restored or cloned database.
-            ProcessedMessageContent::OwnPrivateMessage => return Err(Stopped::Unreadable),
-            _ => return Err(Refusal::Invalid.into()),
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
+            return Err(Refusal::Invalid.into());
         };
         let checked = check(parent, committer_leaf.u32(), &staged, committed_at_ms)?;
         let tombstone = staged.self_removed();
@@ -283,6 +308,8 @@ fn stopped(error: &ProcessMessageError<StorageFault>) -> Stopped {
     match error {
         ProcessMessageError::StorageError(_)
         | ProcessMessageError::GroupStateError(_)
+        // Made by this node in a state it does not remember: a restored or cloned database.
+        | ProcessMessageError::InvalidCommit(StageCommitError::OwnCommitMismatch)
         | ProcessMessageError::ValidationError(UnableToDecrypt(
             GenerationOutOfBound | SecretTreeError(SecretReuseError | TooDistantInTheFuture | TooDistantInThePast),
         )) => Stopped::Unreadable,

@@ -8,7 +8,7 @@ use super::world::*;
 use crate::{
     envelope::Content,
     epoch_id::EpochId,
-    group::{epochs::LIVE_EPOCHS_MAX, *},
+    group::{epochs::LIVE_EPOCHS_MAX, framing::CommitFrame, *},
 };
 
 #[test]
@@ -239,7 +239,8 @@ impl Run {
             assert_eq!(node.group.authenticator().unwrap(), authenticator);
             for (item, content) in self.log.iter().enumerate() {
                 let epoch = node.group.tree().node(content.epoch);
-                let is_commit = node.group.tree().node(EpochId::of_commit(&content.message)).is_some();
+                let frame = CommitFrame::read(&content.message).ok();
+                let is_commit = frame.is_some_and(|frame| node.group.tree().node(frame.id).is_some());
                 let can_read = epoch.is_some_and(|epoch| !epoch.tombstone);
                 assert!(is_commit || self.read[index].contains(&item) || !can_read, "{item} was not read");
             }

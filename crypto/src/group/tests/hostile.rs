@@ -1,6 +1,9 @@
 //! What is forged, damaged, or against the rules is refused, changes nothing, and never panics.
 
-use openmls::prelude::{Extension, Extensions, GroupContext, MlsGroup, UnknownExtension, tls_codec::Serialize};
+use openmls::prelude::{
+    Extension, Extensions, GroupContext, MlsGroup, MlsGroupJoinConfig, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY,
+    UnknownExtension, tls_codec::Serialize,
+};
 use openmls_traits::OpenMlsProvider;
 use rand_core::Rng;
 
@@ -11,6 +14,7 @@ use crate::{
     group::{
         authenticated::Authenticated,
         commit::{Plan, stage},
+        framing::CommitFrame,
         key_package::{NodeSigner, parse},
         policy::POLICY_EXTENSION,
         provider::Provider,
@@ -43,13 +47,14 @@ fn commit_at(node: &Node, committed_at_ms: u64) -> Authenticated {
 /// A commit that its author did not check, by whoever `me` claims to be.
 fn forged_commit(node: &mut Node, me: Option<&LocalNode>, plan: Plan, committed_at_ms: u64) -> Content {
     let authenticated = commit_at(node, committed_at_ms);
-    let LocalNode { account, keys, certificate } = me.unwrap_or(&node.me);
-    let me = LocalNode {
-        account: AccountKey::from_seed(account.seed()),
-        keys: clone_keys(keys),
-        certificate: certificate.clone(),
-    };
+    let me = clone_node(me.unwrap_or(&node.me));
     forge(node, authenticated, |group, provider, state| stage(group, provider, &me, state, plan).unwrap().0)
+}
+
+fn clone_node(me: &LocalNode) -> LocalNode {
+    let LocalNode { account, keys, certificate } = me;
+    let account = AccountKey::from_seed(account.seed());
+    LocalNode { account, keys: clone_keys(keys), certificate: certificate.clone() }
 }
 
 fn clone_keys(keys: &NodeKeys) -> NodeKeys {
@@ -170,7 +175,7 @@ fn what_is_not_used_here_is_refused() {
     let content = forge(&mut nodes[0], authenticated, |group, provider, _| {
         group.leave_group(provider, &NodeSigner(&keys)).unwrap().to_bytes().unwrap()
     });
-    assert_refused(&mut nodes, &content, Refusal::Relabelled);
+    assert_refused(&mut nodes, &content, Refusal::Malformed);
 
     let info = {
         let state = &nodes[0].group.states[&nodes[0].group.head()];
@@ -180,6 +185,49 @@ fn what_is_not_used_here_is_refused() {
     };
     let content = Content { epoch: nodes[0].group.head(), message: info };
     assert_refused(&mut nodes, &content, Refusal::Malformed);
+}
+
+#[test]
+fn a_commit_is_public_and_a_message_is_private() {
+    let mut nodes = nodes(2, 120);
+    let me = clone_node(&nodes[0].me);
+    let make_private = |group: &mut MlsGroup, provider: &Provider<'_>| {
+        let config = MlsGroupJoinConfig::builder().wire_format_policy(PURE_CIPHERTEXT_WIRE_FORMAT_POLICY).build();
+        group.set_configuration(provider.storage(), &config).unwrap();
+    };
+    let authenticated = commit_at(&nodes[0], NOW_MS);
+    let content = forge(&mut nodes[0], authenticated, |group, provider, state| {
+        make_private(group, provider);
+        stage(group, provider, &me, state, Plan::default()).unwrap().0
+    });
+    assert_refused(&mut nodes, &content, Refusal::Malformed);
+    let content = forge(&mut nodes[0], authenticated, |group, provider, _| {
+        make_private(group, provider);
+        group.leave_group(provider, &NodeSigner(&me.keys)).unwrap().to_bytes().unwrap()
+    });
+    assert_refused(&mut nodes, &content, Refusal::Malformed);
+}
+
+#[test]
+fn a_commit_keeps_its_name_whatever_is_done_to_its_tags() {
+    let mut nodes = nodes(2, 121);
+    let update = nodes[0].update();
+    let intact = &update.content.message;
+    let id = |message: &[u8]| CommitFrame::read(message).map(|frame| frame.id);
+    assert_eq!(id(intact), Ok(update.epoch));
+    for from_end in 1..=intact.len() {
+        let mut content = update.content.clone();
+        let at = content.message.len() - from_end;
+        content.message[at] ^= 1;
+        let named = id(&content.message);
+        if from_end <= 66 && from_end % 33 != 0 {
+            assert_eq!(named, Ok(update.epoch));
+        } else {
+            assert_ne!(named, Ok(update.epoch));
+        }
+        assert!(matches!(nodes[1].group.receive(&content), Received::Refused(_)));
+    }
+    assert!(nodes[1].follow(&update.content));
 }
 
 #[test]
