@@ -2,6 +2,7 @@
 //!
 //! `send`, `receive` and `membership` are what can happen to it; `transcript`, `ledger` and `state` decide, purely.
 
+pub mod changes;
 pub mod ledger;
 pub(crate) mod membership;
 pub(crate) mod receipts;

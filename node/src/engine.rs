@@ -17,8 +17,11 @@ use tidings_crypto::identity::LocalNode;
 use self::batch::{Batch, Halt};
 pub(crate) use self::state::{LoadedGroup, MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
-use crate::handle::{CardLinks, Contact, Conversation, Message, NewMessage, NewSession, Refused};
-use crate::ids::{AccountId, Address, ConversationId, MessageId, SessionId};
+use crate::handle::{
+    CardLinks, Contact, Conversation, GroupDetail, InviteView, Message, NewInvite, NewMessage, NewSession, Picture,
+    PolicyPatch, Refused, Role,
+};
+use crate::ids::{AccountId, Address, ConversationId, InviteId, MessageId, SessionId};
 use crate::network::{NetworkCommand, NetworkEvent};
 use crate::store::{Store, StoreError};
 
@@ -62,6 +65,67 @@ pub enum Command {
         /// A group's name.
         name: Option<String>,
     },
+    /// Everything about a group.
+    Group(ConversationId),
+    /// A group's picture.
+    Picture(ConversationId),
+    /// Add people to a group.
+    AddMembers {
+        /// Which group.
+        conversation: ConversationId,
+        /// Whom.
+        accounts: Vec<AccountId>,
+    },
+    /// Remove people from a group.
+    RemoveMembers {
+        /// Which group.
+        conversation: ConversationId,
+        /// Whom.
+        accounts: Vec<AccountId>,
+    },
+    /// Leave a group.
+    Leave(ConversationId),
+    /// Say what a member may do.
+    SetRole {
+        /// Which group.
+        conversation: ConversationId,
+        /// Who.
+        account: AccountId,
+        /// What they may do.
+        role: Role,
+    },
+    /// Change what a group is called, shows and allows.
+    SetPolicy {
+        /// Which group.
+        conversation: ConversationId,
+        /// What to change.
+        patch: PolicyPatch,
+    },
+    /// Make an invite link.
+    CreateInvite {
+        /// Which group.
+        conversation: ConversationId,
+        /// What it allows.
+        new: NewInvite,
+    },
+    /// Make an invite worthless.
+    RevokeInvite {
+        /// Which group.
+        conversation: ConversationId,
+        /// Which invite.
+        invite: InviteId,
+    },
+    /// Join a group by a link.
+    Join(String),
+    /// Decide whether somebody may join.
+    Decide {
+        /// Which group.
+        conversation: ConversationId,
+        /// Who asked.
+        account: AccountId,
+        /// Whether they may.
+        accept: bool,
+    },
     /// Send a message.
     Send(NewMessage),
     /// I looked at everything up to this message.
@@ -97,6 +161,12 @@ pub enum Reply {
     Contact(Contact),
     /// The conversation as it is now.
     Conversation(Conversation),
+    /// The group as it is now.
+    Group(Box<GroupDetail>),
+    /// The group's picture.
+    Picture(Option<Picture>),
+    /// The invite as it is now.
+    Invite(InviteView),
     /// The message as it is now.
     Message(Message),
     /// A one-time token.
@@ -250,6 +320,17 @@ impl State {
             Command::CreateConversation { contacts, name } => {
                 self.create_conversation(batch, &contacts, name).await.map(Reply::Conversation)
             }
+            Command::Group(_)
+            | Command::Picture(_)
+            | Command::AddMembers { .. }
+            | Command::RemoveMembers { .. }
+            | Command::Leave(_)
+            | Command::SetRole { .. }
+            | Command::SetPolicy { .. }
+            | Command::CreateInvite { .. }
+            | Command::RevokeInvite { .. }
+            | Command::Join(_)
+            | Command::Decide { .. } => Err(Refused::NotBuilt.into()),
             Command::Send(message) => self.send(batch, message).await.map(Reply::Message),
             Command::MarkSeen { conversation, up_to } => {
                 self.mark_seen(batch, conversation, up_to).await.map(|()| Reply::Done)

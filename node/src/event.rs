@@ -10,6 +10,8 @@ use crate::ids::{ConversationId, MessageId};
 pub enum Event {
     /// A message is new, or changed in any way.
     Message(Message),
+    /// A line of the transcript is gone: the change that it told lost against another.
+    MessageGone(MessageId),
     /// The states of messages that I sent moved on.
     States {
         /// The conversation they are in.

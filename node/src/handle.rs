@@ -1,302 +1,39 @@
 //! What the page, the API and the command line hold: commands by a bounded channel, queries by a read pool,
 //! a stream of events. Cheap to clone.
 
+mod group;
+mod refused;
+mod views;
+
 use tokio::sync::{mpsc, oneshot, watch};
 use zeroize::Zeroizing;
 
+pub use self::group::{
+    GroupDetail, History, InviteView, JoinRequest, MessageKind, NewInvite, Permission, Picture, PolicyPatch, Role,
+    Standing, Suite, SystemChange, SystemLine, Who,
+};
+pub use self::refused::Refused;
+pub use self::views::{
+    CardLinks, Contact, Conversation, Member, Message, MessageDetail, MessagePage, MessageState, NewMessage, PageAt,
+    Path, Peer, Recipient, Session, Status,
+};
 use crate::engine::door::token_hash;
 use crate::engine::{Command, Reply};
 use crate::event::{EventId, Notice};
 use crate::event_log::{EventLog, Listener};
-use crate::ids::{AccountId, ConversationId, MessageId, PeerKey, SessionId};
+use crate::ids::{AccountId, ConversationId, InviteId, MessageId, SessionId};
 use crate::store::{Me, Reader, StoreError};
 
 /// A message's text is at most this many bytes of UTF-8.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// A person's or conversation's name is at most this many bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 128;
+/// A group's topic line is at most this many bytes of UTF-8.
+pub const TOPIC_BYTES_MAX: usize = 512;
+/// A group's picture is at most this many bytes.
+pub const PICTURE_BYTES_MAX: usize = 12 * 1024;
 /// A page of history is at most this many messages.
 pub const PAGE_MESSAGES_MAX: u32 = 500;
-
-/// What has been *proved* of a message (PRODUCT: "What one message goes through").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum MessageState {
-    /// Durable on this node.
-    Queued,
-    /// A mailbox or another member acknowledged that it keeps the envelope.
-    Stored,
-    /// An authenticated receipt says that it was decrypted and stored by every recipient.
-    Delivered,
-    /// Every recipient looked at it, and shares that.
-    Seen,
-    /// Somebody else's message, which this node holds.
-    Received,
-}
-
-/// A message as a person sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Its id.
-    pub id: MessageId,
-    /// The conversation it is in.
-    pub conversation: ConversationId,
-    /// Who wrote it.
-    pub sender: AccountId,
-    /// That person's name, as known here.
-    pub sender_name: String,
-    /// Whether I wrote it (on any of my nodes).
-    pub mine: bool,
-    /// The author's clock, in milliseconds since 1970.
-    pub sent_at_ms: u64,
-    /// This node's clock when it was stored here, in milliseconds since 1970.
-    pub received_at_ms: u64,
-    /// Its place in the transcript: messages sort by (`place`, `id`), the same on every node.
-    pub place: u64,
-    /// The text.
-    pub text: String,
-    /// What is proved of it.
-    pub state: MessageState,
-    /// The message it answers.
-    pub reply_to: Option<MessageId>,
-}
-
-/// A message's state for one recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
-    /// The recipient.
-    pub account: AccountId,
-    /// Their name, as known here.
-    pub name: String,
-    /// What is proved for that recipient.
-    pub state: MessageState,
-    /// When that was learnt here, in milliseconds since 1970.
-    pub at_ms: u64,
-}
-
-/// A message with its state for each recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessageDetail {
-    /// The message.
-    pub message: Message,
-    /// One row a recipient; empty for a message of somebody else.
-    pub recipients: Vec<Recipient>,
-}
-
-/// A page of history, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MessagePage {
-    /// The messages.
-    pub messages: Vec<Message>,
-    /// Whether there are older ones before the first.
-    pub more_before: bool,
-    /// Whether there are newer ones after the last.
-    pub more_after: bool,
-}
-
-/// Which page of history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageAt {
-    /// The newest messages.
-    Newest,
-    /// Those just before this message.
-    Before(MessageId),
-    /// Those just after this message.
-    After(MessageId),
-}
-
-/// A conversation, as the list shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conversation {
-    /// Its id.
-    pub id: ConversationId,
-    /// Its name: the contact's for a direct conversation.
-    pub name: String,
-    /// Whether it is the direct conversation with one person.
-    pub direct: bool,
-    /// The accounts in it, mine included.
-    pub members: Vec<Member>,
-    /// How many messages of others I have not seen.
-    pub unread: u64,
-    /// The newest message of others that I have seen.
-    pub seen_up_to: Option<MessageId>,
-    /// The last message, by the transcript's order.
-    pub last_message: Option<Message>,
-    /// When something last happened here, in milliseconds since 1970.
-    pub last_at_ms: u64,
-}
-
-/// An account in a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The account.
-    pub account: AccountId,
-    /// Their name, as known here.
-    pub name: String,
-    /// Whether it is me.
-    pub me: bool,
-}
-
-/// A person known to this node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contact {
-    /// Their account.
-    pub account: AccountId,
-    /// The name on their card.
-    pub name: String,
-    /// Whether I added them, rather than they wrote to me first.
-    pub added: bool,
-    /// Whether their whole card is here; with a short link alone it is fetched when they can be reached.
-    pub card_complete: bool,
-    /// The sixty digits that both people compare to know that nobody stands between them.
-    pub safety_number: String,
-    /// Whether one of their nodes is connected now.
-    pub online: bool,
-    /// The direct conversation with them, where there is one.
-    pub conversation: Option<ConversationId>,
-}
-
-/// How a connected peer is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Path {
-    /// A direct connection.
-    Direct,
-    /// Through a circuit relay.
-    Relayed,
-}
-
-/// A connected peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// Its key.
-    pub peer: PeerKey,
-    /// How it is reached.
-    pub path: Path,
-    /// The contact it belongs to, where that is known.
-    pub account: Option<AccountId>,
-}
-
-/// Who I am and how things stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// My account.
-    pub account: AccountId,
-    /// My name.
-    pub name: String,
-    /// This node's libp2p peer id, as text.
-    pub peer_id: String,
-    /// The multiaddrs at which this node listens, each ending in its peer id.
-    pub addresses: Vec<String>,
-    /// The connected peers.
-    pub peers: Vec<Peer>,
-    /// How many of my messages some recipient has not acknowledged yet.
-    pub queued: u64,
-    /// Whether the vault is opened by a passphrase rather than by a key file.
-    pub passphrase: bool,
-}
-
-/// My contact links.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CardLinks {
-    /// The whole card: enough to write to me while I am offline.
-    pub link: String,
-    /// The short form for a QR code: the rest is fetched from my node and checked.
-    pub short_link: String,
-}
-
-/// A message to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewMessage {
-    /// Where to.
-    pub conversation: ConversationId,
-    /// What: 1 to [`TEXT_BYTES_MAX`] bytes.
-    pub text: String,
-    /// The message it answers.
-    pub reply_to: Option<MessageId>,
-    /// The same key twice (within the account, for ever) is one message: at most 64 bytes.
-    pub idempotency_key: Option<String>,
-}
-
-/// A signed-in browser.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
-    /// Names it without giving it away.
-    pub id: SessionId,
-    /// What it said it was, shortened.
-    pub user_agent: String,
-    /// When it signed in.
-    pub created_at_ms: u64,
-    /// When it was last used (kept to the minute).
-    pub last_used_at_ms: u64,
-}
-
-/// Why the node did not do what was asked. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// No such conversation here.
-    #[error("there is no such conversation here")]
-    UnknownConversation,
-    /// No such message here.
-    #[error("there is no such message here")]
-    UnknownMessage,
-    /// A prefix that fits several messages.
-    #[error("that is the beginning of several ids")]
-    Ambiguous {
-        /// The first few that fit.
-        candidates: Vec<MessageId>,
-    },
-    /// No such contact here.
-    #[error("there is no such contact here; add their card first")]
-    UnknownContact,
-    /// Only a short link is known of this contact, and their node was not reached yet.
-    #[error(
-        "their card has not arrived yet: it comes as soon as one of you can reach the other, or ask for their full link"
-    )]
-    CardIncomplete,
-    /// The idempotency key made another message.
-    #[error("this idempotency key was used for another message; use a fresh one for each message")]
-    KeyUsed,
-    /// The text is empty.
-    #[error("there is nothing to send: the text is empty")]
-    EmptyText,
-    /// The text is too long.
-    #[error("the text has {bytes} bytes; the limit is {TEXT_BYTES_MAX}. Send it in parts")]
-    TextTooLong {
-        /// How long it is.
-        bytes: usize,
-    },
-    /// A name that is empty, too long, or holds control characters.
-    #[error("a name has 1 to {NAME_BYTES_MAX} bytes and no line breaks or control characters")]
-    BadName,
-    /// The card link cannot be used.
-    #[error("{0}")]
-    BadLink(String),
-    /// My own card.
-    #[error("that is your own card; send it to somebody else and add theirs here")]
-    OwnCard,
-    /// A conversation with nobody, or with several people, which is not there yet.
-    #[error("a conversation is with exactly one contact for now")]
-    NotOneContact,
-    /// A limit of this node is reached.
-    #[error("this node's limit of {limit} {what} is reached")]
-    LimitReached {
-        /// Of what.
-        what: &'static str,
-        /// How many.
-        limit: u64,
-    },
-    /// The sign-in link or session is unknown, used, or too old.
-    #[error("this sign-in link was used already or is too old; `tidings link` makes a fresh one")]
-    NotSignedIn,
-    /// The disk is full: nothing was accepted.
-    #[error("the disk is full, so nothing was accepted or changed; free some space and try again")]
-    DiskFull,
-    /// The database cannot be read.
-    #[error("the database cannot be read; the log says why")]
-    StoreFailed,
-    /// The node is shutting down or has stopped.
-    #[error("the node has stopped")]
-    Stopped,
-}
 
 /// A fresh session: the token goes into the browser's cookie and is kept nowhere else.
 pub struct NewSession {
@@ -413,18 +150,13 @@ impl Handle {
     }
 
     /// Starts a conversation; with one contact and no name it is *the* direct conversation with them, old or new.
+    /// With a name, or with several contacts, it is a new group, of which I am the owner.
     pub async fn create_conversation(
         &self,
         contacts: Vec<AccountId>,
         name: Option<String>,
     ) -> Result<Conversation, Refused> {
-        if contacts.len() != 1 || name.is_some() {
-            return Err(Refused::NotOneContact);
-        }
-        match self.ask(Command::CreateConversation { contacts, name }).await? {
-            Reply::Conversation(conversation) => Ok(conversation),
-            _ => Err(Refused::Stopped),
-        }
+        self.ask_for_conversation(Command::CreateConversation { contacts, name }).await
     }
 
     /// All conversations, the latest activity first.
@@ -437,6 +169,67 @@ impl Handle {
     pub async fn conversation(&self, id: ConversationId) -> Result<Conversation, Refused> {
         let me = self.me();
         self.reader.conversation(id, &me).await.map_err(unreadable)?.ok_or(Refused::UnknownConversation)
+    }
+
+    /// Everything about a group that the list does not say.
+    pub async fn group(&self, id: ConversationId) -> Result<GroupDetail, Refused> {
+        self.ask_for_group(Command::Group(id)).await
+    }
+
+    /// A group's picture, where it has one.
+    pub async fn picture(&self, id: ConversationId) -> Result<Option<Picture>, Refused> {
+        match self.ask(Command::Picture(id)).await? {
+            Reply::Picture(picture) => Ok(picture),
+            _ => Err(Refused::Stopped),
+        }
+    }
+
+    /// Adds people to a group.
+    pub async fn add_members(&self, id: ConversationId, accounts: Vec<AccountId>) -> Result<GroupDetail, Refused> {
+        self.ask_for_group(Command::AddMembers { conversation: id, accounts }).await
+    }
+
+    /// Removes people from a group.
+    pub async fn remove_members(&self, id: ConversationId, accounts: Vec<AccountId>) -> Result<GroupDetail, Refused> {
+        self.ask_for_group(Command::RemoveMembers { conversation: id, accounts }).await
+    }
+
+    /// Leaves a group: nothing can be written there from now on, and the others take this account out.
+    pub async fn leave(&self, id: ConversationId) -> Result<Conversation, Refused> {
+        self.ask_for_conversation(Command::Leave(id)).await
+    }
+
+    /// Says what somebody may do in a group.
+    pub async fn set_role(&self, id: ConversationId, account: AccountId, role: Role) -> Result<GroupDetail, Refused> {
+        self.ask_for_group(Command::SetRole { conversation: id, account, role }).await
+    }
+
+    /// Changes what a group is called, shows and allows.
+    pub async fn set_policy(&self, id: ConversationId, patch: PolicyPatch) -> Result<GroupDetail, Refused> {
+        self.ask_for_group(Command::SetPolicy { conversation: id, patch }).await
+    }
+
+    /// Makes an invite link.
+    pub async fn create_invite(&self, id: ConversationId, new: NewInvite) -> Result<InviteView, Refused> {
+        match self.ask(Command::CreateInvite { conversation: id, new }).await? {
+            Reply::Invite(invite) => Ok(invite),
+            _ => Err(Refused::Stopped),
+        }
+    }
+
+    /// Makes an invite worthless, on every node.
+    pub async fn revoke_invite(&self, id: ConversationId, invite: InviteId) -> Result<GroupDetail, Refused> {
+        self.ask_for_group(Command::RevokeInvite { conversation: id, invite }).await
+    }
+
+    /// Joins a group by an invite link: its standing is [`Standing::Joining`] until a member lets this node in.
+    pub async fn join(&self, link: String) -> Result<Conversation, Refused> {
+        self.ask_for_conversation(Command::Join(link)).await
+    }
+
+    /// Decides whether somebody who asked to join may.
+    pub async fn decide(&self, id: ConversationId, account: AccountId, accept: bool) -> Result<GroupDetail, Refused> {
+        self.ask_for_group(Command::Decide { conversation: id, account, accept }).await
     }
 
     /// Sends a message: when this returns it is durable, and it will arrive.
@@ -528,6 +321,20 @@ impl Handle {
 
     fn me(&self) -> Me {
         self.now.borrow().me.clone()
+    }
+
+    async fn ask_for_group(&self, command: Command) -> Result<GroupDetail, Refused> {
+        match self.ask(command).await? {
+            Reply::Group(detail) => Ok(*detail),
+            _ => Err(Refused::Stopped),
+        }
+    }
+
+    async fn ask_for_conversation(&self, command: Command) -> Result<Conversation, Refused> {
+        match self.ask(command).await? {
+            Reply::Conversation(conversation) => Ok(conversation),
+            _ => Err(Refused::Stopped),
+        }
     }
 
     async fn ask(&self, command: Command) -> Result<Reply, Refused> {

@@ -60,3 +60,7 @@ id!(
     /// A signed-in browser: the hash of its secret token.
     SessionId, 16
 );
+id!(
+    /// An invite to a group.
+    InviteId, 16
+);

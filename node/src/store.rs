@@ -27,9 +27,10 @@ use tidings_crypto::vault::DatabaseKey;
 pub use self::contacts::ContactRow;
 pub use self::conversations::{ConversationKind, ConversationRow, MemberRow};
 pub use self::groups::{EpochKeys, GroupRow};
-pub use self::messages::MessageRow;
+pub use self::messages::{MessageRow, RowKind};
 pub use self::outbox::{Due, OutboxRow};
 pub use self::views::Me;
+pub(crate) use self::views::unnamed;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 

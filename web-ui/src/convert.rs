@@ -33,6 +33,8 @@ pub(crate) fn event_id_from(text: &str) -> Result<EventId, RequestError> {
 pub(crate) fn frame(id: EventId, event: Event) -> dto::Frame {
     let event = match event {
         Event::Message(message) => dto::Event::Message { message: message.into() },
+        // The page reads again what it shows.
+        Event::MessageGone(_) => dto::Event::Lagged,
         Event::States { conversation, states } => dto::Event::States {
             conversation: conversation.to_string(),
             states: states
@@ -224,6 +226,10 @@ mod tests {
             text: "hello".to_owned(),
             state: handle::MessageState::Received,
             reply_to: None,
+            kind: handle::MessageKind::Text,
+            late: false,
+            shared_by: None,
+            shared_by_name: String::new(),
         };
         let detail = handle::MessageDetail { message, recipients: Vec::new() };
         let json = serde_json::to_value(dto::MessageDetail::from(detail)).unwrap();

@@ -11,7 +11,7 @@ use super::Conversation;
 use super::receive::Arrival;
 use crate::engine::batch::{Batch, Halt};
 use crate::engine::{LoadedGroup, State};
-use crate::handle::{self, Refused};
+use crate::handle::{self, Refused, Role, Standing};
 use crate::ids::{AccountId, ConversationId, PeerKey};
 use crate::network::NetworkCommand;
 use crate::outbox::Kind;
@@ -46,7 +46,7 @@ impl State {
         }
         let group = GroupId(batch.random());
         let (id, kind, policy) = match (contacts.as_slice(), name) {
-            ([], _) => return Err(Refused::NotOneContact.into()),
+            ([], _) => return Err(Refused::NobodyNamed.into()),
             ([contact], None) => {
                 let id = ConversationId::direct(&self.me.account_id(), contact);
                 (id, ConversationKind::Direct, Policy::direct())
@@ -168,6 +168,9 @@ impl State {
                 next_sequence: 1,
                 leaves: Vec::new(),
                 receipt_owed: false,
+                topic: String::new(),
+                picture: None,
+                standing: Standing::Member,
             };
             batch.tx.put_members(id, &rows).await?;
             self.conversations.insert(id, Conversation::new(row, group_id, rows.clone()));
@@ -306,6 +309,7 @@ fn member_rows(members: &[Member]) -> Vec<MemberRow> {
             node: member.node,
             account: member.account,
             peer: PeerKey(member.certificate.peer_key().0),
+            role: Role::Member,
         })
         .collect();
     rows.sort_unstable_by_key(|row| row.node);

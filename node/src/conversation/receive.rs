@@ -14,7 +14,7 @@ use crate::engine::{MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::ids::{ConversationId, PeerKey};
 use crate::network::Verdict;
-use crate::store::{MessageRow, StoreError};
+use crate::store::{MessageRow, RowKind, StoreError};
 use crate::wire::content::{Content, Text};
 use crate::wire::receipt::UnverifiedReceipt;
 use crate::wire::request::PushVerdict;
@@ -239,6 +239,9 @@ impl State {
             text: text.text,
             envelope: envelope.id(),
             idempotency_key: None,
+            kind: RowKind::Text,
+            late: false,
+            shared_by: None,
         };
         batch.events.push(Event::Message(self.message_of(&row)));
         self.add_message(batch, row).await

@@ -7,11 +7,11 @@ use super::transcript::{self, Placed};
 use crate::engine::State;
 use crate::engine::batch::{Batch, Halt};
 use crate::event::Event;
-use crate::handle::{Message, MessageState, NewMessage, Refused, TEXT_BYTES_MAX};
+use crate::handle::{Message, MessageKind, MessageState, NewMessage, Refused, TEXT_BYTES_MAX};
 use crate::ids::{ConversationId, MessageId};
 use crate::network::NetworkCommand;
 use crate::outbox::{FIRST_ATTEMPT_AFTER_MS, GOSSIP_WINDOW_MAX, Kind};
-use crate::store::{MessageRow, OutboxRow, StoreError};
+use crate::store::{MessageRow, OutboxRow, RowKind, StoreError};
 use crate::wire::content::{Content, Text};
 
 impl State {
@@ -70,6 +70,9 @@ impl State {
             text: text.text,
             envelope: envelope.id(),
             idempotency_key: new.idempotency_key,
+            kind: RowKind::Text,
+            late: false,
+            shared_by: None,
         };
         self.add_message(batch, row.clone()).await?;
         if let Some(conversation) = self.conversations.get_mut(&new.conversation) {
@@ -196,6 +199,10 @@ impl State {
             text: row.text.clone(),
             state: if row.mine { MessageState::Queued } else { MessageState::Received },
             reply_to: row.reply_to,
+            kind: MessageKind::Text,
+            late: row.late,
+            shared_by: row.shared_by,
+            shared_by_name: row.shared_by.as_ref().map(|account| self.name_of(account)).unwrap_or_default(),
         }
     }
 

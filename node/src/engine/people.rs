@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::handle::{self, CardLinks, Refused};
 use crate::ids::{AccountId, Address, ConversationId, PeerKey};
 use crate::network::NetworkCommand;
-use crate::store::ContactRow;
+use crate::store::{ContactRow, unnamed};
 use crate::wire::request::{Request, Response};
 
 /// Strangers who wrote first are kept up to this many; further ones are refused until some are accepted.
@@ -236,7 +236,7 @@ impl State {
             }
             CardLink::Short(short) => {
                 let row = match self.contacts.get(&account) {
-                    Some(contact) => ContactRow { added: true, ..contact.row.clone() },
+                    Some(contact) => ContactRow { added: true, met: false, ..contact.row.clone() },
                     None => ContactRow {
                         account,
                         name: unnamed(&account),
@@ -244,6 +244,7 @@ impl State {
                         card: Vec::new(),
                         short: short.link(),
                         safety_number: String::new(),
+                        met: false,
                     },
                 };
                 batch.tx.put_contact(&row, batch.now_ms).await?;
@@ -270,6 +271,7 @@ impl State {
             safety_number: SafetyNumber::between(&self.me.account.public(), &card.card().account).to_string(),
             card: card.bytes().to_vec(),
             short: String::new(),
+            met: false,
         };
         batch.tx.put_contact(&row, batch.now_ms).await?;
         let before = self.contacts.get(&account).map_or_else(Vec::new, Contact::peers);
@@ -353,9 +355,4 @@ impl State {
         }
         self.contacts.get(account).map_or_else(|| unnamed(account), |contact| contact.row.name.clone())
     }
-}
-
-/// What a person is called until their card is here.
-fn unnamed(account: &AccountId) -> String {
-    account.to_string().chars().take(8).collect()
 }

@@ -22,16 +22,18 @@ pub struct ContactRow {
     pub short: String,
     /// What both people compare; empty while only a short link is known.
     pub safety_number: String,
+    /// Whether they are no contact, only a fellow member of some group.
+    pub met: bool,
 }
 
 impl Tx<'_> {
     /// Keeps a contact, in place of what was known of them.
     pub async fn put_contact(&mut self, contact: &ContactRow, now_ms: u64) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO contact (account, name, added, card, short, safety_number, known_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO contact (account, name, added, card, short, safety_number, known_at_ms, met)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
              ON CONFLICT (account) DO UPDATE SET name = excluded.name, added = excluded.added, card = excluded.card,
-                 short = excluded.short, safety_number = excluded.safety_number",
+                 short = excluded.short, safety_number = excluded.safety_number, met = excluded.met",
         )
         .bind(contact.account.0.as_slice())
         .bind(&contact.name)
@@ -40,6 +42,7 @@ impl Tx<'_> {
         .bind(&contact.short)
         .bind(&contact.safety_number)
         .bind(integer(now_ms))
+        .bind(contact.met)
         .execute(&mut *self.transaction)
         .await?;
         Ok(())
@@ -47,7 +50,7 @@ impl Tx<'_> {
 
     /// Everybody.
     pub async fn contacts(&mut self) -> Result<Vec<ContactRow>, StoreError> {
-        let rows = sqlx::query("SELECT account, name, added, card, short, safety_number FROM contact")
+        let rows = sqlx::query("SELECT account, name, added, card, short, safety_number, met FROM contact")
             .fetch_all(&mut *self.transaction)
             .await?;
         rows.iter()
@@ -59,6 +62,7 @@ impl Tx<'_> {
                     card: row.try_get(3)?,
                     short: row.try_get(4)?,
                     safety_number: row.try_get(5)?,
+                    met: row.try_get(6)?,
                 })
             })
             .collect()

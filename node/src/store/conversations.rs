@@ -5,6 +5,7 @@ use tidings_crypto::identity::NodeId;
 
 use super::{StoreError, Tx, fixed, integer, natural};
 use crate::conversation::ledger::{Progress, Sequences};
+use crate::handle::{Role, Standing};
 use crate::ids::{AccountId, ConversationId, PeerKey};
 
 /// What a conversation is.
@@ -35,6 +36,12 @@ pub struct ConversationRow {
     pub leaves: Vec<u8>,
     /// Whether the others wait for a receipt of this node.
     pub receipt_owed: bool,
+    /// Its topic line.
+    pub topic: String,
+    /// The hash of its picture.
+    pub picture: Option<[u8; 32]>,
+    /// How the owner of this node stands to it.
+    pub standing: Standing,
 }
 
 /// A node of a member.
@@ -46,16 +53,20 @@ pub struct MemberRow {
     pub account: AccountId,
     /// Its peer.
     pub peer: PeerKey,
+    /// What its account may do.
+    pub role: Role,
 }
 
 impl Tx<'_> {
     /// Keeps a conversation, in place of what was known of it.
     pub async fn put_conversation(&mut self, row: &ConversationRow) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO conversation (id, kind, name, created_at_ms, last_at_ms, next_sequence, leaves, receipt_owed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            "INSERT INTO conversation (id, kind, name, created_at_ms, last_at_ms, next_sequence, leaves, receipt_owed,
+                 topic, picture, standing)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_at_ms = excluded.last_at_ms,
-                 next_sequence = excluded.next_sequence, leaves = excluded.leaves, receipt_owed = excluded.receipt_owed",
+                 next_sequence = excluded.next_sequence, leaves = excluded.leaves, receipt_owed = excluded.receipt_owed,
+                 topic = excluded.topic, picture = excluded.picture, standing = excluded.standing",
         )
         .bind(row.id.0.as_slice())
         .bind(match row.kind {
@@ -68,6 +79,9 @@ impl Tx<'_> {
         .bind(integer(row.next_sequence))
         .bind(&row.leaves)
         .bind(row.receipt_owed)
+        .bind(&row.topic)
+        .bind(row.picture.map_or_else(Vec::new, |hash| hash.to_vec()))
+        .bind(row.standing.number())
         .execute(&mut *self.transaction)
         .await?;
         Ok(())
@@ -76,8 +90,8 @@ impl Tx<'_> {
     /// A conversation.
     pub async fn conversation(&mut self, id: ConversationId) -> Result<Option<ConversationRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT kind, name, created_at_ms, last_at_ms, next_sequence, leaves, receipt_owed FROM conversation
-             WHERE id = ?1",
+            "SELECT kind, name, created_at_ms, last_at_ms, next_sequence, leaves, receipt_owed, topic, picture, standing
+             FROM conversation WHERE id = ?1",
         )
         .bind(id.0.as_slice())
         .fetch_optional(&mut *self.transaction)
@@ -92,6 +106,9 @@ impl Tx<'_> {
                 next_sequence: natural(row.try_get(4)?),
                 leaves: row.try_get(5)?,
                 receipt_owed: row.try_get(6)?,
+                topic: row.try_get(7)?,
+                picture: picture(row.try_get(8)?)?,
+                standing: standing(row.try_get(9)?)?,
             })
         })
         .transpose()
@@ -112,11 +129,12 @@ impl Tx<'_> {
             .execute(&mut *self.transaction)
             .await?;
         for member in members {
-            sqlx::query("INSERT INTO member (conversation, node, account, peer) VALUES (?1, ?2, ?3, ?4)")
+            sqlx::query("INSERT INTO member (conversation, node, account, peer, role) VALUES (?1, ?2, ?3, ?4, ?5)")
                 .bind(conversation.0.as_slice())
                 .bind(member.node.0.as_slice())
                 .bind(member.account.0.as_slice())
                 .bind(member.peer.0.as_slice())
+                .bind(member.role.number())
                 .execute(&mut *self.transaction)
                 .await?;
         }
@@ -125,7 +143,7 @@ impl Tx<'_> {
 
     /// The nodes of a conversation's members.
     pub async fn members(&mut self, conversation: ConversationId) -> Result<Vec<MemberRow>, StoreError> {
-        let rows = sqlx::query("SELECT node, account, peer FROM member WHERE conversation = ?1")
+        let rows = sqlx::query("SELECT node, account, peer, role FROM member WHERE conversation = ?1")
             .bind(conversation.0.as_slice())
             .fetch_all(&mut *self.transaction)
             .await?;
@@ -135,6 +153,7 @@ impl Tx<'_> {
                     node: NodeId(fixed("member", row.try_get(0)?)?),
                     account: AccountId(fixed("member", row.try_get(1)?)?),
                     peer: PeerKey(fixed("member", row.try_get(2)?)?),
+                    role: role(row.try_get(3)?)?,
                 })
             })
             .collect()
@@ -238,6 +257,21 @@ impl Tx<'_> {
         .await?;
         Ok(())
     }
+}
+
+/// A role from its number.
+pub(super) fn role(number: u8) -> Result<Role, StoreError> {
+    Role::from_number(number).ok_or(StoreError::Damaged { what: "member" })
+}
+
+/// A standing from its number.
+pub(super) fn standing(number: u8) -> Result<Standing, StoreError> {
+    Standing::from_number(number).ok_or(StoreError::Damaged { what: "conversation" })
+}
+
+/// A picture's hash; empty bytes are none.
+pub(super) fn picture(bytes: &[u8]) -> Result<Option<[u8; 32]>, StoreError> {
+    if bytes.is_empty() { Ok(None) } else { fixed("conversation", bytes).map(Some) }
 }
 
 pub(super) fn kind(number: i64) -> ConversationKind {

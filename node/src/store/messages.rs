@@ -41,6 +41,34 @@ pub struct MessageRow {
     pub envelope: EnvelopeId,
     /// The sender's key against sending twice.
     pub idempotency_key: Option<String>,
+    /// What it is.
+    pub kind: RowKind,
+    /// Whether it arrived long after it was written.
+    pub late: bool,
+    /// Who gave it to this node from before its time.
+    pub shared_by: Option<AccountId>,
+}
+
+/// What a row of the transcript is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowKind {
+    /// A person's text.
+    Text,
+    /// A line that tells a change: the encoded changes.
+    Line(Vec<u8>),
+}
+
+impl RowKind {
+    pub(super) fn from_columns(kind: i64, body: Vec<u8>) -> Self {
+        if kind == 1 { Self::Line(body) } else { Self::Text }
+    }
+
+    fn columns(&self) -> (i64, Vec<u8>) {
+        match self {
+            Self::Text => (0, Vec::new()),
+            Self::Line(body) => (1, body.clone()),
+        }
+    }
 }
 
 impl std::fmt::Debug for MessageRow {
@@ -59,7 +87,8 @@ impl Tx<'_> {
         let rows = std::mem::take(&mut self.pending.messages);
         self.insert_rows(
             "INSERT INTO message (id, conversation, author, author_node, sequence, mine, seen, sent_at_ms,
-                 received_at_ms, place, parents, reply_to, text, envelope, idempotency_key) ",
+                 received_at_ms, place, parents, reply_to, text, envelope, idempotency_key, kind, body, late,
+                 shared_by) ",
             " ON CONFLICT (id) DO NOTHING",
             &rows,
             |mut row, message| {
@@ -78,6 +107,11 @@ impl Tx<'_> {
                 row.push_bind(message.text.clone());
                 row.push_bind(message.envelope.0.to_vec());
                 row.push_bind(message.idempotency_key.clone());
+                let (kind, body) = message.kind.columns();
+                row.push_bind(kind);
+                row.push_bind(body);
+                row.push_bind(message.late);
+                row.push_bind(message.shared_by.map_or_else(Vec::new, |account| account.0.to_vec()));
             },
         )
         .await

@@ -6,18 +6,20 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use tidings_crypto::identity::NodeId;
 
-use super::conversations::{kind, progress_row};
-use super::{ConversationKind, Reader, StoreError, Tx, fixed, integer, natural};
+use super::conversations::{self, kind, progress_row, role};
+use super::{ConversationKind, Reader, RowKind, StoreError, Tx, fixed, integer, natural};
+use crate::conversation::changes::{self, Change};
 use crate::conversation::ledger::Progress;
 use crate::conversation::state::state_for;
 use crate::handle::{
-    Contact, Conversation, Member, Message, MessageDetail, MessagePage, MessageState, PageAt, Recipient,
+    self, Contact, Conversation, Member, Message, MessageDetail, MessageKind, MessagePage, MessageState, PageAt,
+    Recipient, Role,
 };
 use crate::ids::{AccountId, ConversationId, MessageId};
 
 const MESSAGE_COLUMNS: &str = "message.id, message.conversation, message.author, message.sequence, message.mine,
     message.sent_at_ms, message.received_at_ms, message.place, message.reply_to, message.text,
-    coalesce(contact.name, '') FROM message LEFT JOIN contact ON contact.account = message.author";
+    coalesce(contact.name, ''), message.kind, message.body, message.late, message.shared_by FROM message LEFT JOIN contact ON contact.account = message.author";
 
 /// Who the owner of this node is: their own name is not among the contacts.
 #[derive(Debug, Clone)]
@@ -82,8 +84,8 @@ impl Reader {
         let raw = raw_message(&row)?;
         let standing = standing(&mut connection, raw.conversation).await?;
         let sequence = raw.sequence;
-        let message = raw.message(&standing, me);
-        let recipients = if message.mine {
+        let Some(message) = message(&mut connection, raw, &standing, me).await? else { return Ok(None) };
+        let recipients = if message.mine && message.kind == MessageKind::Text {
             recipients(&mut connection, message.conversation, sequence, message.sent_at_ms, &standing, me).await?
         } else {
             Vec::new()
@@ -97,7 +99,7 @@ impl Reader {
             "SELECT contact.account, contact.name, contact.added, length(contact.card) > 0, contact.safety_number,
                  (SELECT conversation.id FROM member JOIN conversation ON conversation.id = member.conversation
                   WHERE member.account = contact.account AND conversation.kind = 1 LIMIT 1)
-             FROM contact ORDER BY contact.name COLLATE NOCASE, contact.account",
+             FROM contact WHERE contact.met = 0 ORDER BY contact.name COLLATE NOCASE, contact.account",
         )
         .fetch_all(&self.pool)
         .await?;
@@ -144,7 +146,7 @@ impl Tx<'_> {
         let Some(row) = row else { return Ok(None) };
         let raw = raw_message(&row)?;
         let standing = standing(&mut self.transaction, raw.conversation).await?;
-        Ok(Some(raw.message(&standing, me)))
+        message(&mut self.transaction, raw, &standing, me).await
     }
 }
 
@@ -153,29 +155,32 @@ struct Standing {
     others: BTreeMap<AccountId, Vec<NodeId>>,
     ledger: BTreeMap<NodeId, Progress>,
     names: BTreeMap<AccountId, String>,
+    roles: BTreeMap<AccountId, Role>,
 }
 
 async fn standing(connection: &mut SqliteConnection, id: ConversationId) -> Result<Standing, StoreError> {
     let rows = sqlx::query(
-        "SELECT member.node, member.account, coalesce(contact.name, '') FROM member
+        "SELECT member.node, member.account, coalesce(contact.name, ''), member.role FROM member
          LEFT JOIN contact ON contact.account = member.account WHERE member.conversation = ?1",
     )
     .bind(id.0.as_slice())
     .fetch_all(&mut *connection)
     .await?;
     let mut others: BTreeMap<AccountId, Vec<NodeId>> = BTreeMap::new();
-    let mut names = BTreeMap::new();
+    let (mut names, mut roles) = (BTreeMap::new(), BTreeMap::new());
     for row in &rows {
         let account = AccountId(fixed("member", row.try_get(1)?)?);
         others.entry(account).or_default().push(NodeId(fixed("member", row.try_get(0)?)?));
-        names.insert(account, row.try_get(2)?);
+        let name: String = row.try_get(2)?;
+        names.insert(account, if name.is_empty() { unnamed(&account) } else { name });
+        roles.insert(account, role(row.try_get(3)?)?);
     }
     let rows = sqlx::query("SELECT reader_node, delivered, seen FROM ledger WHERE conversation = ?1")
         .bind(id.0.as_slice())
         .fetch_all(connection)
         .await?;
     let ledger = rows.iter().map(progress_row).collect::<Result<_, _>>()?;
-    Ok(Standing { others, ledger, names })
+    Ok(Standing { others, ledger, names, roles })
 }
 
 impl Standing {
@@ -201,10 +206,15 @@ struct RawMessage {
     reply_to: Option<MessageId>,
     text: String,
     author_name: String,
+    kind: RowKind,
+    late: bool,
+    shared_by: Option<AccountId>,
 }
 
 fn raw_message(row: &SqliteRow) -> Result<RawMessage, StoreError> {
     let reply_to: Option<&[u8]> = row.try_get(8)?;
+    let shared_by: &[u8] = row.try_get(14)?;
+    let shared_by = if shared_by.is_empty() { None } else { Some(AccountId(fixed("message", shared_by)?)) };
     Ok(RawMessage {
         id: MessageId(fixed("message", row.try_get(0)?)?),
         conversation: ConversationId(fixed("message", row.try_get(1)?)?),
@@ -217,26 +227,94 @@ fn raw_message(row: &SqliteRow) -> Result<RawMessage, StoreError> {
         reply_to: reply_to.map(|id| fixed("message", id).map(MessageId)).transpose()?,
         text: row.try_get(9)?,
         author_name: row.try_get(10)?,
+        kind: RowKind::from_columns(row.try_get(11)?, row.try_get(12)?),
+        late: row.try_get(13)?,
+        shared_by,
     })
 }
 
 impl RawMessage {
-    fn message(self, standing: &Standing, me: &Me) -> Message {
+    /// The accounts whose names the message needs besides its author's.
+    fn accounts(&self) -> Vec<AccountId> {
+        self.changes().iter().flat_map(Change::accounts).chain(self.shared_by).collect()
+    }
+
+    fn changes(&self) -> Vec<Change> {
+        match &self.kind {
+            RowKind::Text => Vec::new(),
+            RowKind::Line(body) => changes::decode(body).unwrap_or_default(),
+        }
+    }
+
+    fn message(self, standing: &Standing, names: &BTreeMap<AccountId, String>, me: &Me) -> Message {
+        let name = |account: &AccountId| match names.get(account) {
+            _ if *account == me.account => me.name.clone(),
+            Some(name) => name.clone(),
+            None => unnamed(account),
+        };
         let state = if self.mine { standing.state(self.sequence, me.account) } else { MessageState::Received };
+        let sender_name = match &self.author_name {
+            _ if self.author == me.account => me.name.clone(),
+            unknown if unknown.is_empty() => unnamed(&self.author),
+            known => known.clone(),
+        };
+        let changes = self.changes();
+        let by_name = |account: &AccountId| if *account == self.author { sender_name.clone() } else { name(account) };
+        let (text, kind) = match self.kind {
+            RowKind::Text => (self.text, MessageKind::Text),
+            RowKind::Line(_) => (
+                changes::sentence(&changes, self.author, me.account, by_name),
+                MessageKind::System(changes::line(&changes, by_name)),
+            ),
+        };
         Message {
             id: self.id,
             conversation: self.conversation,
             sender: self.author,
-            sender_name: if self.mine { me.name.clone() } else { self.author_name },
-            mine: self.mine,
+            mine: self.author == me.account,
             sent_at_ms: self.sent_at_ms,
             received_at_ms: self.received_at_ms,
             place: self.place,
-            text: self.text,
+            text,
             state,
             reply_to: self.reply_to,
+            kind,
+            late: self.late,
+            shared_by: self.shared_by,
+            shared_by_name: self.shared_by.as_ref().map(name).unwrap_or_default(),
+            sender_name,
         }
     }
+}
+
+/// Fills in the names that these messages need.
+async fn messages(
+    connection: &mut SqliteConnection,
+    raw: Vec<RawMessage>,
+    standing: &Standing,
+    me: &Me,
+) -> Result<Vec<Message>, StoreError> {
+    let mut names = BTreeMap::new();
+    for account in raw.iter().flat_map(RawMessage::accounts) {
+        if names.contains_key(&account) {
+            continue;
+        }
+        let name: Option<String> = sqlx::query_scalar("SELECT name FROM contact WHERE account = ?1")
+            .bind(account.0.as_slice())
+            .fetch_optional(&mut *connection)
+            .await?;
+        names.insert(account, name.unwrap_or_else(|| unnamed(&account)));
+    }
+    Ok(raw.into_iter().map(|raw| raw.message(standing, &names, me)).collect())
+}
+
+async fn message(
+    connection: &mut SqliteConnection,
+    raw: RawMessage,
+    standing: &Standing,
+    me: &Me,
+) -> Result<Option<Message>, StoreError> {
+    Ok(messages(connection, vec![raw], standing, me).await?.pop())
 }
 
 async fn conversation(
@@ -247,7 +325,9 @@ async fn conversation(
     let row = sqlx::query(
         "SELECT kind, name, last_at_ms,
              (SELECT count(*) FROM message WHERE conversation = ?1 AND seen = 0),
-             (SELECT id FROM message WHERE conversation = ?1 AND mine = 0 AND seen = 1 ORDER BY place DESC, id DESC LIMIT 1)
+             (SELECT id FROM message WHERE conversation = ?1 AND mine = 0 AND kind = 0 AND seen = 1
+              ORDER BY place DESC, id DESC LIMIT 1),
+             topic, picture, standing
          FROM conversation WHERE id = ?1",
     )
     .bind(id.0.as_slice())
@@ -258,7 +338,9 @@ async fn conversation(
     let stored_name: String = row.try_get(1)?;
     let seen_up_to: Option<&[u8]> = row.try_get(4)?;
     let seen_up_to = seen_up_to.map(|id| fixed("message", id).map(MessageId)).transpose()?;
+    let stands = conversations::standing(row.try_get(7)?)?;
     let standing = standing(&mut *connection, id).await?;
+    let role_of = |account: &AccountId| standing.roles.get(account).copied().unwrap_or(Role::Member);
     let members: Vec<Member> = standing
         .names
         .iter()
@@ -266,16 +348,22 @@ async fn conversation(
             account: *account,
             name: if *account == me.account { me.name.clone() } else { name.clone() },
             me: *account == me.account,
+            role: role_of(account),
+            nodes: standing.others.get(account).map_or(0, |nodes| u32::try_from(nodes.len()).unwrap_or(u32::MAX)),
         })
         .collect();
     let others = || members.iter().filter(|member| !member.me).map(|member| member.name.as_str());
     let name = if stored_name.is_empty() { others().collect::<Vec<_>>().join(", ") } else { stored_name };
+    let my_role = role_of(&me.account);
 
     let query = format!(
         "SELECT {MESSAGE_COLUMNS} WHERE conversation = ?1 ORDER BY message.place DESC, message.id DESC LIMIT 1"
     );
-    let last = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(connection).await?;
-    let last_message = last.map(|row| Ok::<_, StoreError>(raw_message(&row)?.message(&standing, me))).transpose()?;
+    let last = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(&mut *connection).await?;
+    let last_message = match last {
+        Some(row) => message(connection, raw_message(&row)?, &standing, me).await?,
+        None => None,
+    };
     Ok(Some(Conversation {
         id,
         name,
@@ -285,6 +373,12 @@ async fn conversation(
         seen_up_to,
         last_message,
         last_at_ms: natural(row.try_get(2)?),
+        topic: row.try_get(5)?,
+        picture: conversations::picture(row.try_get(6)?)?,
+        standing: stands,
+        my_role,
+        can_write: matches!(stands, handle::Standing::Member | handle::Standing::ComingBack)
+            && my_role != Role::ReadOnly,
     }))
 }
 
@@ -333,14 +427,11 @@ async fn page(
         .bind(integer(u64::from(limit) + 1))
         .fetch_all(&mut *connection)
         .await?;
-    let standing = standing(connection, conversation).await?;
+    let standing = standing(&mut *connection, conversation).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
-    let mut messages = rows
-        .iter()
-        .take(limit)
-        .map(|row| Ok(raw_message(row)?.message(&standing, me)))
-        .collect::<Result<Vec<_>, StoreError>>()?;
+    let raw = rows.iter().take(limit).map(raw_message).collect::<Result<Vec<_>, StoreError>>()?;
+    let mut messages = messages(&mut *connection, raw, &standing, me).await?;
     let page = match at {
         PageAt::After(_) => MessagePage { messages, more_before: true, more_after: more },
         PageAt::Before(_) | PageAt::Newest => {
@@ -388,4 +479,9 @@ async fn recipients(
 fn bound(prefix: &str, fill: char) -> Vec<u8> {
     let text: String = prefix.chars().chain(std::iter::repeat(fill)).take(32).collect();
     data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap_or_default()
+}
+
+/// What a person is called until their card is here.
+pub(crate) fn unnamed(account: &AccountId) -> String {
+    account.to_string().chars().take(8).collect()
 }
