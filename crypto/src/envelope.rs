@@ -7,6 +7,7 @@
 
 mod padding;
 mod topic;
+mod way_in;
 mod welcome;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::identity::id;
 
 pub use padding::PADDED_BYTES_MAX;
 pub use topic::{MalformedTopicName, TopicSecret, TopicTag, Week};
+pub use way_in::{GROUP_INFO_BYTES_MAX, SealedWayIn, WAY_IN_BYTES_MAX, WayIn};
 pub use welcome::WelcomeContent;
 
 /// An envelope is at most this many bytes.

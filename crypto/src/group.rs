@@ -20,6 +20,7 @@ mod state;
 mod storage;
 mod stored;
 mod tree_change;
+mod way_in;
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "small numbers of a test's own making")]
@@ -56,6 +57,7 @@ pub use member::{BadLeaf, Member};
 pub use policy::{Forbidden, GROUP_NAME_BYTES_MAX, Kind, MEMBERS_MAX, Policy};
 pub use receive::Received;
 pub use stored::{EpochRow, GroupChanges, LoadError, StateRow, StoredGroup};
+pub use way_in::ComeBackError;
 
 /// What one message may say, in bytes: it fits an envelope with all that goes around it.
 pub const PAYLOAD_BYTES_MAX: usize = 192 * 1024;

@@ -2,10 +2,14 @@
 //! a commit that the rest refuses. Everything is judged by what the parent epoch and the commit say: no clock, no
 //! state of this node, or members would disagree.
 
+mod returning;
+
 use openmls::prelude::{LeafNode, Proposal, StagedCommit};
 
 use super::{BadLeaf, Forbidden, Member, epochs::RankClass, key_package::is_usable, policy::Change, state::EpochState};
 use crate::identity::NotValidNow;
+
+pub(super) use returning::check_return;
 
 /// Why something received is not accepted. It is hostile or damaged: nobody should forward it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +35,9 @@ pub enum Refusal {
     /// The commit contains a proposal that Tidings does not use.
     #[error("the commit contains a proposal that is not used here")]
     ProposalNotAllowed,
+    /// A node that is not a member cannot come back.
+    #[error("the commit is of a node that is not a member")]
+    NotAMember,
     /// A leaf in the commit does not say who it is.
     #[error(transparent)]
     Leaf(#[from] BadLeaf),

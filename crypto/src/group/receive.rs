@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{
     Group, Member, Refusal,
     authenticated::Authenticated,
-    check::check,
+    check::{check, check_return},
     epochs::Insertion,
     framing::CommitFrame,
     key_package::LibraryFailure,
@@ -256,11 +256,15 @@ impl Group {
         let mut group = state::load(&rows, &self.mls_id)?;
         let provider = Provider::without_randomness(Overlay::writing(&mut rows));
         let processed = group.process_message(&provider, message).map_err(|error| stopped(&error))?;
-        let &Sender::Member(committer_leaf) = processed.sender() else { return Err(Refusal::Invalid.into()) };
+        let sender = processed.sender().clone();
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(Refusal::Invalid.into());
         };
-        let checked = check(parent, committer_leaf.u32(), &staged, committed_at_ms)?;
+        let checked = match sender {
+            Sender::Member(leaf) => check(parent, leaf.u32(), &staged, committed_at_ms)?,
+            Sender::NewMemberCommit => check_return(&parent.members, &parent.policy, &staged, committed_at_ms)?,
+            _ => return Err(Refusal::Invalid.into()),
+        };
         let tombstone = staged.self_removed();
         let node = Self::child_node(parent_id, id, &group, &checked, tombstone)?;
         if tombstone {

@@ -116,6 +116,12 @@ pub(super) fn export(
     group.export_secret(&Crypto::default(), label, context, length).map(Zeroizing::new).map_err(|_| LibraryFailure)
 }
 
+/// The key with which the commits on an epoch are ranked.
+pub(super) fn rank_key(group: &MlsGroup) -> Result<Zeroizing<[u8; 32]>, LibraryFailure> {
+    let key = export(group, "tidings v1 fork rank", &[], 32)?;
+    key.as_slice().try_into().map(Zeroizing::new).map_err(|_| LibraryFailure)
+}
+
 /// Members whose certificates were verified before, by the keys of their leaves: most of them go from epoch to epoch.
 pub(super) type Known = BTreeMap<SignaturePublic, Member>;
 

@@ -1,3 +1,4 @@
+mod coming_back;
 mod convergence;
 mod hostile;
 mod membership;

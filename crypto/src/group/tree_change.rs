@@ -5,7 +5,7 @@ use openmls::prelude::MlsGroup;
 use super::{
     Group,
     check::Checked,
-    epochs::{EpochNode, Insertion, Rank},
+    epochs::{EpochNode, EpochTree, Insertion, Rank},
     key_package::LibraryFailure,
     state::{self, EpochState},
 };
@@ -53,5 +53,19 @@ impl Group {
             self.note_use(id);
         }
         insertion
+    }
+
+    /// Puts this node into an epoch that it came into from outside: the epoch is the root from now on.
+    pub(super) fn land(&mut self, root: EpochId, number: u64, state: EpochState) {
+        for gone in std::mem::take(&mut self.states).into_keys() {
+            if !self.epochs_unsaved.remove(&gone) {
+                self.epochs_dropped.insert(gone);
+            }
+        }
+        self.tree = EpochTree::new(root, number);
+        self.states.insert(root, state);
+        self.epochs_unsaved.insert(root);
+        self.recently_used.clear();
+        self.note_use(root);
     }
 }

@@ -51,7 +51,7 @@ fn forged_commit(node: &mut Node, me: Option<&LocalNode>, plan: Plan, committed_
     forge(node, authenticated, |group, provider, state| stage(group, provider, &me, state, plan).unwrap().0)
 }
 
-fn clone_node(me: &LocalNode) -> LocalNode {
+pub(super) fn clone_node(me: &LocalNode) -> LocalNode {
     let LocalNode { account, keys, certificate } = me;
     let account = AccountKey::from_seed(account.seed());
     LocalNode { account, keys: clone_keys(keys), certificate: certificate.clone() }
@@ -64,7 +64,7 @@ fn clone_keys(keys: &NodeKeys) -> NodeKeys {
 }
 
 /// The receiver refuses it for this reason, is not changed by it, and goes on.
-fn assert_refused(nodes: &mut [Node], content: &Content, refusal: Refusal) {
+pub(super) fn assert_refused(nodes: &mut [Node], content: &Content, refusal: Refusal) {
     let (last, others) = nodes.split_last_mut().unwrap();
     let (head, tree) = (last.group.head(), last.group.tree().nodes().count());
     last.group.take_changes();

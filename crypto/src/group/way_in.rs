@@ -1,0 +1,243 @@
+//! Coming back (PROTOCOL §3.7): a node that is a member, and has forgotten the epochs that the group is in, takes its
+//! place again by an external commit on another member's head.
+//!
+//! Whoever gives a way in gives nothing that the asker has no right to: it is a member there. Whoever takes one checks
+//! everything that it would check of a commit and of a Welcome, and that the giver is somebody whom it knows from
+//! the group; what it held before stays readable.
+
+use openmls::{
+    group::ProposalStore,
+    messages::group_info::VerifiableGroupInfo,
+    prelude::{
+        LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn, ProcessedMessageContent, PublicGroup,
+        tls_codec::DeserializeBytes,
+    },
+};
+use openmls_traits::OpenMlsProvider;
+use rand_core::CryptoRng;
+
+use super::{
+    BadLeaf, Committed, Forbidden, Group, Member, Policy, Refusal,
+    authenticated::Authenticated,
+    check::{Checked, check_return},
+    framing::CommitFrame,
+    join_config,
+    key_package::{LibraryFailure, NodeSigner, capabilities, credential},
+    provider::{Crypto, Provider},
+    state::{self, EpochState, Known},
+    storage::{Overlay, Rows},
+};
+use crate::{
+    codec::{Malformed, Reader},
+    envelope::{Content, MESSAGE_BYTES_MAX, SealedWayIn, WayIn},
+    identity::{LocalNode, NodeId, NotValidNow},
+};
+
+/// A group info ends with the leaf of its signer, and an Ed25519 signature with its length in front.
+const SIGNER_FROM_END: usize = 70;
+const SIGNATURE_LENGTH: [u8; 2] = [0x40, 64];
+
+/// Why a node cannot come back by a way in. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ComeBackError {
+    /// The way in leads into another group.
+    #[error("the way in leads into another group")]
+    OtherGroup,
+    /// This node holds the epoch that it leads to.
+    #[error("this node needs no way in: it can follow by itself")]
+    NotNeeded,
+    /// It is no way in, or forged or damaged, or against the rules of MLS.
+    #[error("the way in is damaged or forged")]
+    Damaged,
+    /// The member who gives it was in none of the epochs that this node holds.
+    #[error("the way in comes from somebody who is not known to be a member")]
+    Stranger,
+    /// This node is not a member where it leads.
+    #[error("this node is not a member of the group any more")]
+    NotAMember,
+    /// A member there does not say who it is.
+    #[error("the group has a member whose certificate is wrong: {0}")]
+    Member(#[from] BadLeaf),
+    /// This node's certificate, or that of the member who gives it, is not valid now.
+    #[error(transparent)]
+    NotValidNow(#[from] NotValidNow),
+    /// The group has no policy that this version knows.
+    #[error("the group is of a kind that this version does not know")]
+    Policy(Malformed),
+    /// The members are against the group's policy.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// The commit would be refused by the others.
+    #[error("the others would refuse it: {0}")]
+    Refused(Refusal),
+    /// The commit would not fit an envelope.
+    #[error("the commit has {bytes} bytes; an envelope holds {MESSAGE_BYTES_MAX}")]
+    TooLarge {
+        /// How many it has.
+        bytes: usize,
+    },
+    /// The library failed: a bug.
+    #[error(transparent)]
+    Library(#[from] LibraryFailure),
+}
+
+impl Group {
+    /// A way into this node's head for a node that is a member there, sealed to its mailbox key; none for others.
+    pub fn way_in<R: CryptoRng + ?Sized>(&self, me: &LocalNode, to: NodeId, rng: &mut R) -> Option<SealedWayIn> {
+        let state = self.head_state()?;
+        let asker = state.members.iter().find(|member| member.node == to && member.node != me.node_id())?;
+        let group = state::load(&state.rows, &self.mls_id).ok()?;
+        let group_info = group.export_group_info(&Crypto::default(), &NodeSigner(&me.keys), true).ok()?;
+        let way_in = WayIn {
+            group: self.id.0,
+            epoch: self.head(),
+            rank_key: state::rank_key(&group).ok()?,
+            topic: state.topic.clone(),
+            group_info: group_info.to_bytes().ok()?,
+        };
+        way_in.seal(&asker.certificate.mailbox_key(), rng).ok()
+    }
+
+    /// Comes back by a way in: the commit becomes the root of this node's tree, and is to be sent to everybody else.
+    /// What this node held before is only read from now on.
+    ///
+    /// It may be done again, by another way in, when another commit wins over this one.
+    pub fn come_back<R: CryptoRng + ?Sized>(
+        &mut self,
+        me: &LocalNode,
+        way_in: &WayIn,
+        now_ms: u64,
+        rng: &mut R,
+    ) -> Result<Committed, ComeBackError> {
+        if way_in.group != self.id.0 {
+            return Err(ComeBackError::OtherGroup);
+        }
+        if self.tree.node(way_in.epoch).is_some() && self.states.contains_key(&way_in.epoch) {
+            return Err(ComeBackError::NotNeeded);
+        }
+        let info = read_group_info(way_in)?;
+        if *info.group_id() != self.mls_id {
+            return Err(ComeBackError::OtherGroup);
+        }
+        let parent = Landing::of(info.clone())?;
+        parent.check(me, now_ms)?;
+        let giver = parent.giver(way_in)?;
+        giver.certificate.check_time(now_ms)?;
+        if !self.knows_account(giver) {
+            return Err(ComeBackError::Stranger);
+        }
+        let mut rows = Rows::default();
+        let provider = Provider::seeded(Overlay::writing(&mut rows), rng);
+        let authenticated = Authenticated::Commit { parent: way_in.epoch, committed_at_ms: now_ms };
+        let (group, message) = stage_return(&provider, me, info, authenticated.encode())?;
+        drop(provider);
+        if message.len() > MESSAGE_BYTES_MAX {
+            return Err(ComeBackError::TooLarge { bytes: message.len() });
+        }
+        parent.receive(&message, now_ms)?;
+        let epoch = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
+        let number = group.epoch().as_u64();
+        let members = state::members(&group, &Known::new()).map_err(|_| LibraryFailure)?;
+        let state = EpochState::adopt(rows, group, members, Some(way_in.topic.clone()))?;
+        self.land(epoch, number, state);
+        Ok(Committed { content: Content { epoch: way_in.epoch, message }, welcome: None, epoch })
+    }
+
+    /// Whether somebody of this account was a member in any epoch that this node holds.
+    fn knows_account(&self, giver: &Member) -> bool {
+        self.states.values().flat_map(|state| &state.members).any(|member| member.account == giver.account)
+    }
+}
+
+/// The epoch that a way in leads to, as its members see it from outside: verified, and nothing secret.
+struct Landing {
+    public: PublicGroup,
+    members: Vec<Member>,
+    policy: Policy,
+}
+
+impl Landing {
+    /// Verifies the tree and the signature over the group info (RFC 9420 §12.4.3).
+    fn of(info: VerifiableGroupInfo) -> Result<Self, ComeBackError> {
+        let tree = info.extensions().ratchet_tree().ok_or(ComeBackError::Damaged)?.ratchet_tree().clone();
+        let mut scratch = Rows::default();
+        let storage = Overlay::writing(&mut scratch);
+        let (public, _) = PublicGroup::from_external(&Crypto::default(), &storage, tree, info, ProposalStore::new())
+            .map_err(|_| ComeBackError::Damaged)?;
+        let members = public
+            .members()
+            .map(|leaf| Member::of_credential(leaf.index.u32(), &leaf.credential, &leaf.signature_key))
+            .collect::<Result<Vec<_>, _>>()?;
+        let extensions = public.group_context().extensions();
+        let policy = Policy::from_extensions(extensions).map_err(ComeBackError::Policy)?;
+        Ok(Self { public, members, policy })
+    }
+
+    /// What is checked of a Welcome: the policy allows the members, and this node is one of them.
+    fn check(&self, me: &LocalNode, now_ms: u64) -> Result<(), ComeBackError> {
+        self.policy.permits_members(self.members.iter())?;
+        if !self.members.iter().any(|member| member.node == me.node_id()) {
+            return Err(ComeBackError::NotAMember);
+        }
+        Ok(me.certificate.check_time(now_ms)?)
+    }
+
+    /// Who signed the group info; OpenMLS verified the signature and keeps the signer to itself.
+    fn giver(&self, way_in: &WayIn) -> Result<&Member, ComeBackError> {
+        let mut end = Reader::new(last(&way_in.group_info, SIGNER_FROM_END)?);
+        let leaf = end.u32().map_err(|_| ComeBackError::Damaged)?;
+        if end.array() != Ok(SIGNATURE_LENGTH) {
+            return Err(ComeBackError::Damaged);
+        }
+        self.members.iter().find(|member| member.leaf == leaf).ok_or(ComeBackError::Damaged)
+    }
+
+    /// Takes the own commit as everybody else there will, by what is public.
+    fn receive(&self, message: &[u8], committed_at_ms: u64) -> Result<Checked, ComeBackError> {
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(message).map_err(|_| LibraryFailure)?;
+        let message = message.try_into_protocol_message().map_err(|_| LibraryFailure)?;
+        let processed = self.public.process_message(&Crypto::default(), message).map_err(|_| LibraryFailure)?;
+        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
+            return Err(LibraryFailure.into());
+        };
+        check_return(&self.members, &self.policy, &staged, committed_at_ms).map_err(ComeBackError::Refused)
+    }
+}
+
+fn last(bytes: &[u8], count: usize) -> Result<&[u8], ComeBackError> {
+    let start = bytes.len().checked_sub(count).ok_or(ComeBackError::Damaged)?;
+    bytes.get(start..).ok_or(ComeBackError::Damaged)
+}
+
+pub(super) fn read_group_info(way_in: &WayIn) -> Result<VerifiableGroupInfo, ComeBackError> {
+    let message = MlsMessageIn::tls_deserialize_exact_bytes(&way_in.group_info).map_err(|_| ComeBackError::Damaged)?;
+    match message.extract() {
+        MlsMessageBodyIn::GroupInfo(info) => Ok(info),
+        _ => Err(ComeBackError::Damaged),
+    }
+}
+
+/// Builds the external commit, and merges it: the group in its new epoch, and the commit's bytes.
+pub(super) fn stage_return(
+    provider: &Provider<'_>,
+    me: &LocalNode,
+    info: VerifiableGroupInfo,
+    authenticated: Vec<u8>,
+) -> Result<(MlsGroup, Vec<u8>), ComeBackError> {
+    let (group, bundle) = MlsGroup::external_commit_builder()
+        .with_config(join_config())
+        .with_aad(authenticated)
+        .skip_lifetime_validation()
+        .build_group(provider, info, credential(me))
+        .map_err(|_| ComeBackError::Damaged)?
+        .leaf_node_parameters(LeafNodeParameters::builder().with_capabilities(capabilities()).build())
+        .load_psks(provider.storage())
+        .map_err(|_| LibraryFailure)?
+        .create_group_info(false)
+        .build(provider.rand(), provider.crypto(), &NodeSigner(&me.keys), |_| true)
+        .map_err(|_| ComeBackError::Damaged)?
+        .finalize(provider)
+        .map_err(|_| LibraryFailure)?;
+    let message = bundle.commit().to_bytes().map_err(|_| LibraryFailure)?;
+    Ok((group, message))
+}
