@@ -8,6 +8,8 @@ use tidings_crypto::card::{Address, Card, CardNode, SignedCard};
 use tidings_crypto::envelope::{Content, Envelope, EpochId, TopicSecret, Week, WelcomeContent};
 use tidings_crypto::identity::{AccountKey, LocalNode, NodeCertificate, NodeKeys, SafetyNumber, fingerprint};
 use tidings_crypto::vault::{DatabaseKey, Secrets, Unlock, Vault};
+use tidings_node::ids::{AccountId, ConversationId, MessageId};
+use tidings_node::wire::content::{Content as Payload, Text};
 
 use crate::Script;
 
@@ -146,6 +148,34 @@ fn envelopes_are_as_written_down() {
         },
     });
     assert_is_written_down("envelope.json", &vector);
+}
+
+#[test]
+fn what_a_group_message_says_is_as_written_down() {
+    let (author, conversation) = (AccountId([1; 32]), ConversationId([2; 16]));
+    let text = Text {
+        nonce: [3; 16],
+        sequence: 7,
+        sent_at_ms: 1_767_225_600_000,
+        place: 1_767_225_600_009,
+        parents: vec![MessageId([4; 16]), MessageId([5; 16])],
+        reply_to: Some(MessageId([6; 16])),
+        text: "Grüß dich".to_owned(),
+    };
+    let vector = json!({
+        "author": encode(&author.0),
+        "conversation": encode(&conversation.0),
+        "nonce": encode(&text.nonce),
+        "sequence": text.sequence,
+        "sent_at_ms": text.sent_at_ms,
+        "place": text.place,
+        "parents": text.parents.iter().map(|parent| encode(&parent.0)).collect::<Vec<_>>(),
+        "reply_to": encode(&[6; 16]),
+        "text": text.text,
+        "message": encode(&text.id(&author, &conversation).0),
+        "payload": encode(&Payload::Text(text).encode()),
+    });
+    assert_is_written_down("content.json", &vector);
 }
 
 #[test]

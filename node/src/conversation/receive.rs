@@ -19,6 +19,9 @@ use crate::wire::content::{Content, Text};
 use crate::wire::receipt::UnverifiedReceipt;
 use crate::wire::request::PushVerdict;
 
+/// A message is late if newer ones of others had been here for longer than this: people may have read past its place. A
+/// guess: within a minute everybody is still reading.
+const LATE_AFTER_MS: u64 = 60_000;
 /// So many envelopes of one group may wait for an epoch that is not known yet.
 const PARKED_MAX: u32 = 1_000;
 
@@ -208,7 +211,7 @@ impl State {
             return Ok(());
         }
         let mut places = Vec::with_capacity(text.parents.len());
-        for parent in &text.parents {
+        for parent in text.parents.iter().chain(&text.reply_to) {
             let held = self.conversations.get(&id).and_then(|conversation| conversation.place_of(parent));
             let place = match held {
                 Some(place) => Some(place),
@@ -223,6 +226,9 @@ impl State {
                 None => {}
             }
         }
+        let place = transcript::place(text.place, places);
+        let newer_before_ms = batch.now_ms.saturating_sub(LATE_AFTER_MS);
+        let late = batch.tx.holds_newer(id, place, sender.account, newer_before_ms).await?;
         let row = MessageRow {
             id: message,
             conversation: id,
@@ -231,16 +237,16 @@ impl State {
             sequence: text.sequence,
             mine: sender.account == self.me.account_id(),
             seen: sender.account == self.me.account_id(),
+            late,
             sent_at_ms: text.sent_at_ms,
             received_at_ms: batch.now_ms,
-            place: transcript::place(text.sent_at_ms, places),
+            place,
             parents: text.parents,
             reply_to: text.reply_to,
             text: text.text,
             envelope: envelope.id(),
             idempotency_key: None,
             kind: RowKind::Text,
-            late: false,
             shared_by: None,
         };
         batch.events.push(Event::Message(self.message_of(&row)));

@@ -31,21 +31,24 @@ impl State {
             let same = sent.conversation == new.conversation && sent.text == new.text;
             return if same { Ok(sent) } else { Err(Refused::KeyUsed.into()) };
         }
-        if let Some(reply_to) = new.reply_to
-            && batch.tx.message_place(new.conversation, reply_to).await?.is_none()
-        {
-            return Err(Refused::UnknownMessage.into());
-        }
+        let answered = match new.reply_to {
+            None => None,
+            Some(id) => {
+                let place = batch.tx.message_place(new.conversation, id).await?;
+                Some(place.ok_or(Refused::UnknownMessage)?)
+            }
+        };
         let me = self.me.account_id();
         let conversation = self.conversation(batch, new.conversation).await?.ok_or(Refused::UnknownConversation)?;
         let group = *conversation.groups.first().ok_or(Refused::UnknownConversation)?;
         let sequence = conversation.row.next_sequence;
         let parents: Vec<Placed> = conversation.leaves.parents().collect();
-        let place = transcript::place(batch.now_ms, parents.iter().map(|parent| parent.place));
+        let place = transcript::place(batch.now_ms, parents.iter().map(|parent| parent.place).chain(answered));
         let text = Text {
             nonce: batch.random(),
             sequence,
             sent_at_ms: batch.now_ms,
+            place,
             parents: parents.iter().map(|parent| parent.id).collect(),
             reply_to: new.reply_to,
             text: new.text,

@@ -1,14 +1,16 @@
 //! The order of messages (PROTOCOL §6): the same on every node that holds the same messages. Pure.
 //!
-//! A message's *place* is its author's clock, pushed past the places of all its parents. So a reply never sorts before
-//! what it answers whatever the clocks say, and a clock that is wrong moves only what its own author wrote.
+//! A message's *place* is its author's clock, pushed past the places of all its parents and of what it answers. So a
+//! reply never sorts before what it answers whatever the clocks say, and a clock that is wrong moves only what its own
+//! author wrote. The author states the place, so that who lacks older messages sorts as everybody does; a reader pushes
+//! it past what it holds of the parents, so that an author who lies gains nothing.
 
 use crate::ids::MessageId;
 
 /// A message names at most this many parents.
 pub const PARENTS_MAX: usize = 8;
-/// A claimed time after this (the year 2286) counts as this, so that places never overflow.
-const SENT_AT_MS_MAX: u64 = 10_000_000_000_000;
+/// A claimed time or place after this (the year 2286) counts as this, so that places never overflow.
+const STATED_MAX: u64 = 10_000_000_000_000;
 
 /// A placed message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,10 +21,11 @@ pub struct Placed {
     pub id: MessageId,
 }
 
-/// Where a message belongs, given its author's clock and the places of those of its parents that are here.
-pub fn place(sent_at_ms: u64, parents: impl IntoIterator<Item = u64>) -> u64 {
+/// Where a message belongs: for its author, given the clock, and for a reader, given the place that the author states;
+/// with the places of those of its parents (and of what it answers) that are here.
+pub fn place(stated: u64, parents: impl IntoIterator<Item = u64>) -> u64 {
     let after_parents = parents.into_iter().max().map_or(0, |place| place.saturating_add(1));
-    sent_at_ms.min(SENT_AT_MS_MAX).max(after_parents)
+    stated.min(STATED_MAX).max(after_parents)
 }
 
 /// The newest messages of a conversation: those that no other message names as a parent.

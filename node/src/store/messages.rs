@@ -135,6 +135,28 @@ impl Tx<'_> {
         Ok(place.map(natural))
     }
 
+    /// Whether a conversation has had a message of somebody other than `author`, placed after `place`, since before a time.
+    pub async fn holds_newer(
+        &mut self,
+        conversation: ConversationId,
+        place: u64,
+        author: AccountId,
+        before_ms: u64,
+    ) -> Result<bool, StoreError> {
+        // What this batch has not written yet is new anyway. Lines that tell changes are no messages.
+        let found: i64 = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM message
+                 WHERE conversation = ?1 AND place > ?2 AND author <> ?3 AND received_at_ms < ?4 AND kind = 0)",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(integer(place))
+        .bind(author.0.as_slice())
+        .bind(integer(before_ms))
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        Ok(found != 0)
+    }
+
     /// The newest messages of a conversation, by the transcript's order: newest first.
     pub async fn newest_places(&mut self, conversation: ConversationId, limit: u32) -> Result<Vec<Placed>, StoreError> {
         let rows =
@@ -162,7 +184,8 @@ impl Tx<'_> {
         id.map(|id| Ok(MessageId(fixed("message", &id)?))).transpose()
     }
 
-    /// Messages after `from` and placed up to `to`, in order, with their parents: at most `limit`.
+    /// Messages after `from` and placed up to `to`, in order, each with what it stands behind (its parents, and what it
+    /// answers): at most `limit`.
     pub async fn placed_between(
         &mut self,
         conversation: ConversationId,
@@ -171,8 +194,8 @@ impl Tx<'_> {
         limit: usize,
     ) -> Result<Vec<(Placed, Vec<MessageId>)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, place, parents FROM message WHERE conversation = ?1 AND (place, id) > (?2, ?3) AND place <= ?4
-             ORDER BY place, id LIMIT ?5",
+            "SELECT id, place, parents, reply_to FROM message
+             WHERE conversation = ?1 AND (place, id) > (?2, ?3) AND place <= ?4 ORDER BY place, id LIMIT ?5",
         )
         .bind(conversation.0.as_slice())
         .bind(integer(from.place))
@@ -185,7 +208,9 @@ impl Tx<'_> {
             .map(|row| {
                 let placed =
                     Placed { place: natural(row.try_get(1)?), id: MessageId(fixed("message", row.try_get(0)?)?) };
-                Ok((placed, ids_from_bytes(row.try_get(2)?)))
+                let mut behind = ids_from_bytes(row.try_get(2)?);
+                behind.extend(ids_from_bytes(row.try_get::<Option<&[u8]>, _>(3)?.unwrap_or_default()));
+                Ok((placed, behind))
             })
             .collect()
     }

@@ -30,6 +30,8 @@ pub struct Text {
     pub sequence: u64,
     /// The author's clock, in milliseconds since 1970.
     pub sent_at_ms: u64,
+    /// Where the author puts it in the transcript: at its clock, behind all that it had seen.
+    pub place: u64,
     /// The newest messages that the author had seen: at most [`PARENTS_MAX`].
     pub parents: Vec<MessageId>,
     /// The message it answers.
@@ -67,7 +69,7 @@ impl Content {
         writer.u8(VERSION);
         match self {
             Self::Text(text) => {
-                writer.u8(TEXT).array(&text.nonce).u64(text.sequence).u64(text.sent_at_ms);
+                writer.u8(TEXT).array(&text.nonce).u64(text.sequence).u64(text.sent_at_ms).u64(text.place);
                 writer.u8(u8::try_from(text.parents.len()).unwrap_or(u8::MAX));
                 for parent in &text.parents {
                     writer.array(&parent.0);
@@ -104,6 +106,7 @@ fn decode_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
     let nonce = reader.array()?;
     let sequence = reader.u64()?;
     let sent_at_ms = reader.u64()?;
+    let place = reader.u64()?;
     let count = usize::from(reader.u8()?);
     if count > PARENTS_MAX || sequence == 0 || sequence >= u64::MAX / 2 {
         return Err(Malformed::Invalid { what: "the message" });
@@ -119,7 +122,7 @@ fn decode_text(reader: &mut Reader<'_>) -> Result<Text, Malformed> {
     if text.is_empty() {
         return Err(Malformed::Invalid { what: "the message" });
     }
-    Ok(Text { nonce, sequence, sent_at_ms, parents, reply_to, text })
+    Ok(Text { nonce, sequence, sent_at_ms, place, parents, reply_to, text })
 }
 
 #[cfg(test)]
@@ -131,6 +134,7 @@ mod tests {
             nonce: [7; 16],
             sequence: 3,
             sent_at_ms: 1_700_000_000_000,
+            place: 1_700_000_000_007,
             parents: vec![MessageId([1; 16]), MessageId([2; 16])],
             reply_to: Some(MessageId([9; 16])),
             text: "grüß dich".into(),
