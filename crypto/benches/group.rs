@@ -13,11 +13,12 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tidings_crypto::{
     envelope::WelcomeContent,
-    group::{Group, GroupChanges, GroupId, KeyPackage, Kind, Policy, Received},
+    group::{Change, Group, GroupChanges, GroupId, KeyPackage, Moment, Policy, Received},
     identity::LocalNode,
 };
 
 const NOW_MS: u64 = 1_800_000_000_000;
+const MOMENT: Moment = Moment { now_ms: NOW_MS, place: NOW_MS };
 const ID: GroupId = GroupId([1; 16]);
 const ROUNDS: u32 = 1000;
 const PAYLOAD_BYTES: usize = 200;
@@ -28,13 +29,14 @@ fn state_bytes(changes: &GroupChanges) -> usize {
 
 fn members(count: usize, rng: &mut ChaCha20Rng) -> Vec<(LocalNode, Group)> {
     let founder = LocalNode::generate(0, u64::MAX, rng);
-    let policy = Policy { kind: Kind::Group, name: "Bench".to_owned() };
+    let policy = Policy::group(founder.account_id(), "Bench".to_owned());
     let mut group = Group::create(&founder, ID, &policy, rng).expect("a group is founded");
     let others: Vec<_> = (1..count).map(|_| LocalNode::generate(0, u64::MAX, rng)).collect();
     let packages: Vec<_> =
         others.iter().map(|me| KeyPackage::generate(me, rng).expect("a key package is made")).collect();
     let bytes: Vec<&[u8]> = packages.iter().map(|(package, _)| package.bytes.as_slice()).collect();
-    let committed = group.add(&founder, &bytes, NOW_MS, rng).expect("everybody is added");
+    let committed =
+        group.change(&founder, Change { add: bytes, ..Change::default() }, MOMENT, rng).expect("everybody is added");
     let welcome = committed.welcome.expect("there is a welcome");
     let content = WelcomeContent { group: ID.0, epoch: committed.epoch, welcome, inviter_card: vec![] };
     let mut members = vec![(founder, group)];
@@ -85,7 +87,7 @@ fn commits(count: usize) {
     author.take_changes();
     reader.take_changes();
     let begun = Instant::now();
-    let committed = author.update(me, NOW_MS, &mut rng).expect("an update is made");
+    let committed = author.change(me, Change::default(), MOMENT, &mut rng).expect("an update is made");
     let making = begun.elapsed();
     let begun = Instant::now();
     assert!(matches!(reader.receive(&committed.content), Received::Committed { .. }), "it is taken");

@@ -15,7 +15,8 @@ use crate::identity::{
 };
 
 pub use link::{BadLink, CardLink, LINK_BYTES_MAX, SHORT_LINK_BYTES_MAX, ShortCard};
-pub use name::{NAME_BYTES_MAX, valid_name};
+pub(crate) use link::{checked_payload, link};
+pub use name::{NAME_BYTES_MAX, valid_line, valid_name};
 
 /// A signed card is at most this many bytes.
 pub const CARD_BYTES_MAX: usize = 16 * 1024;

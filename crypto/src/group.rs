@@ -10,7 +10,9 @@ pub mod epochs;
 mod authenticated;
 mod check;
 mod commit;
+mod evidence;
 mod framing;
+mod invite;
 mod key_package;
 mod member;
 mod policy;
@@ -19,6 +21,7 @@ mod receive;
 mod state;
 mod storage;
 mod stored;
+mod summary;
 mod tree_change;
 mod way_in;
 
@@ -40,7 +43,7 @@ use crate::{
     codec::Malformed,
     envelope::{Content, TopicSecret, WelcomeContent},
     epoch_id::EpochId,
-    identity::{LocalNode, NotValidNow, id},
+    identity::{AccountId, LocalNode, NotValidNow, id},
 };
 
 use authenticated::Authenticated;
@@ -51,12 +54,21 @@ use state::{EpochState, Known};
 use storage::{Overlay, Rows, Slot};
 
 pub use check::Refusal;
-pub use commit::{CommitError, Committed};
+pub use commit::{Change, CommitError, Committed};
+pub use evidence::{
+    BadEvidence, EVIDENCE_MAX, Evidence, InviteProof, Join, LEAVE_STATEMENT_MS_MAX, LeaveStatement, Revocation,
+};
+pub use invite::{INVITE_HOSTS_MAX, INVITE_LINK_BYTES_MAX, InviteHost, InviteLink, InviteSeed};
 pub use key_package::{BadKeyPackage, KEY_PACKAGE_BYTES_MAX, KeyPackage, KeyPackageSecret, LibraryFailure};
 pub use member::{BadLeaf, Member};
-pub use policy::{Forbidden, GROUP_NAME_BYTES_MAX, Kind, MEMBERS_MAX, Policy};
+pub use policy::{
+    DISAPPEARING_S_MAX, Forbidden, GONE_MAX, GROUP_NAME_BYTES_MAX, GROUP_PICTURE_BYTES_MAX, GROUP_TOPIC_BYTES_MAX,
+    History, INVITES_MAX, Invite, InviteId, Kind, MEMBERS_MAX, NODES_OF_ACCOUNT_MAX, Policy, Role, Who,
+    picture_media_type,
+};
 pub use receive::Received;
 pub use stored::{EpochRow, GroupChanges, LoadError, StateRow, StoredGroup};
+pub use summary::{Moment, Summary, Why};
 pub use way_in::ComeBackError;
 
 /// What one message may say, in bytes: it fits an envelope with all that goes around it.
@@ -150,6 +162,9 @@ pub enum EncryptError {
     /// This node is not a member any more.
     #[error("this node is no longer a member of the group")]
     NotAMember,
+    /// This account may only read.
+    #[error("whoever may only read cannot write")]
+    ReadOnly,
     /// It has more than [`PAYLOAD_BYTES_MAX`] bytes.
     #[error("the message has {bytes} bytes; at most {PAYLOAD_BYTES_MAX} are allowed")]
     TooLong {
@@ -275,6 +290,9 @@ impl Group {
             return Err(EncryptError::TooLong { bytes: payload.len() });
         }
         let epoch = self.head();
+        if !self.states.get(&epoch).ok_or(EncryptError::NotAMember)?.may_write(&me.account_id()) {
+            return Err(EncryptError::ReadOnly);
+        }
         self.note_use(epoch);
         let state = self.states.get_mut(&epoch).ok_or(EncryptError::NotAMember)?;
         let outcome = encrypt_in(state, &self.mls_id, epoch, me, payload, rng);
@@ -319,6 +337,12 @@ impl Group {
     /// What the members of the head agree on; nothing if this node was removed.
     pub fn policy(&self) -> Option<&Policy> {
         self.head_state().map(|state| &state.policy)
+    }
+
+    /// The role whose rights an account has in the head; none if it is not a member there.
+    pub fn acting_role(&self, account: &AccountId) -> Option<Role> {
+        let is_member = self.members().iter().any(|member| member.account == *account);
+        self.policy().filter(|_| is_member).map(|policy| policy.acting_role(account, self.members()))
     }
 
     /// The topic secret under which contents that name this epoch are sealed.

@@ -135,8 +135,8 @@ fn verify(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), B
     key.verify_strict(message, &signature).map_err(|_| BadSignature)
 }
 
-/// What an account key really signs: the context, a zero byte, the bytes. No context holds a zero byte.
-fn in_context(context: &'static str, bytes: &[u8]) -> Vec<u8> {
+/// What a key really signs: the context, a zero byte, the bytes. No context holds a zero byte.
+pub(crate) fn in_context(context: &'static str, bytes: &[u8]) -> Vec<u8> {
     [context.as_bytes(), &[0], bytes].concat()
 }
 

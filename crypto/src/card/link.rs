@@ -7,6 +7,7 @@ use data_encoding::BASE64URL_NOPAD;
 
 use super::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, Address, BadCard, CARD_BYTES_MAX, SignedCard};
 use crate::codec::{Malformed, Reader, Writer};
+use crate::group::{INVITE_LINK_BYTES_MAX, InviteLink};
 use crate::identity::{AccountId, PeerKey};
 
 /// A link is at most this many characters, white space around it not counted.
@@ -63,6 +64,18 @@ pub enum BadLink {
         /// How long it is.
         bytes: usize,
     },
+    /// It invites to a group.
+    #[error("this link is an invitation to a group: join the group with it")]
+    Invite,
+    /// It is something else than an invitation to a group.
+    #[error("this is not an invitation to a group: one begins with tidings://join/")]
+    NotAnInvite,
+    /// It is longer than any invitation.
+    #[error("this is too long for an invitation ({bytes} characters; the limit is {INVITE_LINK_BYTES_MAX})")]
+    InviteTooLong {
+        /// How long it is.
+        bytes: usize,
+    },
     /// Its checksum is wrong.
     #[error("this link is cut off or mistyped: copy it again, from its beginning to its end")]
     Damaged,
@@ -103,15 +116,18 @@ impl CardLink {
             return Err(BadLink::TooLong { bytes: text.len() });
         }
         if let Some(payload) = text.strip_prefix(FULL) {
-            return Ok(Self::Full(SignedCard::decode(&checked(payload)?)?));
+            return Ok(Self::Full(SignedCard::decode(&checked_payload(payload)?)?));
         }
         if let Some(payload) = text.strip_prefix(SHORT) {
-            return ShortCard::decode(&checked(payload)?).map(Self::Short);
+            return ShortCard::decode(&checked_payload(payload)?).map(Self::Short);
+        }
+        if InviteLink::is_one(&text) {
+            return Err(BadLink::Invite);
         }
         // Some other kind of link with a right checksum is one that this version does not know yet.
         let other = text.strip_prefix(SCHEME).and_then(|rest| rest.split_once('/'));
         match other {
-            Some((_, payload)) if checked(payload).is_ok() => Err(BadLink::Newer),
+            Some((_, payload)) if checked_payload(payload).is_ok() => Err(BadLink::Newer),
             _ => Err(BadLink::NotALink),
         }
     }
@@ -207,13 +223,13 @@ impl ShortCard {
     }
 }
 
-pub(super) fn link(prefix: &str, payload: &[u8]) -> String {
+pub(crate) fn link(prefix: &str, payload: &[u8]) -> String {
     let payload = [payload, &checksum(payload)].concat();
     format!("{prefix}{}", BASE64URL_NOPAD.encode(&payload))
 }
 
 /// The payload of a link, if its checksum is right.
-fn checked(text: &str) -> Result<Vec<u8>, BadLink> {
+pub(crate) fn checked_payload(text: &str) -> Result<Vec<u8>, BadLink> {
     let mut payload = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| BadLink::Damaged)?;
     let (content, sum) = payload.split_last_chunk().ok_or(BadLink::Damaged)?;
     if checksum(content) != *sum {

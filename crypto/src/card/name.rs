@@ -6,10 +6,15 @@ pub const NAME_BYTES_MAX: usize = 128;
 /// Whether a name may be shown: 1 to [`NAME_BYTES_MAX`] bytes, something visible in it, no white space around it,
 /// no control characters, no line breaks, and nothing that turns the direction of the text beside it.
 pub fn valid_name(name: &str) -> bool {
-    (1..=NAME_BYTES_MAX).contains(&name.len())
-        && name.trim() == name
-        && !name.chars().any(|char| char.is_control() || breaks_line_or_direction(char))
-        && !name.chars().all(|char| char.is_whitespace() || is_invisible(char))
+    valid_line(name, NAME_BYTES_MAX)
+}
+
+/// The same for a line of another length: 1 to `bytes_max` bytes.
+pub fn valid_line(line: &str, bytes_max: usize) -> bool {
+    (1..=bytes_max).contains(&line.len())
+        && line.trim() == line
+        && !line.chars().any(|char| char.is_control() || breaks_line_or_direction(char))
+        && !line.chars().all(|char| char.is_whitespace() || is_invisible(char))
 }
 
 /// Line and paragraph separators; bidirectional embeddings, overrides and isolates (UAX #9).

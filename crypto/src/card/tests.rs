@@ -32,7 +32,7 @@ fn signed_anyway(card: &Card, key: &AccountKey) -> Vec<u8> {
 
 /// The link of a payload with a right checksum.
 fn link_of(prefix: &str, payload: &[u8]) -> String {
-    link::link(prefix, payload)
+    link(prefix, payload)
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What MLS authenticates besides a message (PROTOCOL §3): the epoch it belongs to, so that nobody can relabel it,
-//! and for a commit when it was made, so that every member judges certificates at the same time.
+//! and for a commit when it was made, so that every member judges certificates at the same time, and what shows that
+//! its author was right to make it.
 
+use super::{Evidence, Moment};
 use crate::{
     codec::{Malformed, Reader, Writer},
     epoch_id::EpochId,
@@ -11,22 +13,34 @@ const MESSAGE: u8 = 1;
 const COMMIT: u8 = 2;
 
 /// MLS's authenticated data in a message of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Authenticated {
     /// An application message sent in this epoch.
     Message { epoch: EpochId },
-    /// A commit made in this epoch, at this time by the committer's clock.
-    Commit { parent: EpochId, committed_at_ms: u64 },
+    /// A commit made in this epoch, with what it claims.
+    Commit { parent: EpochId, claims: Claims },
+}
+
+/// What a commit says besides what it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Claims {
+    pub(super) moment: Moment,
+    pub(super) evidence: Vec<Evidence>,
 }
 
 impl Authenticated {
-    pub(super) fn encode(self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.u8(VERSION);
         match self {
-            Self::Message { epoch } => writer.u8(MESSAGE).array(&epoch.0),
-            Self::Commit { parent, committed_at_ms } => writer.u8(COMMIT).array(&parent.0).u64(committed_at_ms),
-        };
+            Self::Message { epoch } => {
+                writer.u8(MESSAGE).array(&epoch.0);
+            }
+            Self::Commit { parent, claims: Claims { moment, evidence } } => {
+                writer.u8(COMMIT).array(&parent.0).u64(moment.now_ms).u64(moment.place);
+                Evidence::write_all(evidence, &mut writer);
+            }
+        }
         writer.into_bytes()
     }
 
@@ -35,7 +49,13 @@ impl Authenticated {
         reader.version(VERSION)?;
         let authenticated = match reader.u8()? {
             MESSAGE => Self::Message { epoch: EpochId(reader.array()?) },
-            COMMIT => Self::Commit { parent: EpochId(reader.array()?), committed_at_ms: reader.u64()? },
+            COMMIT => Self::Commit {
+                parent: EpochId(reader.array()?),
+                claims: Claims {
+                    moment: Moment { now_ms: reader.u64()?, place: reader.u64()? },
+                    evidence: Evidence::read_all(&mut reader)?,
+                },
+            },
             _ => return Err(Malformed::Invalid { what: "the authenticated data" }),
         };
         reader.finish()?;

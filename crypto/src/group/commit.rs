@@ -1,4 +1,4 @@
-//! Own commits: add, remove, update (RFC 9420 §12.4).
+//! Own commits (RFC 9420 §12.4): who comes in, who goes, another policy, or new keys alone.
 //!
 //! A commit is made and merged in a copy of the head, which becomes its child at once; the head itself is not touched.
 //! So there is no pending commit to wait for and none to withdraw: if a sibling outranks it, the head moves there.
@@ -10,17 +10,20 @@ use openmls_traits::OpenMlsProvider;
 use rand_core::CryptoRng;
 
 use super::{
-    BadKeyPackage, Forbidden, Group, Member, Refusal, TOPIC_EXTENSION,
-    authenticated::Authenticated,
+    BadKeyPackage, Evidence, Forbidden, Group, LeaveStatement, Member, Moment, Policy, Refusal, Summary,
+    TOPIC_EXTENSION,
+    authenticated::{Authenticated, Claims},
     check::check,
     framing::CommitFrame,
     key_package::{LibraryFailure, NodeSigner, credential, parse},
+    policy::Act,
     provider::Provider,
     state::{self, EpochState},
     storage::Overlay,
     tree_change::Child,
 };
 use crate::{
+    codec::Malformed,
     envelope::{Content, MESSAGE_BYTES_MAX},
     epoch_id::EpochId,
     identity::{LocalNode, NodeId, NotValidNow},
@@ -35,6 +38,8 @@ pub struct Committed {
     pub welcome: Option<Vec<u8>>,
     /// The epoch that the commit made.
     pub epoch: EpochId,
+    /// What it did, as everybody else sees it too.
+    pub summary: Summary,
 }
 
 /// Why a commit cannot be made. Nothing has changed.
@@ -43,9 +48,6 @@ pub enum CommitError {
     /// This node is not a member any more.
     #[error("this node is no longer a member of the group")]
     NotAMember,
-    /// There is nobody to add or to remove.
-    #[error("there is nobody to add or to remove")]
-    NothingToDo,
     /// The tree of epochs is full.
     #[error("the group has changed too often for one more change to be kept")]
     TreeFull,
@@ -64,6 +66,9 @@ pub enum CommitError {
     /// This node's certificate, or that of a node to be added, is not valid now.
     #[error(transparent)]
     NotValidNow(#[from] NotValidNow),
+    /// The new policy breaks a limit.
+    #[error("the group cannot be changed to that: {0}")]
+    Policy(Malformed),
     /// The change is against the group's policy.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
@@ -78,96 +83,135 @@ pub enum CommitError {
     Library(#[from] LibraryFailure),
 }
 
+/// What a commit shall change. Nothing at all renews this node's keys, and its certificate if it has a new one.
+#[derive(Clone, Debug, Default)]
+pub struct Change<'a> {
+    /// Key packages of the nodes that come in. All of them get the same Welcome.
+    pub add: Vec<&'a [u8]>,
+    /// The nodes that go. The topic secret turns over with it, so that they do not find what follows.
+    pub remove: Vec<NodeId>,
+    /// The new policy. What follows from the rest of the change is put into it by itself: whoever goes loses role and
+    /// invites, and an invite's uses go down.
+    pub policy: Option<Policy>,
+    /// What makes the change right where this node's role does not.
+    pub evidence: Vec<Evidence>,
+}
+
 /// What an own commit does besides renewing this node's keys.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) added: Vec<MlsKeyPackage>,
     pub(super) removed: Vec<LeafNodeIndex>,
+    pub(super) policy: Option<Policy>,
 }
 
 impl Group {
-    /// Adds the nodes that these key packages belong to. All of them get the same Welcome.
-    pub fn add<R: CryptoRng + ?Sized>(
+    /// Makes a commit in the head, which becomes the head itself. What the policy forbids is refused with the reason
+    /// with which everybody else would refuse it, before anything happens.
+    pub fn change<R: CryptoRng + ?Sized>(
         &mut self,
         me: &LocalNode,
-        key_packages: &[&[u8]],
-        now_ms: u64,
+        change: Change<'_>,
+        moment: Moment,
         rng: &mut R,
     ) -> Result<Committed, CommitError> {
-        let mut plan = Plan::default();
-        let members = &self.head_state().ok_or(CommitError::NotAMember)?.members;
-        for bytes in key_packages {
-            let (package, member) = parse(bytes)?;
-            if members.iter().any(|present| present.node == member.node) {
-                return Err(CommitError::AlreadyMember);
-            }
-            plan.added.push(package);
+        if self.tree.is_full() {
+            return Err(CommitError::TreeFull);
         }
-        if plan.added.is_empty() { Err(CommitError::NothingToDo) } else { self.commit(me, plan, now_ms, rng) }
+        let parent = self.head_state().ok_or(CommitError::NotAMember)?;
+        let plan = self.plan(parent, me, &change, moment)?;
+        self.commit(me, plan, Claims { moment, evidence: change.evidence }, rng)
     }
 
-    /// Removes nodes. The topic secret turns over with it, so that they do not find what follows.
-    pub fn remove<R: CryptoRng + ?Sized>(
-        &mut self,
+    /// This account's word that it leaves. It is not a member any more when somebody else has made a commit with it.
+    pub fn leave_statement(&self, me: &LocalNode, now_ms: u64) -> Option<LeaveStatement> {
+        let gone_at_ms = self.policy()?.gone.get(&me.account_id());
+        let earliest_ms = gone_at_ms.map_or(0, |at_ms| at_ms.saturating_add(1));
+        Some(LeaveStatement::sign(me, self.id, now_ms.max(earliest_ms)))
+    }
+
+    /// Judges a change, and makes it ready for MLS.
+    fn plan(
+        &self,
+        parent: &EpochState,
         me: &LocalNode,
-        nodes: &[NodeId],
-        now_ms: u64,
-        rng: &mut R,
-    ) -> Result<Committed, CommitError> {
+        change: &Change<'_>,
+        moment: Moment,
+    ) -> Result<Plan, CommitError> {
         let mut plan = Plan::default();
-        let members = &self.head_state().ok_or(CommitError::NotAMember)?.members;
-        for node in nodes {
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        for bytes in &change.add {
+            let (package, member) = parse(bytes)?;
+            let is_same = |other: &Member| other.node == member.node;
+            if parent.members.iter().any(is_same) || added.iter().any(is_same) {
+                return Err(CommitError::AlreadyMember);
+            }
+            member.certificate.check_time(moment.now_ms)?;
+            plan.added.push(package);
+            added.push(member);
+        }
+        for node in &change.remove {
             if *node == me.node_id() {
                 return Err(CommitError::OwnRemoval);
             }
-            let member = members.iter().find(|member| member.node == *node).ok_or(CommitError::NoSuchMember)?;
+            let member = parent.members.iter().find(|member| member.node == *node);
+            let member = member.ok_or(CommitError::NoSuchMember)?;
             plan.removed.push(LeafNodeIndex::new(member.leaf));
+            removed.push(member.clone());
         }
-        if plan.removed.is_empty() { Err(CommitError::NothingToDo) } else { self.commit(me, plan, now_ms, rng) }
-    }
-
-    /// Renews this node's keys in the group, and its certificate if it has a new one.
-    pub fn update<R: CryptoRng + ?Sized>(
-        &mut self,
-        me: &LocalNode,
-        now_ms: u64,
-        rng: &mut R,
-    ) -> Result<Committed, CommitError> {
-        self.commit(me, Plan::default(), now_ms, rng)
+        let committer = parent.members.iter().find(|member| member.node == me.node_id()).ok_or(LibraryFailure)?;
+        let act = Act {
+            group: self.id,
+            members: &parent.members,
+            policy: &parent.policy,
+            committer,
+            added: &added,
+            removed: &removed,
+            evidence: &change.evidence,
+            at_ms: moment.now_ms,
+        };
+        let wanted = change.policy.as_ref().unwrap_or(&parent.policy);
+        let settled = act.settle(wanted.clone())?;
+        settled.check().map_err(CommitError::Policy)?;
+        plan.policy = Some(settled).filter(|settled| *settled != parent.policy);
+        act.judge(plan.policy.as_ref())?;
+        Ok(plan)
     }
 
     fn commit<R: CryptoRng + ?Sized>(
         &mut self,
         me: &LocalNode,
         plan: Plan,
-        now_ms: u64,
+        claims: Claims,
         rng: &mut R,
     ) -> Result<Committed, CommitError> {
         let parent_id = self.head();
         let parent = self.head_state().ok_or(CommitError::NotAMember)?;
-        if self.tree.is_full() {
-            return Err(CommitError::TreeFull);
-        }
         let mut rows = parent.rows.copy_for_child();
         let mut group = state::load(&rows, &self.mls_id)?;
         let provider = Provider::seeded(Overlay::writing(&mut rows), rng);
         let removes = !plan.removed.is_empty();
-        group.set_aad(Authenticated::Commit { parent: parent_id, committed_at_ms: now_ms }.encode());
+        let authenticated = Authenticated::Commit { parent: parent_id, claims };
+        group.set_aad(authenticated.encode());
+        let Authenticated::Commit { claims, .. } = authenticated else { return Err(LibraryFailure.into()) };
         let (message, welcome) = stage(&mut group, &provider, me, parent, plan)?;
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(CommitError::TooLarge { bytes: message.len() });
         }
         let id = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
         let staged = group.pending_commit().ok_or(LibraryFailure)?;
-        let checked = check(parent, group.own_leaf_index().u32(), staged, now_ms).map_err(as_commit_error)?;
+        let own_leaf = group.own_leaf_index().u32();
+        let checked = check(parent.as_parent(self.id), own_leaf, staged, &claims).map_err(as_commit_error)?;
         let node = Self::child_node(parent_id, id, &group, &checked, false)?;
         group.merge_pending_commit(&provider).map_err(|_| LibraryFailure)?;
         drop(provider);
         let members = state::members(&group, &parent.known()).map_err(|_| LibraryFailure)?;
         let topic = (!removes).then(|| parent.topic.clone());
+        let mut summary = checked.into_summary(parent_id, &parent.policy, claims.moment);
         let state = EpochState::adopt(rows, group, members, topic)?;
+        summary.settle_leaves(&state.members);
         self.adopt(Child { node, state: Some(state) });
-        Ok(Committed { content: Content { epoch: parent_id, message }, welcome, epoch: id })
+        Ok(Committed { content: Content { epoch: parent_id, message }, welcome, epoch: id, summary })
     }
 }
 
@@ -187,10 +231,12 @@ pub(super) fn stage(
         .force_self_update(true)
         .leaf_node_parameters(leaf_parameters(me, own))
         .propose_adds(plan.added)
-        .propose_removals(plan.removed)
-        .load_psks(provider.storage())
-        .map_err(|_| LibraryFailure)?
-        .create_group_info(false);
+        .propose_removals(plan.removed);
+    if let Some(policy) = plan.policy {
+        let extensions = policy.to_extensions().map_err(|_| LibraryFailure)?;
+        builder = builder.propose_group_context_extensions(extensions).map_err(|_| LibraryFailure)?;
+    }
+    let mut builder = builder.load_psks(provider.storage()).map_err(|_| LibraryFailure)?.create_group_info(false);
     if has_added {
         builder = builder.create_group_info_with_extensions([topic]).map_err(|_| LibraryFailure)?;
     }

@@ -19,8 +19,10 @@ pub const LIVE_EPOCHS_MAX: usize = 64;
 pub enum RankClass {
     /// It removes another account. It goes first, so that whoever is removed cannot outrun it.
     Removal = 0,
+    /// It takes something away: an invite, a role, a permission.
+    TakesAway = 1,
     /// Anything else.
-    Other = 1,
+    Other = 2,
 }
 
 /// The place of a commit among its siblings: the lowest wins. Fields are compared in the order they stand in.
@@ -28,7 +30,7 @@ pub enum RankClass {
 pub struct Rank {
     /// Removals before everything else.
     pub class: RankClass,
-    /// The committer's power, the most powerful first. All are equal so far: 0.
+    /// The committer's power by the parent's roles, the most powerful first: 0 for an owner.
     pub power: u8,
     /// A value that nobody can foresee before the parent exists, one for each committer: nothing to grind.
     pub lottery: [u8; 32],

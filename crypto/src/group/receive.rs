@@ -12,8 +12,8 @@ use openmls::prelude::{
 use zeroize::Zeroizing;
 
 use super::{
-    Group, Member, Refusal,
-    authenticated::Authenticated,
+    Forbidden, Group, Member, Refusal, Summary,
+    authenticated::{Authenticated, Claims},
     check::{check, check_return},
     epochs::Insertion,
     framing::CommitFrame,
@@ -44,21 +44,20 @@ pub enum Received {
     Committed {
         /// The epoch that the commit made.
         epoch: EpochId,
-        /// Who made it.
-        committer: Member,
-        /// Who is a member there and was not before.
-        added: Vec<Member>,
-        /// Who was a member before and is not there.
-        removed: Vec<Member>,
         /// Whether the head is another epoch than before.
         head_moved: bool,
+        /// What the commit did.
+        summary: Box<Summary>,
     },
     /// It belongs to an epoch that is not known yet: keep it until a commit makes that epoch.
     UnknownEpoch(EpochId),
     /// It is there already, or it is this node's own.
     Known,
     /// It removed this node, or belongs to an epoch in which this node is not a member.
-    RemovedHere,
+    RemovedHere {
+        /// What the commit did that removed this node just now.
+        summary: Option<Box<Summary>>,
+    },
     /// It is hostile or damaged.
     Refused(Refusal),
     /// Its epoch is known, but its key was used before or is out of reach.
@@ -73,15 +72,15 @@ impl std::fmt::Debug for Received {
             Self::Message { epoch, sender, .. } => {
                 f.debug_struct("Message").field("epoch", epoch).field("sender", &sender.node).finish_non_exhaustive()
             }
-            Self::Committed { epoch, committer, head_moved, .. } => f
+            Self::Committed { epoch, head_moved, summary } => f
                 .debug_struct("Committed")
                 .field("epoch", epoch)
-                .field("committer", &committer.node)
+                .field("committer", &summary.committer.node)
                 .field("head_moved", head_moved)
                 .finish_non_exhaustive(),
             Self::UnknownEpoch(epoch) => f.debug_tuple("UnknownEpoch").field(epoch).finish(),
             Self::Known => f.write_str("Known"),
-            Self::RemovedHere => f.write_str("RemovedHere"),
+            Self::RemovedHere { .. } => f.write_str("RemovedHere"),
             Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
             Self::Unreadable => f.write_str("Unreadable"),
             Self::TreeFull => f.write_str("TreeFull"),
@@ -98,7 +97,7 @@ impl From<Refusal> for Received {
 /// What has the outside of a message or a commit.
 enum Unpacked {
     Message { epoch: EpochId, message: PrivateMessageIn },
-    Commit { parent: EpochId, committed_at_ms: u64, id: EpochId, message: PublicMessageIn },
+    Commit { parent: EpochId, claims: Claims, id: EpochId, message: PublicMessageIn },
 }
 
 /// Why something whose epoch is known changes nothing.
@@ -138,9 +137,7 @@ impl Group {
     pub fn receive(&mut self, content: &Content) -> Received {
         match self.unpack(content) {
             Ok(Unpacked::Message { epoch, message }) => self.receive_message(epoch, message),
-            Ok(Unpacked::Commit { parent, committed_at_ms, id, message }) => {
-                self.receive_commit(parent, committed_at_ms, id, message)
-            }
+            Ok(Unpacked::Commit { parent, claims, id, message }) => self.receive_commit(parent, &claims, id, message),
             Err(refusal) => refusal.into(),
         }
     }
@@ -182,8 +179,8 @@ impl Group {
             return Err(Refusal::OtherGroup);
         }
         match Authenticated::decode(frame.authenticated) {
-            Ok(Authenticated::Commit { parent, committed_at_ms }) if parent == content.epoch => {
-                Ok(Unpacked::Commit { parent, committed_at_ms, id: frame.id, message })
+            Ok(Authenticated::Commit { parent, claims }) if parent == content.epoch => {
+                Ok(Unpacked::Commit { parent, claims, id: frame.id, message })
             }
             _ => Err(Refusal::Relabelled),
         }
@@ -192,7 +189,7 @@ impl Group {
     fn receive_message(&mut self, epoch: EpochId, message: PrivateMessageIn) -> Received {
         let Some(node) = self.tree.node(epoch) else { return Received::UnknownEpoch(epoch) };
         if node.tombstone {
-            return Received::RemovedHere;
+            return Received::RemovedHere { summary: None };
         }
         self.note_use(epoch);
         let Some(state) = self.states.get_mut(&epoch) else { return Received::Unreadable };
@@ -208,25 +205,19 @@ impl Group {
         }
     }
 
-    fn receive_commit(
-        &mut self,
-        parent: EpochId,
-        committed_at_ms: u64,
-        id: EpochId,
-        message: PublicMessageIn,
-    ) -> Received {
+    fn receive_commit(&mut self, parent: EpochId, claims: &Claims, id: EpochId, message: PublicMessageIn) -> Received {
         if self.tree.node(id).is_some() {
             return Received::Known;
         }
         let Some(node) = self.tree.node(parent) else { return Received::UnknownEpoch(parent) };
         if node.tombstone {
-            return Received::RemovedHere;
+            return Received::RemovedHere { summary: None };
         }
         if self.tree.is_full() {
             return Received::TreeFull;
         }
         let head_before = self.head();
-        let (child, mut outcome) = match self.materialise(parent, committed_at_ms, id, message) {
+        let (child, mut outcome) = match self.materialise(parent, claims, id, message) {
             Ok(materialised) => materialised,
             Err(stopped) => return stopped.into(),
         };
@@ -247,7 +238,7 @@ impl Group {
     fn materialise(
         &self,
         parent_id: EpochId,
-        committed_at_ms: u64,
+        claims: &Claims,
         id: EpochId,
         message: PublicMessageIn,
     ) -> Result<(Child, Received), Stopped> {
@@ -260,25 +251,26 @@ impl Group {
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(Refusal::Invalid.into());
         };
+        let judged_by = parent.as_parent(self.id);
         let checked = match sender {
-            Sender::Member(leaf) => check(parent, leaf.u32(), &staged, committed_at_ms)?,
-            Sender::NewMemberCommit => check_return(&parent.members, &parent.policy, &staged, committed_at_ms)?,
+            Sender::Member(leaf) => check(judged_by, leaf.u32(), &staged, claims)?,
+            Sender::NewMemberCommit => check_return(judged_by, &staged, claims)?,
             _ => return Err(Refusal::Invalid.into()),
         };
         let tombstone = staged.self_removed();
         let node = Self::child_node(parent_id, id, &group, &checked, tombstone)?;
+        let removes = !checked.removed.is_empty();
+        let mut summary = Box::new(checked.into_summary(parent_id, &parent.policy, claims.moment));
         if tombstone {
-            return Ok((Child { node, state: None }, Received::RemovedHere));
+            return Ok((Child { node, state: None }, Received::RemovedHere { summary: Some(summary) }));
         }
         group.merge_staged_commit(&provider, *staged).map_err(|_| LibraryFailure)?;
         drop(provider);
         let members = state::members(&group, &parent.known()).map_err(Refusal::Leaf)?;
-        let topic = checked.removed.is_empty().then(|| parent.topic.clone());
+        let topic = (!removes).then(|| parent.topic.clone());
         let state = EpochState::adopt(rows, group, members, topic)?;
-        let is_added = |member: &&Member| checked.added.iter().any(|added| added.node == member.node);
-        let added = state.members.iter().filter(is_added).cloned().collect();
-        let (committer, removed) = (checked.committer, checked.removed);
-        let outcome = Received::Committed { epoch: id, committer, added, removed, head_moved: false };
+        summary.settle_leaves(&state.members);
+        let outcome = Received::Committed { epoch: id, head_moved: false, summary };
         Ok((Child { node, state: Some(state) }, outcome))
     }
 }
@@ -297,6 +289,9 @@ fn decrypt(
         ProcessedMessageContent::ApplicationMessage(application) => {
             let payload = Zeroizing::new(application.into_bytes());
             let sender = state.member(sender_leaf.u32()).ok_or(Refusal::Invalid)?.clone();
+            if !state.may_write(&sender.account) {
+                return Err(Refusal::Forbidden(Forbidden::Writing).into());
+            }
             Ok((sender, payload))
         }
         ProcessedMessageContent::OwnPrivateMessage => Err(Stopped::Own),

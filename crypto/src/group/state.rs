@@ -6,12 +6,16 @@ use openmls::prelude::{CredentialType, GroupContext, GroupId as MlsGroupId, MlsG
 use zeroize::Zeroizing;
 
 use super::{
-    BadLeaf, Member, Policy,
+    BadLeaf, GroupId, Member, Policy,
+    check::Parent,
     key_package::LibraryFailure,
     provider::Crypto,
     storage::{Overlay, Rows, Slot},
 };
-use crate::{envelope::TopicSecret, identity::SignaturePublic};
+use crate::{
+    envelope::TopicSecret,
+    identity::{AccountId, SignaturePublic},
+};
 
 const TOPIC_EXPORT_LABEL: &str = "tidings v1 topic";
 
@@ -57,6 +61,16 @@ impl EpochState {
     /// The member at a leaf.
     pub(super) fn member(&self, leaf: u32) -> Option<&Member> {
         self.members.iter().find(|member| member.leaf == leaf)
+    }
+
+    /// What a commit on this epoch is judged by.
+    pub(super) fn as_parent(&self, group: GroupId) -> Parent<'_> {
+        Parent { group, members: &self.members, policy: &self.policy }
+    }
+
+    /// Whether an account may write here.
+    pub(super) fn may_write(&self, account: &AccountId) -> bool {
+        self.policy.may_write(account, &self.members)
     }
 
     /// The members, for an epoch that comes after this one.

@@ -91,6 +91,7 @@ impl EpochRow {
         let EpochNode { parent, number, rank, committer, tombstone } = self.node;
         let class = match rank.class {
             RankClass::Removal => 0,
+            RankClass::TakesAway => 2,
             RankClass::Other => 1,
         };
         let mut writer = Writer::new();
@@ -109,7 +110,12 @@ impl EpochRow {
         let id = EpochId(reader.array()?);
         let parent = read_optional(&mut reader)?.map(EpochId);
         let number = reader.u64()?;
-        let class = if read_flag(&mut reader)? { RankClass::Other } else { RankClass::Removal };
+        let class = match reader.u8()? {
+            0 => RankClass::Removal,
+            1 => RankClass::Other,
+            2 => RankClass::TakesAway,
+            _ => return Err(Malformed::Invalid { what: "the class of a commit" }),
+        };
         let rank = Rank { class, power: reader.u8()?, lottery: reader.array()?, commit: id };
         let committer = read_optional(&mut reader)?.map(NodeId);
         let tombstone = read_flag(&mut reader)?;

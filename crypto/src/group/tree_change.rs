@@ -31,7 +31,7 @@ impl Group {
         let committer = checked.committer.node;
         let lottery = state::export(group, RANK_EXPORT_LABEL, &committer.0, 32)?;
         let lottery = lottery.as_slice().try_into().map_err(|_| LibraryFailure)?;
-        let rank = Rank { class: checked.class, power: 0, lottery, commit: id };
+        let rank = Rank { class: checked.class, power: checked.power, lottery, commit: id };
         let number = group.epoch().as_u64().checked_add(1).ok_or(LibraryFailure)?;
         Ok(EpochNode { parent: Some(parent), number, rank, committer: Some(committer), tombstone })
     }

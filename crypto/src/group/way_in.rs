@@ -17,9 +17,9 @@ use openmls_traits::OpenMlsProvider;
 use rand_core::CryptoRng;
 
 use super::{
-    BadLeaf, Committed, Forbidden, Group, Member, Policy, Refusal,
-    authenticated::Authenticated,
-    check::{Checked, check_return},
+    BadLeaf, Committed, Forbidden, Group, GroupId, Member, Moment, Policy, Refusal,
+    authenticated::{Authenticated, Claims},
+    check::{Checked, Parent, check_return},
     framing::CommitFrame,
     join_config,
     key_package::{LibraryFailure, NodeSigner, capabilities, credential},
@@ -106,7 +106,7 @@ impl Group {
         &mut self,
         me: &LocalNode,
         way_in: &WayIn,
-        now_ms: u64,
+        moment: Moment,
         rng: &mut R,
     ) -> Result<Committed, ComeBackError> {
         if way_in.group != self.id.0 {
@@ -120,27 +120,29 @@ impl Group {
             return Err(ComeBackError::OtherGroup);
         }
         let parent = Landing::of(info.clone())?;
-        parent.check(me, now_ms)?;
+        parent.check(me, moment.now_ms)?;
         let giver = parent.giver(way_in)?;
-        giver.certificate.check_time(now_ms)?;
+        giver.certificate.check_time(moment.now_ms)?;
         if !self.knows_account(giver) {
             return Err(ComeBackError::Stranger);
         }
         let mut rows = Rows::default();
         let provider = Provider::seeded(Overlay::writing(&mut rows), rng);
-        let authenticated = Authenticated::Commit { parent: way_in.epoch, committed_at_ms: now_ms };
+        let claims = Claims { moment, evidence: Vec::new() };
+        let authenticated = Authenticated::Commit { parent: way_in.epoch, claims: claims.clone() };
         let (group, message) = stage_return(&provider, me, info, authenticated.encode())?;
         drop(provider);
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(ComeBackError::TooLarge { bytes: message.len() });
         }
-        parent.receive(&message, now_ms)?;
+        let checked = parent.receive(self.id, &message, &claims)?;
+        let summary = checked.into_summary(way_in.epoch, &parent.policy, moment);
         let epoch = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
         let number = group.epoch().as_u64();
         let members = state::members(&group, &Known::new()).map_err(|_| LibraryFailure)?;
         let state = EpochState::adopt(rows, group, members, Some(way_in.topic.clone()))?;
         self.land(epoch, number, state);
-        Ok(Committed { content: Content { epoch: way_in.epoch, message }, welcome: None, epoch })
+        Ok(Committed { content: Content { epoch: way_in.epoch, message }, welcome: None, epoch, summary })
     }
 
     /// Whether somebody of this account was a member in any epoch that this node holds.
@@ -193,14 +195,15 @@ impl Landing {
     }
 
     /// Takes the own commit as everybody else there will, by what is public.
-    fn receive(&self, message: &[u8], committed_at_ms: u64) -> Result<Checked, ComeBackError> {
+    fn receive(&self, group: GroupId, message: &[u8], claims: &Claims) -> Result<Checked, ComeBackError> {
         let message = MlsMessageIn::tls_deserialize_exact_bytes(message).map_err(|_| LibraryFailure)?;
         let message = message.try_into_protocol_message().map_err(|_| LibraryFailure)?;
         let processed = self.public.process_message(&Crypto::default(), message).map_err(|_| LibraryFailure)?;
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(LibraryFailure.into());
         };
-        check_return(&self.members, &self.policy, &staged, committed_at_ms).map_err(ComeBackError::Refused)
+        let parent = Parent { group, members: &self.members, policy: &self.policy };
+        check_return(parent, &staged, claims).map_err(ComeBackError::Refused)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use rand_core::Rng;
 use tidings_crypto::card::SignedCard;
 use tidings_crypto::envelope::{Envelope, WelcomeContent};
-use tidings_crypto::group::{Group, GroupId, JoinError, KeyPackage, Kind as GroupKind, Member, Policy};
+use tidings_crypto::group::{Change, Group, GroupId, JoinError, KeyPackage, Kind as GroupKind, Member, Moment, Policy};
 
 use super::Conversation;
 use super::receive::Arrival;
@@ -56,7 +56,7 @@ impl State {
                 if !name.is_empty() && !tidings_crypto::card::valid_name(&name) {
                     return Err(Refused::BadName.into());
                 }
-                let policy = Policy { kind: GroupKind::Group, name };
+                let policy = Policy::group(self.me.account_id(), name);
                 (ConversationId::of_group(group), ConversationKind::Group, policy)
             }
         };
@@ -96,7 +96,9 @@ impl State {
             return Err(Refused::LimitReached { what: "conversations", limit: GROUPS_MAX as u64 }.into());
         }
         let mut group = Group::create(&self.me, group_id, policy, batch.rng).map_err(|_| damaged())?;
-        let committed = group.add(&self.me, &packages, batch.now_ms, batch.rng).map_err(|error| {
+        let change = Change { add: packages, ..Change::default() };
+        let moment = Moment { now_ms: batch.now_ms, place: batch.now_ms };
+        let committed = group.change(&self.me, change, moment, batch.rng).map_err(|error| {
             // The founder is alone in the group: only what the cards say can be wrong.
             Refused::BadLink(format!("their card cannot be used to start a conversation: {error}"))
         })?;
@@ -262,7 +264,8 @@ impl State {
         row.update_due_ms = None;
         if self.conversation(batch, row.conversation).await?.is_some() && self.group(batch, id).await?.is_some() {
             let Some(loaded) = self.groups.get_mut(&id) else { return Ok(()) };
-            match loaded.group.update(&self.me, batch.now_ms, batch.rng) {
+            let moment = Moment { now_ms: batch.now_ms, place: batch.now_ms };
+            match loaded.group.change(&self.me, Change::default(), moment, batch.rng) {
                 Ok(committed) => {
                     let parent_secret = loaded.group.topic_secret(committed.content.epoch).cloned();
                     self.save_group(batch, id).await?;

@@ -155,7 +155,7 @@ impl State {
                 }
                 Ok(Arrival::Taken)
             }
-            Received::RemovedHere => {
+            Received::RemovedHere { .. } => {
                 self.save_group(batch, topic.group).await?;
                 Ok(Arrival::Taken)
             }

@@ -3,19 +3,21 @@
 
 use openmls::prelude::{Proposal, StagedCommit};
 
-use super::{Checked, Refusal, valid_member};
-use crate::group::{Member, Policy, policy::Change};
+use super::{Checked, Parent, Refusal, valid_member};
+use crate::group::{
+    authenticated::Claims,
+    policy::{Act, Judged},
+};
 
 /// Checks a staged external commit against the epoch it was made in.
 pub(in crate::group) fn check_return(
-    members: &[Member],
-    policy: &Policy,
+    parent: Parent<'_>,
     staged: &StagedCommit,
-    committed_at_ms: u64,
+    claims: &Claims,
 ) -> Result<Checked, Refusal> {
     let leaf = staged.update_path_leaf_node().ok_or(Refusal::NoPath)?;
-    let returning = valid_member(leaf, committed_at_ms)?;
-    let before = members.iter().find(|member| member.node == returning.node).ok_or(Refusal::NotAMember)?;
+    let returning = valid_member(leaf, claims.moment.now_ms)?;
+    let before = parent.members.iter().find(|member| member.node == returning.node).ok_or(Refusal::NotAMember)?;
     let mut left_its_place = false;
     for queued in staged.queued_proposals() {
         match queued.proposal() {
@@ -28,7 +30,17 @@ pub(in crate::group) fn check_return(
     if !left_its_place {
         return Err(Refusal::ProposalNotAllowed);
     }
-    let change = Change { members, committer: before, added: &[], removed: &[] };
-    let class = policy.permits(change)?;
-    Ok(Checked { committer: before.clone(), added: Vec::new(), removed: Vec::new(), class })
+    let act = Act {
+        group: parent.group,
+        members: parent.members,
+        policy: parent.policy,
+        committer: before,
+        added: &[],
+        removed: &[],
+        evidence: &claims.evidence,
+        at_ms: claims.moment.now_ms,
+    };
+    let Judged { class, power, joins, .. } = act.judge(None)?;
+    let (added, removed) = (Vec::new(), Vec::new());
+    Ok(Checked { committer: before.clone(), added, removed, policy: None, joins, came_back: true, class, power })
 }

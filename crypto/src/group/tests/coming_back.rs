@@ -13,7 +13,7 @@ use crate::{
     envelope::{Content, GROUP_INFO_BYTES_MAX, SealError, SealedWayIn, TopicSecret, WAY_IN_BYTES_MAX, WayIn},
     epoch_id::EpochId,
     group::{
-        authenticated::Authenticated,
+        authenticated::{Authenticated, Claims},
         provider::Provider,
         storage::{Overlay, Rows},
         way_in::{read_group_info, stage_return},
@@ -31,7 +31,7 @@ fn way_in(from: &Node, to: &LocalNode) -> WayIn {
 
 impl Node {
     fn come_back(&mut self, way_in: &WayIn) -> Result<Committed, ComeBackError> {
-        self.group.come_back(&self.me, way_in, NOW_MS, &mut self.rng)
+        self.group.come_back(&self.me, way_in, at(NOW_MS), &mut self.rng)
     }
 }
 
@@ -78,12 +78,10 @@ fn whoever_cannot_follow_comes_back_and_is_read_and_reads() {
     assert_eq!(back.content.epoch, given.epoch, "it names its parent");
     assert_eq!(lost.group.topic_secret(back.epoch), Some(&given.topic), "nobody left, so the topic stays");
     for node in &mut nodes {
-        let Received::Committed { epoch, committer, added, removed, head_moved } = node.group.receive(&back.content)
-        else {
-            panic!()
-        };
-        assert_eq!((epoch, committer.node, head_moved), (back.epoch, lost.me.node_id(), true));
-        assert!(added.is_empty() && removed.is_empty(), "it is the same member as before");
+        let Received::Committed { epoch, head_moved, summary } = node.group.receive(&back.content) else { panic!() };
+        assert_eq!((epoch, summary.committer.node, head_moved), (back.epoch, lost.me.node_id(), true));
+        assert!(summary.added.is_empty() && summary.removed.is_empty(), "it is the same member as before");
+        assert!(summary.came_back && *summary == back.summary);
         assert_eq!(node.group.members().len(), members_before);
     }
     assert_eq!(lost.group.receive(&back.content), Received::Known);
@@ -163,7 +161,7 @@ fn a_return_must_be_valid_when_it_is_made_whenever_it_arrives() {
     let given = way_in(&nodes[0], &lost.me);
     let late = NOW_MS + 2 * YEAR_MS;
     let expired = NotValidNow::Expired { not_after_ms: NOW_MS + YEAR_MS };
-    let error = lost.group.come_back(&lost.me, &given, late, &mut lost.rng);
+    let error = lost.group.come_back(&lost.me, &given, at(late), &mut lost.rng);
     assert_eq!(error, Err(ComeBackError::NotValidNow(expired)));
     let content = forged_return(&given, &lost.me, late);
     assert_refused(&mut nodes, &content, Refusal::NotValid(expired));
@@ -318,7 +316,10 @@ fn forged_return(way_in: &WayIn, me: &LocalNode, committed_at_ms: u64) -> Conten
     let mut rows = Rows::default();
     let provider = Provider::seeded(Overlay::writing(&mut rows), &mut rng(99));
     let info = read_group_info(way_in).unwrap();
-    let authenticated = Authenticated::Commit { parent: way_in.epoch, committed_at_ms };
+    let authenticated = Authenticated::Commit {
+        parent: way_in.epoch,
+        claims: Claims { moment: at(committed_at_ms), evidence: vec![] },
+    };
     let (_, message) = stage_return(&provider, me, info, authenticated.encode()).unwrap();
     Content { epoch: way_in.epoch, message }
 }

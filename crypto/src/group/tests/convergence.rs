@@ -91,7 +91,7 @@ fn a_removal_wins_over_any_other_commit() {
         assert!(nodes[1].follow(&escape.content));
         assert!(nodes[1].follow(&removal.content));
         assert!(!nodes[0].follow(&escape.content));
-        assert_eq!(third.group.receive(&removal.content), Received::RemovedHere);
+        assert!(matches!(third.group.receive(&removal.content), Received::RemovedHere { .. }));
         for node in nodes.iter().chain([&third]) {
             assert_eq!(node.group.head(), removal.epoch);
         }
@@ -218,7 +218,7 @@ impl Run {
                     queue.extend(self.parked[index].remove(&epoch).unwrap_or_default());
                 }
                 Received::UnknownEpoch(epoch) => self.parked[index].entry(epoch).or_default().push(item),
-                Received::Known | Received::RemovedHere => {}
+                Received::Known | Received::RemovedHere { .. } => {}
                 Received::Refused(refusal) => panic!("refused: {refusal}"),
                 Received::Unreadable | Received::TreeFull => panic!("unreadable or full"),
             }

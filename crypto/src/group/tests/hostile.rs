@@ -12,7 +12,7 @@ use crate::{
     envelope::{Content, WelcomeContent},
     epoch_id::EpochId,
     group::{
-        authenticated::Authenticated,
+        authenticated::{Authenticated, Claims},
         commit::{Plan, stage},
         framing::CommitFrame,
         key_package::{NodeSigner, parse},
@@ -41,7 +41,8 @@ fn forge(
 }
 
 fn commit_at(node: &Node, committed_at_ms: u64) -> Authenticated {
-    Authenticated::Commit { parent: node.group.head(), committed_at_ms }
+    let claims = Claims { moment: at(committed_at_ms), evidence: vec![] };
+    Authenticated::Commit { parent: node.group.head(), claims }
 }
 
 /// A commit that its author did not check, by whoever `me` claims to be.
@@ -153,8 +154,8 @@ fn what_is_not_used_here_is_refused() {
     let keys = clone_keys(&nodes[0].me.keys);
     let authenticated = commit_at(&nodes[0], NOW_MS);
 
-    let content = forge(&mut nodes[0], authenticated, |group, provider, _| {
-        let policy = Extension::Unknown(POLICY_EXTENSION, UnknownExtension(Policy::direct().encode()));
+    let content = forge(&mut nodes[0], authenticated.clone(), |group, provider, _| {
+        let policy = Extension::Unknown(POLICY_EXTENSION, UnknownExtension(b"no policy".to_vec()));
         let extensions: Extensions<GroupContext> = vec![policy::required_capabilities(), policy].try_into().unwrap();
         let builder = group.commit_builder().force_self_update(true);
         let builder = builder.propose_group_context_extensions(extensions).unwrap();
@@ -162,11 +163,11 @@ fn what_is_not_used_here_is_refused() {
         let built = builder.build(provider.rand(), provider.crypto(), &NodeSigner(&keys), |_| true).unwrap();
         built.stage_commit(provider).unwrap().commit().to_bytes().unwrap()
     });
-    assert_refused(&mut nodes, &content, Refusal::ProposalNotAllowed);
+    assert_refused(&mut nodes, &content, Refusal::Policy);
 
     let (package, _) = KeyPackage::generate(&local_node(&mut rng(93)), &mut rng(94)).unwrap();
     let package = parse(&package.bytes).unwrap().0;
-    let content = forge(&mut nodes[0], authenticated, |group, provider, _| {
+    let content = forge(&mut nodes[0], authenticated.clone(), |group, provider, _| {
         let added = group.add_members_without_update(provider, &NodeSigner(&keys), &[package]).unwrap();
         added.0.to_bytes().unwrap()
     });
@@ -196,7 +197,7 @@ fn a_commit_is_public_and_a_message_is_private() {
         group.set_configuration(provider.storage(), &config).unwrap();
     };
     let authenticated = commit_at(&nodes[0], NOW_MS);
-    let content = forge(&mut nodes[0], authenticated, |group, provider, state| {
+    let content = forge(&mut nodes[0], authenticated.clone(), |group, provider, state| {
         make_private(group, provider);
         stage(group, provider, &me, state, Plan::default()).unwrap().0
     });
@@ -327,7 +328,7 @@ fn damaged_bytes_never_panic_and_never_pass() {
     assert!(receiver.group.take_changes().is_empty());
     assert_eq!(receiver.read(&message), "intact");
     receiver.follow(&commit);
-    assert_eq!(receiver.group.receive(&removal), Received::RemovedHere);
+    assert!(matches!(receiver.group.receive(&removal), Received::RemovedHere { summary: Some(_) }));
 }
 
 #[test]

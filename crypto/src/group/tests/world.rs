@@ -9,7 +9,7 @@ use crate::{
     envelope::{Content, WelcomeContent},
     epoch_id::EpochId,
     group::*,
-    identity::{AccountKey, LocalNode, NodeCertificate, NodeKeys},
+    identity::{AccountId, AccountKey, LocalNode, NodeCertificate, NodeId, NodeKeys},
 };
 
 pub(super) const NOW_MS: u64 = 1_800_000_000_000;
@@ -70,7 +70,8 @@ pub(super) struct Node {
 pub(super) const GROUP: GroupId = GroupId([7; 16]);
 
 pub(super) fn group_policy() -> Policy {
-    Policy { kind: Kind::Group, name: "Rowing".to_owned() }
+    // Without an owner all are equal: what is tested with it is not who may do what.
+    Policy { roles: BTreeMap::new(), ..Policy::group(AccountId([0; 32]), "Rowing".to_owned()) }
 }
 
 pub(super) fn local_node(rng: &mut ChaCha20Rng) -> LocalNode {
@@ -83,6 +84,42 @@ pub(super) fn second_node(of: &LocalNode, rng: &mut ChaCha20Rng) -> LocalNode {
     let keys = NodeKeys::generate(rng);
     let certificate = NodeCertificate::issue(&account, &keys, 2, NOW_MS - YEAR_MS, NOW_MS + YEAR_MS);
     LocalNode { account, keys, certificate }
+}
+
+pub(super) fn at(now_ms: u64) -> Moment {
+    Moment { now_ms, place: now_ms }
+}
+
+/// Single changes, for tests that are about something else.
+impl Group {
+    pub(super) fn add(
+        &mut self,
+        me: &LocalNode,
+        key_packages: &[&[u8]],
+        now_ms: u64,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Committed, CommitError> {
+        self.change(me, Change { add: key_packages.to_vec(), ..Change::default() }, at(now_ms), rng)
+    }
+
+    pub(super) fn remove(
+        &mut self,
+        me: &LocalNode,
+        nodes: &[NodeId],
+        now_ms: u64,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Committed, CommitError> {
+        self.change(me, Change { remove: nodes.to_vec(), ..Change::default() }, at(now_ms), rng)
+    }
+
+    pub(super) fn update(
+        &mut self,
+        me: &LocalNode,
+        now_ms: u64,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Committed, CommitError> {
+        self.change(me, Change::default(), at(now_ms), rng)
+    }
 }
 
 impl Node {
