@@ -10,6 +10,7 @@ pub mod epochs;
 mod authenticated;
 mod check;
 mod commit;
+mod enter;
 mod evidence;
 mod framing;
 mod invite;
@@ -233,6 +234,7 @@ impl Group {
         drop(provider);
         rows.delete_slot(Slot::KeyPackage);
         rows.delete_slot(Slot::EncryptionKeyPair);
+        rows.put(Slot::Inviter.key(), Zeroizing::new(inviter.account.0.to_vec()));
         let state = EpochState::adopt(rows, group, members, topic).map_err(|_| JoinError::Damaged)?;
         Ok(Joined { group: Self::rooted(id, content.epoch, number, state), inviter })
     }

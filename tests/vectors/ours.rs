@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use tidings_crypto::card::{Address, Card, CardNode, SignedCard};
-use tidings_crypto::envelope::{Content, Envelope, EpochId, TopicSecret, Week, WelcomeContent};
+use tidings_crypto::envelope::{Content, Envelope, EpochId, TopicSecret, WayIn, Week, WelcomeContent};
 use tidings_crypto::identity::{AccountKey, LocalNode, NodeCertificate, NodeKeys, SafetyNumber, fingerprint};
 use tidings_crypto::vault::{DatabaseKey, Secrets, Unlock, Vault};
 use tidings_node::ids::{AccountId, ConversationId, MessageId};
@@ -128,6 +128,14 @@ fn envelopes_are_as_written_down() {
     let content =
         WelcomeContent { group: [1; 16], epoch: EpochId([2; 32]), welcome: vec![3; 20], inviter_card: vec![4; 30] };
     let welcome = Envelope::seal_welcome(&keys.mailbox_public(), &content, &mut Script::of(&[&[0xaa; 32]])).unwrap();
+    let way_in = WayIn {
+        group: [1; 16],
+        epoch: EpochId([2; 32]),
+        rank_key: [5; 32].into(),
+        topic: TopicSecret::from_bytes([6; 32]),
+        group_info: vec![7; 300],
+    };
+    let sealed_way_in = way_in.seal(&keys.mailbox_public(), &mut Script::of(&[&[0xab; 32]])).unwrap();
     let vector = json!({
         "topic_secret": encode(secret.as_bytes()),
         "now_ms": 1_767_225_600_000_u64,
@@ -145,6 +153,16 @@ fn envelopes_are_as_written_down() {
             "inviter_card": encode(&content.inviter_card),
             "envelope": encode(welcome.bytes()),
             "envelope_id": welcome.id().to_string(),
+        },
+        "way_in": {
+            "mailbox_secret": encode(&MAILBOX),
+            "ephemeral_key_material": encode(&[0xab; 32]),
+            "group": encode(&way_in.group),
+            "epoch": encode(&way_in.epoch.0),
+            "rank_key": encode(&*way_in.rank_key),
+            "topic_secret": encode(way_in.topic.as_bytes()),
+            "group_info": encode(&way_in.group_info),
+            "sealed": encode(sealed_way_in.bytes()),
         },
     });
     assert_is_written_down("envelope.json", &vector);

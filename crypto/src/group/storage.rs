@@ -41,6 +41,8 @@ pub(crate) enum Slot {
     Psk = 17,
     /// Ours, not OpenMLS's: the secret that names the topic in this epoch.
     TopicSecret = 64,
+    /// Ours: the account whose Welcome brought this node in. Each epoch has it from the one before.
+    Inviter = 65,
 }
 
 impl Slot {

@@ -1,5 +1,6 @@
 mod coming_back;
 mod convergence;
+mod entering;
 mod hostile;
 mod membership;
 mod saving;

@@ -15,6 +15,7 @@ use openmls::{
 };
 use openmls_traits::OpenMlsProvider;
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::{
     BadLeaf, Committed, Forbidden, Group, GroupId, Member, Moment, Policy, Refusal,
@@ -25,7 +26,7 @@ use super::{
     key_package::{LibraryFailure, NodeSigner, capabilities, credential},
     provider::{Crypto, Provider},
     state::{self, EpochState, Known},
-    storage::{Overlay, Rows},
+    storage::{Overlay, Rows, Slot},
 };
 use crate::{
     codec::{Malformed, Reader},
@@ -140,6 +141,9 @@ impl Group {
         let epoch = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
         let number = group.epoch().as_u64();
         let members = state::members(&group, &Known::new()).map_err(|_| LibraryFailure)?;
+        if let Some(inviter) = self.brought_in_by() {
+            rows.put(Slot::Inviter.key(), Zeroizing::new(inviter.0.to_vec()));
+        }
         let state = EpochState::adopt(rows, group, members, Some(way_in.topic.clone()))?;
         self.land(epoch, number, state);
         Ok(Committed { content: Content { epoch: way_in.epoch, message }, welcome: None, epoch, summary })

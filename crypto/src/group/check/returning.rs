@@ -27,7 +27,7 @@ pub(in crate::group) fn check_return(
             _ => return Err(Refusal::ProposalNotAllowed),
         }
     }
-    if !left_its_place {
+    if !left_its_place || !claims.evidence.is_empty() {
         return Err(Refusal::ProposalNotAllowed);
     }
     let act = Act {

@@ -1,0 +1,127 @@
+//! A Welcome into a group that is there already: when it is taken, and what becomes of what was held.
+
+use super::world::*;
+use crate::{group::*, identity::LocalNode};
+
+/// One adds another, who has been in the group before; the others have yet to receive the commit.
+fn add_again(adder: &mut Node, me: &LocalNode) -> (Committed, Joined) {
+    let (package, secret) = KeyPackage::generate(me, &mut adder.rng).unwrap();
+    let committed = adder.group.add(&adder.me, &[&package.bytes], NOW_MS, &mut adder.rng).unwrap();
+    let joined = join(me, &committed, &package, &secret).unwrap();
+    (committed, joined)
+}
+
+fn enter(node: &mut Node, joined: Joined) {
+    assert!(node.group.may_enter(&joined));
+    node.group.enter(joined, NOW_MS);
+    node.save();
+    node.restart();
+}
+
+fn assert_both_ways(left: &mut Node, right: &mut Node) {
+    assert_eq!(left.group.authenticator(), right.group.authenticator());
+    let content = left.send("one way");
+    assert_eq!(right.read(&content), "one way");
+    let content = right.send("and back");
+    assert_eq!(left.read(&content), "and back");
+}
+
+#[test]
+fn whoever_was_removed_is_added_again() {
+    let mut nodes = nodes(3, 300);
+    let mut gone = nodes.pop().unwrap();
+    gone.save();
+    let removal = nodes[0].remove(&gone.me);
+    nodes[1].follow(&removal.content);
+    gone.group.receive(&removal.content);
+    assert!(!gone.group.am_member());
+    let unread = nodes[0].send("while it was away");
+    let (commit, joined) = add_again(&mut nodes[1], &gone.me);
+    nodes[0].follow(&commit.content);
+    enter(&mut gone, joined);
+    assert!(gone.group.am_member());
+    assert_eq!(gone.group.head(), commit.epoch);
+    for node in &mut nodes {
+        assert_both_ways(node, &mut gone);
+    }
+    assert!(!matches!(gone.group.receive(&unread), Received::Message { .. }));
+    let update = gone.update().content;
+    for node in &mut nodes {
+        assert!(node.follow(&update));
+    }
+}
+
+#[test]
+fn an_adder_whose_commit_lost_adds_again_and_is_heard() {
+    for seed in 0..16 {
+        let mut nodes = nodes(2, 310 + seed);
+        let me = local_node(&mut rng(330 + seed));
+        let (first, joined) = add_again(&mut nodes[1], &me);
+        let mut newcomer = Node { me, group: joined.group, saved: Saved::default(), rng: rng(340) };
+        newcomer.save();
+        let rival = nodes[0].update();
+        nodes[0].follow(&first.content);
+        nodes[1].follow(&rival.content);
+        if nodes[0].group.head() == first.epoch {
+            continue;
+        }
+        assert_eq!(newcomer.group.brought_in_by(), Some(nodes[1].me.account_id()));
+        let early = newcomer.send("on the losing branch");
+        for node in &mut nodes {
+            assert_eq!(node.read(&early), "on the losing branch");
+        }
+        let (again, joined) = add_again(&mut nodes[1], &newcomer.me);
+        nodes[0].follow(&again.content);
+        enter(&mut newcomer, joined);
+        for node in &mut nodes {
+            assert_both_ways(node, &mut newcomer);
+        }
+        return;
+    }
+    panic!("in none of sixteen forks did the addition lose");
+}
+
+#[test]
+fn a_welcome_into_a_group_in_which_one_is_well_is_taken_from_few() {
+    let owner = local_node(&mut rng(350)).account_id();
+    let mut nodes = vec![Node::found(350, &Policy::group(owner, "Rowing".to_owned()))];
+    for seed in [351, 352] {
+        let (commit, joined) = nodes[0].invite(local_node(&mut rng(seed)));
+        for node in &mut nodes[1..] {
+            node.follow(&commit);
+        }
+        nodes.push(joined);
+    }
+    let [owner, adder, member] = &mut nodes[..] else { panic!() };
+    adder.save();
+    let me = local_node(&mut rng(353));
+    let (_, joined) = add_again(adder, &me);
+    let mut well = Node { me, group: joined.group, saved: Saved::default(), rng: rng(354) };
+    well.save();
+    // Each of them adds it on a branch of its own, where it is not yet a member.
+    let (_, joined) = add_again(member, &well.me);
+    assert!(!well.group.may_enter(&joined), "a member's word is not enough to leave where one is");
+    let (_, joined) = add_again(owner, &well.me);
+    assert!(well.group.may_enter(&joined), "an owner's is");
+    adder.restart();
+    let (_, joined) = add_again(adder, &well.me);
+    assert!(well.group.may_enter(&joined), "and that of whoever brought it in");
+    enter(&mut well, joined);
+    assert_both_ways(adder, &mut well);
+    let content = well.send("once more");
+    assert_eq!(adder.read(&content), "once more");
+}
+
+#[test]
+fn a_welcome_that_was_taken_before_is_not_taken_again() {
+    let mut adder = Node::found(360, &group_policy());
+    let me = local_node(&mut rng(361));
+    let (package, secret) = KeyPackage::generate(&me, &mut adder.rng).unwrap();
+    let committed = adder.group.add(&adder.me, &[&package.bytes], NOW_MS, &mut adder.rng).unwrap();
+    let again = || join(&me, &committed, &package, &secret).unwrap();
+    let mut group = again().group;
+    assert!(!group.may_enter(&again()));
+    let update = adder.update().content;
+    group.receive(&update);
+    assert!(!group.may_enter(&again()));
+}
