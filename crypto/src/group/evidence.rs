@@ -129,7 +129,7 @@ impl LeaveStatement {
         key.verify(LEAVE_CONTEXT, &bytes, &self.signature)
     }
 
-    /// The statement's bytes, to be told to the group.
+    /// The statement's bytes, to be told to the group: not in an application message, since who only reads leaves too.
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         self.write(writer.u8(VERSION));
