@@ -13,7 +13,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tidings_crypto::{
     envelope::WelcomeContent,
-    group::{Change, Group, GroupChanges, GroupId, KeyPackage, Moment, Policy, Received},
+    group::{Change, Group, GroupChanges, GroupId, KeyPackage, Moment, Policy, Received, Suite},
     identity::LocalNode,
 };
 
@@ -30,10 +30,12 @@ fn state_bytes(changes: &GroupChanges) -> usize {
 fn members(count: usize, rng: &mut ChaCha20Rng) -> Vec<(LocalNode, Group)> {
     let founder = LocalNode::generate(0, u64::MAX, rng);
     let policy = Policy::group(founder.account_id(), "Bench".to_owned());
-    let mut group = Group::create(&founder, ID, &policy, rng).expect("a group is founded");
+    let mut group = Group::create(&founder, ID, &policy, Suite::Classic, rng).expect("a group is founded");
     let others: Vec<_> = (1..count).map(|_| LocalNode::generate(0, u64::MAX, rng)).collect();
-    let packages: Vec<_> =
-        others.iter().map(|me| KeyPackage::generate(me, rng).expect("a key package is made")).collect();
+    let packages: Vec<_> = others
+        .iter()
+        .map(|me| KeyPackage::generate(me, Suite::Classic, true, rng).expect("a key package is made"))
+        .collect();
     let bytes: Vec<&[u8]> = packages.iter().map(|(package, _)| package.bytes.as_slice()).collect();
     let committed =
         group.change(&founder, Change { add: bytes, ..Change::default() }, MOMENT, rng).expect("everybody is added");

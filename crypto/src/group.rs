@@ -22,6 +22,7 @@ mod receive;
 mod state;
 mod storage;
 mod stored;
+mod suite;
 mod summary;
 mod tree_change;
 mod way_in;
@@ -49,8 +50,8 @@ use crate::{
 
 use authenticated::Authenticated;
 use epochs::{EpochTree, LIVE_EPOCHS_MAX};
-use key_package::{NodeSigner, capabilities, credential};
-use provider::{Provider, SUITE};
+use key_package::{NodeSigner, capabilities, credential, unlimited};
+use provider::Provider;
 use state::{EpochState, Known};
 use storage::{Overlay, Rows, Slot};
 
@@ -60,7 +61,9 @@ pub use evidence::{
     BadEvidence, EVIDENCE_MAX, Evidence, InviteProof, Join, LEAVE_STATEMENT_MS_MAX, LeaveStatement, Revocation,
 };
 pub use invite::{INVITE_HOSTS_MAX, INVITE_LINK_BYTES_MAX, InviteHost, InviteLink, InviteSeed};
-pub use key_package::{BadKeyPackage, KEY_PACKAGE_BYTES_MAX, KeyPackage, KeyPackageSecret, LibraryFailure};
+pub use key_package::{
+    BadKeyPackage, CheckedKeyPackage, KEY_PACKAGE_BYTES_MAX, KeyPackage, KeyPackageSecret, LibraryFailure,
+};
 pub use member::{BadLeaf, Member};
 pub use policy::{
     DISAPPEARING_S_MAX, Forbidden, GONE_MAX, GROUP_NAME_BYTES_MAX, GROUP_PICTURE_BYTES_MAX, GROUP_TOPIC_BYTES_MAX,
@@ -69,6 +72,7 @@ pub use policy::{
 };
 pub use receive::Received;
 pub use stored::{EpochRow, GroupChanges, LoadError, StateRow, StoredGroup};
+pub use suite::{HYBRID_MEMBERS_MAX, Suite};
 pub use summary::{Moment, Summary, Why};
 pub use way_in::ComeBackError;
 
@@ -129,6 +133,8 @@ pub struct Joined {
     pub group: Group,
     /// Who made the Welcome, proved by its signature. Whether their invitation is wanted is for the caller to say.
     pub inviter: Member,
+    /// Which of this node's key packages it was made for. Unless that is a last-resort one, delete its secret now.
+    pub key_package: [u8; 32],
 }
 
 /// Why a group cannot be joined.
@@ -183,14 +189,16 @@ impl Group {
         me: &LocalNode,
         id: GroupId,
         policy: &Policy,
+        suite: Suite,
         rng: &mut R,
     ) -> Result<Self, LibraryFailure> {
         let mut rows = Rows::default();
         let provider = Provider::seeded(Overlay::writing(&mut rows), rng);
         let extensions = policy.to_extensions().map_err(|_| LibraryFailure)?;
         let config = MlsGroupCreateConfig::builder()
-            .ciphersuite(SUITE)
+            .ciphersuite(suite.to_mls())
             .capabilities(capabilities())
+            .lifetime(unlimited())
             .wire_format_policy(PURE_PLAINTEXT_WIRE_FORMAT_POLICY) // of commits; messages are always private
             .padding_size(0)
             .max_past_epochs(0)
@@ -218,7 +226,8 @@ impl Group {
     ) -> Result<Joined, JoinError> {
         let welcome = MlsMessageIn::tls_deserialize_exact_bytes(&content.welcome).map_err(|_| JoinError::Damaged)?;
         let MlsMessageBodyIn::Welcome(welcome) = welcome.extract() else { return Err(JoinError::Damaged) };
-        let mut rows = key_package_secret(&welcome, lookup).ok_or(JoinError::NoKeyPackage)?.into_rows();
+        let (key_package, secret) = key_package_secret(&welcome, lookup).ok_or(JoinError::NoKeyPackage)?;
+        let mut rows = secret.into_rows();
         let provider = Provider::without_randomness(Overlay::writing(&mut rows));
         let (staged, topic) = open_welcome(&provider, welcome)?;
         let id = GroupId(content.group);
@@ -236,7 +245,7 @@ impl Group {
         rows.delete_slot(Slot::EncryptionKeyPair);
         rows.put(Slot::Inviter.key(), Zeroizing::new(inviter.account.0.to_vec()));
         let state = EpochState::adopt(rows, group, members, topic).map_err(|_| JoinError::Damaged)?;
-        Ok(Joined { group: Self::rooted(id, content.epoch, number, state), inviter })
+        Ok(Joined { group: Self::rooted(id, content.epoch, number, state), inviter, key_package })
     }
 
     /// A group as it was saved.
@@ -347,6 +356,16 @@ impl Group {
         self.policy().filter(|_| is_member).map(|policy| policy.acting_role(account, self.members()))
     }
 
+    /// The group's cipher suite; none once this node was removed and has nothing of the group any more.
+    pub fn suite(&self) -> Option<Suite> {
+        self.head_state().or_else(|| self.states.values().next()).map(|state| state.suite)
+    }
+
+    /// Whether all members of this classic group could be in a hybrid one: a group that could do better says so.
+    pub fn could_be_hybrid(&self) -> bool {
+        self.head_state().is_some_and(|state| state.could_be_hybrid)
+    }
+
     /// The topic secret under which contents that name this epoch are sealed.
     pub fn topic_secret(&self, epoch: EpochId) -> Option<&TopicSecret> {
         self.states.get(&epoch).map(|state| &state.topic)
@@ -436,8 +455,11 @@ fn encrypt_in<R: CryptoRng + ?Sized>(
 fn key_package_secret(
     welcome: &Welcome,
     lookup: impl Fn(&[u8; 32]) -> Option<KeyPackageSecret>,
-) -> Option<KeyPackageSecret> {
-    welcome.secrets().iter().find_map(|secrets| lookup(secrets.new_member().as_slice().try_into().ok()?))
+) -> Option<([u8; 32], KeyPackageSecret)> {
+    welcome.secrets().iter().find_map(|secrets| {
+        let reference = secrets.new_member().as_slice().try_into().ok()?;
+        Some((reference, lookup(&reference)?))
+    })
 }
 
 /// Decrypts and verifies a Welcome; with it comes the topic secret, unless a new one begins in this epoch.
@@ -468,6 +490,7 @@ fn check_welcome(me: &LocalNode, staged: &StagedWelcome) -> Result<Vec<Member>, 
     if !members.iter().any(|member| member.leaf == own_leaf && member.node == me.node_id()) {
         return Err(JoinError::NoKeyPackage);
     }
+    Suite::of_mls(staged.group_context().ciphersuite()).ok_or(JoinError::Damaged)?.permits_members(members.len())?;
     Policy::from_extensions(staged.group_context().extensions())?.permits_members(members.iter())?;
     Ok(members)
 }

@@ -7,7 +7,7 @@ mod returning;
 use openmls::prelude::{LeafNode, Proposal, StagedCommit};
 
 use super::{
-    BadLeaf, Forbidden, GroupId, Member, Moment, Policy, Summary,
+    BadLeaf, Forbidden, GroupId, Member, Moment, Policy, Suite, Summary,
     authenticated::Claims,
     epochs::RankClass,
     evidence::Join,
@@ -67,6 +67,7 @@ pub enum Refusal {
 #[derive(Clone, Copy)]
 pub(super) struct Parent<'a> {
     pub(super) group: GroupId,
+    pub(super) suite: Suite,
     pub(super) members: &'a [Member],
     pub(super) policy: &'a Policy,
 }
@@ -122,6 +123,7 @@ pub(super) fn check(
     let Proposals { added, removed, policy } = read_proposals(parent, staged, at_ms)?;
     let act = Act {
         group: parent.group,
+        suite: parent.suite,
         members: parent.members,
         policy: parent.policy,
         committer: &committer,

@@ -15,7 +15,7 @@ use super::{
     authenticated::{Authenticated, Claims},
     check::check,
     framing::CommitFrame,
-    key_package::{LibraryFailure, NodeSigner, credential, parse},
+    key_package::{LibraryFailure, NodeSigner, credential, parse_for},
     policy::Act,
     provider::Provider,
     state::{self, EpochState},
@@ -141,7 +141,7 @@ impl Group {
         let mut plan = Plan::default();
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         for bytes in &change.add {
-            let (package, member) = parse(bytes)?;
+            let (package, member) = parse_for(parent.suite, bytes)?;
             let is_same = |other: &Member| other.node == member.node;
             if parent.members.iter().any(is_same) || added.iter().any(is_same) {
                 return Err(CommitError::AlreadyMember);
@@ -162,6 +162,7 @@ impl Group {
         let committer = parent.members.iter().find(|member| member.node == me.node_id()).ok_or(LibraryFailure)?;
         let act = Act {
             group: self.id,
+            suite: parent.suite,
             members: &parent.members,
             policy: &parent.policy,
             committer,

@@ -7,10 +7,12 @@ use crate::identity::AccountId;
 impl Group {
     /// Whether a Welcome into this group is to be taken. It is if this node is not a member where the group is; if it
     /// comes from the account that brought this node in, which does it again when its commit has lost; or if it comes
-    /// from an owner or an admin. A Welcome into an epoch that is or was here is an old one.
+    /// from an owner or an admin. A Welcome into an epoch that is or was here is an old one, and one into another suite a
+    /// downgrade.
     pub fn may_enter(&self, joined: &Joined) -> bool {
-        let Joined { group, inviter } = joined;
-        if group.id != self.id || self.tree.node(group.head()).is_some() {
+        let Joined { group, inviter, .. } = joined;
+        let is_other_suite = self.suite().is_some_and(|suite| group.suite() != Some(suite));
+        if group.id != self.id || is_other_suite || self.tree.node(group.head()).is_some() {
             return false;
         }
         !self.am_member() || self.brought_in_by() == Some(inviter.account) || self.is_led_by(inviter)

@@ -1,7 +1,8 @@
 //! Key packages (RFC 9420 §10): what somebody needs to add this node to a group while it is away (PROTOCOL §2).
 //!
-//! They are all last-resort packages: without a server nobody can enforce that each is used once. Their MLS lifetime
-//! is unlimited, because MLS would check it against the machine's clock and so differently on every node; what limits
+//! A last-resort package goes into the contact card and is used again and again; the others are handed out one by one,
+//! and whoever stores their secrets deletes each with its use, so that what it opened stays closed. Without a server
+//! nobody can enforce that one is used once, only that it works once. Their MLS lifetime is unlimited, because MLS would check it against the machine's clock and so differently on every node; what limits
 //! them is the node certificate inside.
 
 use openmls::prelude::{
@@ -18,26 +19,42 @@ use super::{
     Member,
     member::BadLeaf,
     policy::POLICY_EXTENSION,
-    provider::{Crypto, Provider, SUITE},
+    provider::{Crypto, Provider},
     storage::{Overlay, RowKey, RowValue, Rows, Slot},
+    suite::Suite,
 };
 use crate::{
     codec::{Malformed, Reader, Writer},
     identity::{LocalNode, NodeKeys, NotValidNow},
 };
 
-/// A key package has at most this many bytes.
-pub const KEY_PACKAGE_BYTES_MAX: usize = 2 * 1024;
+/// A key package has at most this many bytes: a hybrid one about 3,100. In a contact card there is room for less.
+pub const KEY_PACKAGE_BYTES_MAX: usize = 4 * 1024;
 const SECRET_BYTES_MAX: usize = 16 * 1024;
 const SECRET_VERSION: u8 = 1;
 
-/// The public part: it goes into the contact card.
+/// The public part: it goes into the contact card, or to somebody who asks for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPackage {
     /// The encoded MLS message.
     pub bytes: Vec<u8>,
     /// Its name in Welcomes (RFC 9420 §5.2).
     pub reference: [u8; 32],
+    /// The suite of the groups that its node can be added to with it.
+    pub suite: Suite,
+    /// Whether its secret stays after its use.
+    pub last_resort: bool,
+}
+
+/// What a key package that somebody shows says, once it is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedKeyPackage {
+    /// Whose it is. The `leaf` means nothing yet.
+    pub member: Member,
+    /// The suite of the groups that it is for.
+    pub suite: Suite,
+    /// Whether its owner means to use it more than once.
+    pub last_resort: bool,
 }
 
 /// The private part: it opens the Welcomes made for the key package, and goes into the database.
@@ -68,6 +85,9 @@ pub enum BadKeyPackage {
     /// It is for a cipher suite, a lifetime or extensions that Tidings does not use.
     #[error("the key package is of a kind that this version does not use")]
     Unsupported,
+    /// It is for another suite than the group's.
+    #[error("the key package is for groups with another kind of encryption")]
+    OtherSuite,
     /// It does not say who its node is.
     #[error(transparent)]
     Leaf(#[from] BadLeaf),
@@ -85,15 +105,16 @@ impl KeyPackage {
     /// A new key package of this node, with its secret.
     pub fn generate<R: CryptoRng + ?Sized>(
         me: &LocalNode,
+        suite: Suite,
+        last_resort: bool,
         rng: &mut R,
     ) -> Result<(Self, KeyPackageSecret), LibraryFailure> {
         let mut rows = Rows::default();
         let provider = Provider::seeded(Overlay::writing(&mut rows), rng);
-        let bundle = MlsKeyPackage::builder()
-            .key_package_lifetime(unlimited())
-            .leaf_node_capabilities(capabilities())
-            .mark_as_last_resort()
-            .build(SUITE, &provider, &NodeSigner(&me.keys), credential(me))
+        let builder = MlsKeyPackage::builder().key_package_lifetime(unlimited()).leaf_node_capabilities(capabilities());
+        let builder = if last_resort { builder.mark_as_last_resort() } else { builder };
+        let bundle = builder
+            .build(suite.to_mls(), &provider, &NodeSigner(&me.keys), credential(me))
             .map_err(|_| LibraryFailure)?;
         let package = bundle.key_package();
         let reference = reference(package)?;
@@ -101,14 +122,15 @@ impl KeyPackage {
         let bytes = message.tls_serialize_detached().map_err(|_| LibraryFailure)?;
         drop(provider);
         let (key, value) = rows.take_changes().put.into_iter().next().ok_or(LibraryFailure)?;
-        Ok((Self { bytes, reference }, KeyPackageSecret { key, value }))
+        Ok((Self { bytes, reference, suite, last_resort }, KeyPackageSecret { key, value }))
     }
 
-    /// Checks a key package that somebody shows, and says whose it is. The member's `leaf` means nothing yet.
-    pub fn check(bytes: &[u8], now_ms: u64) -> Result<Member, BadKeyPackage> {
-        let (_, member) = parse(bytes)?;
+    /// Checks a key package that somebody shows, and says whose it is and what it is for.
+    pub fn check(bytes: &[u8], now_ms: u64) -> Result<CheckedKeyPackage, BadKeyPackage> {
+        let (package, member) = parse(bytes)?;
         member.certificate.check_time(now_ms)?;
-        Ok(member)
+        let suite = Suite::of_mls(package.ciphersuite()).ok_or(BadKeyPackage::Unsupported)?;
+        Ok(CheckedKeyPackage { member, suite, last_resort: package.last_resort() })
     }
 }
 
@@ -154,9 +176,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(MlsKeyPackage, Member), BadKeyPacka
     Ok((package, member))
 }
 
+/// The same, of a key package that somebody is to be added with.
+pub(super) fn parse_for(suite: Suite, bytes: &[u8]) -> Result<(MlsKeyPackage, Member), BadKeyPackage> {
+    let (package, member) = parse(bytes)?;
+    if package.ciphersuite() == suite.to_mls() { Ok((package, member)) } else { Err(BadKeyPackage::OtherSuite) }
+}
+
 fn verify(package: KeyPackageIn) -> Result<MlsKeyPackage, BadKeyPackage> {
     let package = package.validate(&Crypto::default(), ProtocolVersion::Mls10).map_err(|_| BadKeyPackage::Damaged)?;
-    if package.ciphersuite() != SUITE || !is_usable(&package) {
+    if Suite::of_mls(package.ciphersuite()).is_none() || !is_usable(&package) {
         return Err(BadKeyPackage::Unsupported);
     }
     Ok(package)
@@ -172,7 +200,8 @@ fn reference(package: &MlsKeyPackage) -> Result<[u8; 32], LibraryFailure> {
     reference.as_slice().try_into().map_err(|_| LibraryFailure)
 }
 
-fn unlimited() -> Lifetime {
+/// The lifetime of every leaf: OpenMLS would otherwise take one from the machine's clock.
+pub(super) fn unlimited() -> Lifetime {
     Lifetime::init(0, u64::MAX)
 }
 
@@ -180,7 +209,7 @@ fn unlimited() -> Lifetime {
 pub(super) fn capabilities() -> Capabilities {
     Capabilities::new(
         Some(&[ProtocolVersion::Mls10]),
-        Some(&[SUITE]),
+        Some(&Suite::ALL.map(Suite::to_mls)),
         Some(&[ExtensionType::LastResort, ExtensionType::Unknown(POLICY_EXTENSION)]),
         None,
         Some(&[CredentialType::Basic]),

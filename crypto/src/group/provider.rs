@@ -1,9 +1,11 @@
-//! What OpenMLS computes with: suite 0x0003 on the crates that the rest of Tidings uses (PROTOCOL §2).
+//! What OpenMLS computes with: our two suites on the crates that the rest of Tidings uses (PROTOCOL §2).
 //!
 //! A [`Provider`] lives for one operation. Its randomness is a stream seeded by the caller's generator, so the same
 //! seed gives the same bytes; reading needs no randomness and gets a provider that has none. OpenMLS seals the
 //! secrets of an update path on several threads at once, in no fixed order, so an ephemeral HPKE key is derived from
 //! the seed and what it seals instead of being drawn from the stream.
+
+mod kem;
 
 use std::cell::RefCell;
 
@@ -11,25 +13,19 @@ use chacha20poly1305::{
     ChaCha20Poly1305,
     aead::{Aead, KeyInit, Payload},
 };
-use hpke::{
-    Deserializable, Kem, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305 as HpkeChaCha, kdf::HkdfSha256,
-    kem::X25519HkdfSha256,
-};
 use openmls_traits::{OpenMlsProvider, crypto::OpenMlsCrypto, random::OpenMlsRand, types};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng, SeedableRng};
 use sha2::{Digest, Sha256};
 use tls_codec::SecretVLBytes;
 use types::{
-    AeadType, Ciphersuite, CryptoError, ExporterSecret, HashType, HpkeAeadType, HpkeCiphertext, HpkeConfig,
-    HpkeKdfType, HpkeKemType, HpkeKeyPair, KemOutput, SignatureScheme,
+    AeadType, Ciphersuite, CryptoError, ExporterSecret, HashType, HpkeCiphertext, HpkeConfig, HpkeKeyPair, KemOutput,
+    SignatureScheme,
 };
 use zeroize::Zeroizing;
 
-use super::storage::Overlay;
-
-/// X25519, ChaCha20-Poly1305, SHA-256, Ed25519 (RFC 9420 §17.1).
-pub(crate) const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519;
+use super::{storage::Overlay, suite::Suite};
+use kem::Agreement;
 
 /// Cryptography, randomness and storage for one operation on one epoch.
 pub(crate) struct Provider<'rows> {
@@ -97,15 +93,11 @@ impl OpenMlsRand for Rand {
     }
 }
 
-/// The primitives of [`SUITE`] and no others.
+/// The primitives of the [`Suite`]s and no others.
 #[derive(Default)]
 pub(crate) struct Crypto {
     hpke_seed: Option<Zeroizing<[u8; 32]>>,
 }
-
-type X25519Public = <X25519HkdfSha256 as Kem>::PublicKey;
-type X25519Private = <X25519HkdfSha256 as Kem>::PrivateKey;
-type X25519Encapped = <X25519HkdfSha256 as Kem>::EncappedKey;
 
 impl Crypto {
     /// The generator of one ephemeral key: a function of the seed and of everything that is sealed with it.
@@ -129,13 +121,6 @@ fn only_ed25519(scheme: SignatureScheme) -> Result<(), CryptoError> {
     if scheme == SignatureScheme::ED25519 { Ok(()) } else { Err(CryptoError::UnsupportedSignatureScheme) }
 }
 
-fn only_our_hpke(config: &HpkeConfig) -> Result<(), CryptoError> {
-    match config {
-        HpkeConfig(HpkeKemType::DhKem25519, HpkeKdfType::HkdfSha256, HpkeAeadType::ChaCha20Poly1305) => Ok(()),
-        HpkeConfig(..) => Err(CryptoError::UnsupportedCiphersuite),
-    }
-}
-
 fn cipher(algorithm: AeadType, key: &[u8], nonce: &[u8]) -> Result<(ChaCha20Poly1305, [u8; 12]), CryptoError> {
     if algorithm != AeadType::ChaCha20Poly1305 {
         return Err(CryptoError::UnsupportedAeadAlgorithm);
@@ -147,11 +132,11 @@ fn cipher(algorithm: AeadType, key: &[u8], nonce: &[u8]) -> Result<(ChaCha20Poly
 
 impl OpenMlsCrypto for Crypto {
     fn supports(&self, ciphersuite: Ciphersuite) -> Result<(), CryptoError> {
-        if ciphersuite == SUITE { Ok(()) } else { Err(CryptoError::UnsupportedCiphersuite) }
+        Suite::of_mls(ciphersuite).map(|_| ()).ok_or(CryptoError::UnsupportedCiphersuite)
     }
 
     fn supported_ciphersuites(&self) -> Vec<Ciphersuite> {
-        vec![SUITE]
+        Suite::ALL.map(Suite::to_mls).to_vec()
     }
 
     fn hkdf_extract(&self, hash: HashType, salt: &[u8], ikm: &[u8]) -> Result<SecretVLBytes, CryptoError> {
@@ -246,19 +231,8 @@ impl OpenMlsCrypto for Crypto {
         aad: &[u8],
         ptxt: &[u8],
     ) -> Result<HpkeCiphertext, CryptoError> {
-        only_our_hpke(&config)?;
-        let mut rng = self.ephemeral([pk_r, info, aad, ptxt])?;
-        let recipient = X25519Public::from_bytes(pk_r).map_err(|_| CryptoError::InvalidPublicKey)?;
-        let (encapped, ciphertext) = hpke::single_shot_seal_with_rng::<HpkeChaCha, HkdfSha256, X25519HkdfSha256>(
-            &OpModeS::Base,
-            &recipient,
-            info,
-            ptxt,
-            aad,
-            &mut rng,
-        )
-        .map_err(|_| CryptoError::HpkeEncryptionError)?;
-        Ok(HpkeCiphertext { kem_output: encapped.to_bytes().to_vec().into(), ciphertext: ciphertext.into() })
+        let rng = self.ephemeral([pk_r, info, aad, ptxt])?;
+        Agreement::of(&config)?.seal(pk_r, info, aad, ptxt, rng)
     }
 
     fn hpke_open(
@@ -269,19 +243,7 @@ impl OpenMlsCrypto for Crypto {
         info: &[u8],
         aad: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
-        only_our_hpke(&config)?;
-        let secret = X25519Private::from_bytes(sk_r).map_err(|_| CryptoError::HpkeDecryptionError)?;
-        let encapped =
-            X25519Encapped::from_bytes(input.kem_output.as_slice()).map_err(|_| CryptoError::HpkeDecryptionError)?;
-        hpke::single_shot_open::<HpkeChaCha, HkdfSha256, X25519HkdfSha256>(
-            &OpModeR::Base,
-            &secret,
-            &encapped,
-            info,
-            input.ciphertext.as_slice(),
-            aad,
-        )
-        .map_err(|_| CryptoError::HpkeDecryptionError)
+        Agreement::of(&config)?.open(input, sk_r, info, aad)
     }
 
     fn hpke_setup_sender_and_export(
@@ -292,19 +254,8 @@ impl OpenMlsCrypto for Crypto {
         exporter_context: &[u8],
         exporter_length: usize,
     ) -> Result<(KemOutput, ExporterSecret), CryptoError> {
-        only_our_hpke(&config)?;
-        let mut rng = self.ephemeral([pk_r, info, exporter_context, b"export"])?;
-        let recipient = X25519Public::from_bytes(pk_r).map_err(|_| CryptoError::InvalidPublicKey)?;
-        let (encapped, context) = hpke::setup_sender_with_rng::<HpkeChaCha, HkdfSha256, X25519HkdfSha256>(
-            &OpModeS::Base,
-            &recipient,
-            info,
-            &mut rng,
-        )
-        .map_err(|_| CryptoError::SenderSetupError)?;
-        let mut exported = vec![0; exporter_length];
-        context.export(exporter_context, &mut exported).map_err(|_| CryptoError::ExporterError)?;
-        Ok((encapped.to_bytes().to_vec(), exported.into()))
+        let rng = self.ephemeral([pk_r, info, exporter_context, b"export"])?;
+        Agreement::of(&config)?.send_export(pk_r, info, exporter_context, exporter_length, rng)
     }
 
     fn hpke_setup_receiver_and_export(
@@ -316,21 +267,11 @@ impl OpenMlsCrypto for Crypto {
         exporter_context: &[u8],
         exporter_length: usize,
     ) -> Result<ExporterSecret, CryptoError> {
-        only_our_hpke(&config)?;
-        let secret = X25519Private::from_bytes(sk_r).map_err(|_| CryptoError::ReceiverSetupError)?;
-        let encapped = X25519Encapped::from_bytes(enc).map_err(|_| CryptoError::ReceiverSetupError)?;
-        let context =
-            hpke::setup_receiver::<HpkeChaCha, HkdfSha256, X25519HkdfSha256>(&OpModeR::Base, &secret, &encapped, info)
-                .map_err(|_| CryptoError::ReceiverSetupError)?;
-        let mut exported = vec![0; exporter_length];
-        context.export(exporter_context, &mut exported).map_err(|_| CryptoError::ExporterError)?;
-        Ok(exported.into())
+        Agreement::of(&config)?.receive_export(enc, sk_r, info, exporter_context, exporter_length)
     }
 
     fn derive_hpke_keypair(&self, config: HpkeConfig, ikm: &[u8]) -> Result<HpkeKeyPair, CryptoError> {
-        only_our_hpke(&config)?;
-        let (secret, public) = X25519HkdfSha256::derive_keypair(ikm);
-        Ok(HpkeKeyPair { private: secret.to_bytes().to_vec().into(), public: public.to_bytes().to_vec() })
+        Ok(Agreement::of(&config)?.derive(ikm))
     }
 }
 

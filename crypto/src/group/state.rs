@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use openmls::prelude::{CredentialType, GroupContext, GroupId as MlsGroupId, MlsGroup};
+use openmls::prelude::{CredentialType, GroupContext, GroupId as MlsGroupId, LeafNodeIndex, MlsGroup};
 use zeroize::Zeroizing;
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
     key_package::LibraryFailure,
     provider::Crypto,
     storage::{Overlay, Rows, Slot},
+    suite::Suite,
 };
 use crate::{
     envelope::TopicSecret,
@@ -26,6 +27,9 @@ pub(super) struct EpochState {
     pub(super) policy: Policy,
     pub(super) topic: TopicSecret,
     pub(super) authenticator: Vec<u8>,
+    pub(super) suite: Suite,
+    /// Whether a hybrid group could have the same members.
+    pub(super) could_be_hybrid: bool,
     live: Option<MlsGroup>,
 }
 
@@ -42,7 +46,9 @@ impl EpochState {
         rows.put(Slot::TopicSecret.key(), Zeroizing::new(topic.as_bytes().to_vec()));
         let policy = Policy::from_extensions(context(&group).extensions()).map_err(|_| LibraryFailure)?;
         let authenticator = group.epoch_authenticator().as_slice().to_vec();
-        Ok(Self { rows, members, policy, topic, authenticator, live: Some(group) })
+        let suite = Suite::of_mls(group.ciphersuite()).ok_or(LibraryFailure)?;
+        let could_be_hybrid = could_be_hybrid(&group, suite, &members);
+        Ok(Self { rows, members, policy, topic, authenticator, suite, could_be_hybrid, live: Some(group) })
     }
 
     /// The epoch as it was saved. It is not kept loaded.
@@ -65,7 +71,7 @@ impl EpochState {
 
     /// What a commit on this epoch is judged by.
     pub(super) fn as_parent(&self, group: GroupId) -> Parent<'_> {
-        Parent { group, members: &self.members, policy: &self.policy }
+        Parent { group, suite: self.suite, members: &self.members, policy: &self.policy }
     }
 
     /// Whether an account may write here.
@@ -154,6 +160,16 @@ pub(super) fn members(group: &MlsGroup, known: &Known) -> Result<Vec<Member>, Ba
             }
         })
         .collect()
+}
+
+/// Whether every leaf says that its node knows the hybrid suite, there is room for all, and the group does without.
+fn could_be_hybrid(group: &MlsGroup, suite: Suite, members: &[Member]) -> bool {
+    let hybrid = Suite::Hybrid.to_mls().into();
+    let knows_it = |member: &Member| {
+        let leaf = group.public_group().leaf(LeafNodeIndex::new(member.leaf));
+        leaf.is_some_and(|leaf| leaf.capabilities().ciphersuites().contains(&hybrid))
+    };
+    suite == Suite::Classic && Suite::Hybrid.permits_members(members.len()).is_ok() && members.iter().all(knows_it)
 }
 
 pub(super) fn context(group: &MlsGroup) -> &GroupContext {

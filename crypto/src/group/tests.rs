@@ -4,5 +4,6 @@ mod entering;
 mod hostile;
 mod membership;
 mod saving;
+mod suites;
 mod vectors;
 mod world;

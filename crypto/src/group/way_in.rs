@@ -18,7 +18,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    BadLeaf, Committed, Forbidden, Group, GroupId, Member, Moment, Policy, Refusal,
+    BadLeaf, Committed, Forbidden, Group, GroupId, Member, Moment, Policy, Refusal, Suite,
     authenticated::{Authenticated, Claims},
     check::{Checked, Parent, check_return},
     framing::CommitFrame,
@@ -117,7 +117,8 @@ impl Group {
             return Err(ComeBackError::NotNeeded);
         }
         let info = read_group_info(way_in)?;
-        if *info.group_id() != self.mls_id {
+        let is_our_suite = self.suite().is_none_or(|suite| info.ciphersuite() == suite.to_mls());
+        if *info.group_id() != self.mls_id || !is_our_suite {
             return Err(ComeBackError::OtherGroup);
         }
         let parent = Landing::of(info.clone())?;
@@ -158,6 +159,7 @@ impl Group {
 /// The epoch that a way in leads to, as its members see it from outside: verified, and nothing secret.
 struct Landing {
     public: PublicGroup,
+    suite: Suite,
     members: Vec<Member>,
     policy: Policy,
 }
@@ -176,12 +178,14 @@ impl Landing {
             .collect::<Result<Vec<_>, _>>()?;
         let extensions = public.group_context().extensions();
         let policy = Policy::from_extensions(extensions).map_err(ComeBackError::Policy)?;
-        Ok(Self { public, members, policy })
+        let suite = Suite::of_mls(public.ciphersuite()).ok_or(ComeBackError::Damaged)?;
+        Ok(Self { public, suite, members, policy })
     }
 
     /// What is checked of a Welcome: the policy allows the members, and this node is one of them.
     fn check(&self, me: &LocalNode, now_ms: u64) -> Result<(), ComeBackError> {
         self.policy.permits_members(self.members.iter())?;
+        self.suite.permits_members(self.members.len())?;
         if !self.members.iter().any(|member| member.node == me.node_id()) {
             return Err(ComeBackError::NotAMember);
         }
@@ -206,7 +210,7 @@ impl Landing {
         let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
             return Err(LibraryFailure.into());
         };
-        let parent = Parent { group, members: &self.members, policy: &self.policy };
+        let parent = Parent { group, suite: self.suite, members: &self.members, policy: &self.policy };
         check_return(parent, &staged, claims).map_err(ComeBackError::Refused)
     }
 }

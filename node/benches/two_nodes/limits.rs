@@ -11,7 +11,7 @@ use rand_core::SeedableRng;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
 use tidings_crypto::envelope::WelcomeContent;
-use tidings_crypto::group::{Change, Group, GroupId, KeyPackage, Moment, Policy};
+use tidings_crypto::group::{Change, Group, GroupId, KeyPackage, Moment, Policy, Suite};
 use tidings_crypto::identity::LocalNode;
 
 /// Half of the samples, and 99 in 100, are at most this.
@@ -162,8 +162,8 @@ fn decrypt(bytes: usize) -> f64 {
     const MESSAGES: usize = 1_000;
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let (alice, bob) = (LocalNode::generate(0, u64::MAX, &mut rng), LocalNode::generate(0, u64::MAX, &mut rng));
-    let (package, secret) = KeyPackage::generate(&bob, &mut rng).unwrap();
-    let mut sender = Group::create(&alice, GroupId([1; 16]), &Policy::direct(), &mut rng).unwrap();
+    let (package, secret) = KeyPackage::generate(&bob, Suite::Classic, true, &mut rng).unwrap();
+    let mut sender = Group::create(&alice, GroupId([1; 16]), &Policy::direct(), Suite::Classic, &mut rng).unwrap();
     let change = Change { add: vec![&package.bytes], ..Change::default() };
     let added = sender.change(&alice, change, Moment { now_ms: 1, place: 1 }, &mut rng).unwrap();
     let welcome = WelcomeContent {

@@ -5,7 +5,9 @@ use std::collections::btree_map::Entry;
 use rand_core::Rng;
 use tidings_crypto::card::SignedCard;
 use tidings_crypto::envelope::{Envelope, WelcomeContent};
-use tidings_crypto::group::{Change, Group, GroupId, JoinError, KeyPackage, Kind as GroupKind, Member, Moment, Policy};
+use tidings_crypto::group::{
+    Change, Group, GroupId, JoinError, KeyPackage, Kind as GroupKind, Member, Moment, Policy, Suite,
+};
 
 use super::Conversation;
 use super::receive::Arrival;
@@ -85,7 +87,7 @@ impl State {
         for node in nodes {
             // A card could carry somebody else's key package, and what is written to the one would reach the other.
             let is_theirs = KeyPackage::check(&node.key_package, batch.now_ms)
-                .is_ok_and(|member| member.node == node.certificate.node_id());
+                .is_ok_and(|checked| checked.member.node == node.certificate.node_id());
             if !is_theirs {
                 let reason = "their card carries keys that are not theirs or not valid now; ask for a fresh link";
                 return Err(Refused::BadLink(reason.to_owned()).into());
@@ -95,7 +97,7 @@ impl State {
         if self.group_rows.len() >= GROUPS_MAX {
             return Err(Refused::LimitReached { what: "conversations", limit: GROUPS_MAX as u64 }.into());
         }
-        let mut group = Group::create(&self.me, group_id, policy, batch.rng).map_err(|_| damaged())?;
+        let mut group = Group::create(&self.me, group_id, policy, Suite::Classic, batch.rng).map_err(|_| damaged())?;
         let change = Change { add: packages, ..Change::default() };
         let moment = Moment { now_ms: batch.now_ms, place: batch.now_ms };
         let committed = group.change(&self.me, change, moment, batch.rng).map_err(|error| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidings_crypto::card::{ADDRESSES_MAX, Card, CardLink, CardNode, ShortCard, SignedCard, valid_name};
-use tidings_crypto::group::{KeyPackage, KeyPackageSecret};
+use tidings_crypto::group::{KeyPackage, KeyPackageSecret, Suite};
 use tidings_crypto::identity::{LocalNode, SafetyNumber};
 
 use super::batch::{Batch, Halt};
@@ -69,7 +69,7 @@ pub(super) async fn load_profile(
         batch.tx.set_setting("name", name.as_bytes()).await?;
     }
     if batch.tx.key_packages().await?.is_empty() {
-        let (package, secret) = KeyPackage::generate(me, batch.rng).map_err(|_| damaged)?;
+        let (package, secret) = KeyPackage::generate(me, Suite::Classic, true, batch.rng).map_err(|_| damaged)?;
         let reference = package.reference;
         batch.tx.put_key_package(&reference, &secret.encode(), &package.bytes, batch.now_ms, batch.rng).await?;
     }

@@ -32,6 +32,7 @@ pub(in crate::group) fn check_return(
     }
     let act = Act {
         group: parent.group,
+        suite: parent.suite,
         members: parent.members,
         policy: parent.policy,
         committer: before,

@@ -12,6 +12,7 @@ use crate::{
         GroupId, Member,
         epochs::RankClass,
         evidence::{BadEvidence, Evidence, Join, Proven, prove},
+        suite::{HYBRID_MEMBERS_MAX, Suite},
         summary::Why,
     },
     identity::AccountId,
@@ -35,6 +36,9 @@ pub enum Forbidden {
     /// The group would have more nodes than [`MEMBERS_MAX`].
     #[error("a group has at most {MEMBERS_MAX} nodes")]
     TooManyMembers,
+    /// The group is hybrid, and would have more nodes than [`HYBRID_MEMBERS_MAX`].
+    #[error("a group with post-quantum encryption has at most {HYBRID_MEMBERS_MAX} nodes")]
+    TooManyForHybrid,
     /// An account would have more nodes in the group than [`NODES_OF_ACCOUNT_MAX`].
     #[error("an account has at most {NODES_OF_ACCOUNT_MAX} nodes in a group")]
     TooManyNodes,
@@ -90,6 +94,7 @@ pub enum Forbidden {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::group) struct Act<'a> {
     pub(in crate::group) group: GroupId,
+    pub(in crate::group) suite: Suite,
     /// The parent's members and policy.
     pub(in crate::group) members: &'a [Member],
     pub(in crate::group) policy: &'a Policy,
@@ -126,6 +131,7 @@ impl Act<'_> {
         let settled = self.settled(self.policy.clone(), &proven);
         let brought = after.unwrap_or(self.policy);
         brought.permits_members(self.members_after())?;
+        self.suite.permits_members(self.members_after().count())?;
         let committer = &self.committer.account;
         let right = Right { act: self, role: self.policy.acting_role(committer, self.members) };
         right.to_add(&proven)?;

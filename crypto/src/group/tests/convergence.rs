@@ -60,7 +60,7 @@ fn whoever_was_added_on_the_losing_branch_is_added_again_on_the_winning_one() {
     for seed in 0..8 {
         let mut nodes = nodes(2, 40 + seed);
         let newcomer = local_node(&mut rng(50 + seed));
-        let (package, secret) = KeyPackage::generate(&newcomer, &mut rng(51)).unwrap();
+        let (package, secret) = KeyPackage::generate(&newcomer, Suite::Classic, true, &mut rng(51)).unwrap();
         let node = &mut nodes[0];
         let add = node.group.add(&node.me, &[&package.bytes], NOW_MS, &mut node.rng).unwrap();
         let update = nodes[1].update();

@@ -5,7 +5,7 @@ use crate::{group::*, identity::LocalNode};
 
 /// One adds another, who has been in the group before; the others have yet to receive the commit.
 fn add_again(adder: &mut Node, me: &LocalNode) -> (Committed, Joined) {
-    let (package, secret) = KeyPackage::generate(me, &mut adder.rng).unwrap();
+    let (package, secret) = KeyPackage::generate(me, Suite::Classic, true, &mut adder.rng).unwrap();
     let committed = adder.group.add(&adder.me, &[&package.bytes], NOW_MS, &mut adder.rng).unwrap();
     let joined = join(me, &committed, &package, &secret).unwrap();
     (committed, joined)
@@ -116,7 +116,7 @@ fn a_welcome_into_a_group_in_which_one_is_well_is_taken_from_few() {
 fn a_welcome_that_was_taken_before_is_not_taken_again() {
     let mut adder = Node::found(360, &group_policy());
     let me = local_node(&mut rng(361));
-    let (package, secret) = KeyPackage::generate(&me, &mut adder.rng).unwrap();
+    let (package, secret) = KeyPackage::generate(&me, Suite::Classic, true, &mut adder.rng).unwrap();
     let committed = adder.group.add(&adder.me, &[&package.bytes], NOW_MS, &mut adder.rng).unwrap();
     let again = || join(&me, &committed, &package, &secret).unwrap();
     let mut group = again().group;

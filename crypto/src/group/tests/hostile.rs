@@ -112,12 +112,12 @@ fn a_certificate_must_be_valid_when_the_commit_is_made_whenever_it_arrives() {
     let node = &mut nodes[0];
     assert_eq!(node.group.update(&node.me, late, &mut node.rng), Err(CommitError::NotValidNow(expired)));
 
-    let (package, _) = KeyPackage::generate(&local_node(&mut rng(83)), &mut rng(84)).unwrap();
+    let (package, _) = KeyPackage::generate(&local_node(&mut rng(83)), Suite::Classic, true, &mut rng(84)).unwrap();
     assert_eq!(KeyPackage::check(&package.bytes, late), Err(BadKeyPackage::NotValidNow(expired)));
     assert!(KeyPackage::check(&package.bytes, NOW_MS).is_ok());
     let mut short = local_node(&mut rng(85));
     short.certificate = NodeCertificate::issue(&short.account, &short.keys, 1, 0, NOW_MS - 1);
-    let (package, _) = KeyPackage::generate(&short, &mut rng(86)).unwrap();
+    let (package, _) = KeyPackage::generate(&short, Suite::Classic, true, &mut rng(86)).unwrap();
     let plan = Plan { added: vec![parse(&package.bytes).unwrap().0], ..Plan::default() };
     let content = forged_commit(&mut nodes[0], None, plan, NOW_MS);
     assert_refused(&mut nodes, &content, Refusal::NotValid(NotValidNow::Expired { not_after_ms: NOW_MS - 1 }));
@@ -128,9 +128,9 @@ fn nobody_uses_a_certificate_over_another_key() {
     let mut rng = rng(87);
     let (anna, mut mallory) = (local_node(&mut rng), local_node(&mut rng));
     mallory.certificate = anna.certificate.clone();
-    let (package, _) = KeyPackage::generate(&mallory, &mut rng).unwrap();
+    let (package, _) = KeyPackage::generate(&mallory, Suite::Classic, true, &mut rng).unwrap();
     assert_eq!(KeyPackage::check(&package.bytes, NOW_MS), Err(BadKeyPackage::Leaf(BadLeaf::OtherKey)));
-    assert!(Group::create(&mallory, GROUP, &group_policy(), &mut rng).is_err());
+    assert!(Group::create(&mallory, GROUP, &group_policy(), Suite::Classic, &mut rng).is_err());
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_third_account_cannot_be_forced_into_a_direct_conversation() {
     let mut anna = Node::found(88, &Policy::direct());
     let (_, ben) = anna.invite(local_node(&mut rng(89)));
     let mut nodes = [anna, ben];
-    let (package, _) = KeyPackage::generate(&local_node(&mut rng(90)), &mut rng(91)).unwrap();
+    let (package, _) = KeyPackage::generate(&local_node(&mut rng(90)), Suite::Classic, true, &mut rng(91)).unwrap();
     let plan = Plan { added: vec![parse(&package.bytes).unwrap().0], ..Plan::default() };
     let content = forged_commit(&mut nodes[0], None, plan, NOW_MS);
     assert_refused(&mut nodes, &content, Refusal::Forbidden(Forbidden::ThirdAccount));
@@ -165,7 +165,7 @@ fn what_is_not_used_here_is_refused() {
     });
     assert_refused(&mut nodes, &content, Refusal::Policy);
 
-    let (package, _) = KeyPackage::generate(&local_node(&mut rng(93)), &mut rng(94)).unwrap();
+    let (package, _) = KeyPackage::generate(&local_node(&mut rng(93)), Suite::Classic, true, &mut rng(94)).unwrap();
     let package = parse(&package.bytes).unwrap().0;
     let content = forge(&mut nodes[0], authenticated.clone(), |group, provider, _| {
         let added = group.add_members_without_update(provider, &NodeSigner(&keys), &[package]).unwrap();
@@ -269,7 +269,7 @@ fn messages_of_other_groups_are_refused() {
     let mut nodes = nodes(2, 97);
     let mut rng = rng(98);
     let me = local_node(&mut rng);
-    let mut other = Group::create(&me, GroupId([8; 16]), &group_policy(), &mut rng).unwrap();
+    let mut other = Group::create(&me, GroupId([8; 16]), &group_policy(), Suite::Classic, &mut rng).unwrap();
     let content = other.encrypt(&me, b"x", &mut rng).unwrap();
     assert_refused(&mut nodes, &content, Refusal::OtherGroup);
 }
@@ -356,7 +356,7 @@ fn rubbish_is_refused() {
 fn an_invitation_that_is_not_what_it_says_is_refused() {
     let mut anna = Node::found(114, &group_policy());
     let (me, other) = (local_node(&mut rng(115)), local_node(&mut rng(116)));
-    let (package, secret) = KeyPackage::generate(&me, &mut anna.rng).unwrap();
+    let (package, secret) = KeyPackage::generate(&me, Suite::Classic, true, &mut anna.rng).unwrap();
     let committed = anna.group.add(&anna.me, &[&package.bytes], NOW_MS, &mut anna.rng).unwrap();
     let welcome = committed.welcome.unwrap();
     let content =
@@ -370,7 +370,7 @@ fn an_invitation_that_is_not_what_it_says_is_refused() {
     assert_eq!(reason(&me, &content, NOW_MS + 2 * YEAR_MS), Some(JoinError::NotValidNow(expired)));
     let elsewhere = WelcomeContent { group: [9; 16], ..content.clone() };
     assert_eq!(reason(&me, &elsewhere, NOW_MS), Some(JoinError::OtherGroup));
-    let (_, wrong_secret) = KeyPackage::generate(&me, &mut anna.rng).unwrap();
+    let (_, wrong_secret) = KeyPackage::generate(&me, Suite::Classic, true, &mut anna.rng).unwrap();
     let wrong = Group::join(&me, &content, |_| Some(wrong_secret.clone()), NOW_MS).err();
     assert_eq!(wrong, Some(JoinError::Damaged));
     for at in (0..welcome.len()).step_by(3) {
@@ -384,7 +384,7 @@ fn an_invitation_that_is_not_what_it_says_is_refused() {
 
 #[test]
 fn a_damaged_key_package_is_refused() {
-    let (package, _) = KeyPackage::generate(&local_node(&mut rng(117)), &mut rng(118)).unwrap();
+    let (package, _) = KeyPackage::generate(&local_node(&mut rng(117)), Suite::Classic, true, &mut rng(118)).unwrap();
     assert!(package.bytes.len() < 1024, "{} bytes", package.bytes.len());
     for at in 0..package.bytes.len() {
         let mut damaged = package.bytes.clone();

@@ -100,7 +100,7 @@ fn an_account_adds_its_second_node_to_a_direct_conversation_but_nobody_else() {
     let content = phone.send("from my phone");
     let Received::Message { sender, .. } = ben.group.receive(&content) else { panic!() };
     assert_eq!(sender.account, anna.me.account_id());
-    let (package, _) = KeyPackage::generate(&local_node(&mut rng(10)), &mut rng(11)).unwrap();
+    let (package, _) = KeyPackage::generate(&local_node(&mut rng(10)), Suite::Classic, true, &mut rng(11)).unwrap();
     let third = ben.group.add(&ben.me, &[&package.bytes], NOW_MS, &mut ben.rng);
     assert_eq!(third, Err(CommitError::Forbidden(Forbidden::ThirdAccount)));
     let removal = ben.group.remove(&ben.me, &[anna.me.node_id()], NOW_MS, &mut ben.rng);
@@ -115,7 +115,7 @@ fn a_change_that_changes_nothing_or_makes_no_sense_is_refused() {
     let mut nodes = nodes(2, 12);
     let (anna, ben) = nodes.split_at_mut(1);
     let (anna, ben) = (&mut anna[0], &mut ben[0]);
-    let (again, _) = KeyPackage::generate(&ben.me, &mut ben.rng).unwrap();
+    let (again, _) = KeyPackage::generate(&ben.me, Suite::Classic, true, &mut ben.rng).unwrap();
     anna.group.take_changes();
     let mut commit = |add: &[&[u8]]| anna.group.add(&anna.me, add, NOW_MS, &mut anna.rng).unwrap_err();
     assert_eq!(commit(&[&again.bytes]), CommitError::AlreadyMember);
@@ -149,7 +149,8 @@ fn a_renewed_certificate_comes_with_the_next_update() {
 fn several_are_added_at_once_with_one_welcome() {
     let mut anna = Node::found(14, &group_policy());
     let others: Vec<_> = (0..5).map(|seed| local_node(&mut rng(100 + seed))).collect();
-    let packages: Vec<_> = others.iter().map(|me| KeyPackage::generate(me, &mut anna.rng).unwrap()).collect();
+    let packages: Vec<_> =
+        others.iter().map(|me| KeyPackage::generate(me, Suite::Classic, true, &mut anna.rng).unwrap()).collect();
     let bytes: Vec<&[u8]> = packages.iter().map(|(package, _)| package.bytes.as_slice()).collect();
     let committed = anna.group.add(&anna.me, &bytes, NOW_MS, &mut anna.rng).unwrap();
     let content = anna.send("all of you");

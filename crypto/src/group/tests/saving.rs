@@ -112,7 +112,7 @@ fn damaged_rows_are_an_error_and_not_a_panic() {
 fn debug_shows_no_secrets() {
     let mut nodes = nodes(2, 27);
     let content = nodes[0].send("secret text");
-    let (_, secret) = KeyPackage::generate(&nodes[0].me, &mut rng(28)).unwrap();
+    let (_, secret) = KeyPackage::generate(&nodes[0].me, Suite::Classic, true, &mut rng(28)).unwrap();
     let received = nodes[1].group.receive(&content);
     let changes = nodes[1].group.take_changes();
     let topic = nodes[0].group.topic_secrets();

@@ -19,7 +19,8 @@ use openmls_traits::{OpenMlsProvider, storage::StorageProvider, types::HpkePriva
 use serde::de::DeserializeOwned;
 
 use crate::group::{
-    provider::{Crypto, Provider, SUITE},
+    Suite,
+    provider::{Crypto, Provider},
     storage::{Overlay, Rows},
 };
 
@@ -40,7 +41,7 @@ fn hex(value: &serde_json::Value) -> Vec<u8> {
 }
 
 fn is_ours(case: &serde_json::Value) -> bool {
-    case["cipher_suite"] == u64::from(u16::from(SUITE))
+    case["cipher_suite"] == u64::from(Suite::Classic.number())
 }
 
 fn reinterpret<T: DeserializeOwned>(value: &Value) -> T {

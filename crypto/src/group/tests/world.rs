@@ -124,15 +124,20 @@ impl Group {
 
 impl Node {
     pub(super) fn found(seed: u64, policy: &Policy) -> Self {
+        Self::found_in(Suite::Classic, seed, policy)
+    }
+
+    pub(super) fn found_in(suite: Suite, seed: u64, policy: &Policy) -> Self {
         let mut rng = rng(seed);
         let me = local_node(&mut rng);
-        let group = Group::create(&me, GROUP, policy, &mut rng).unwrap();
+        let group = Group::create(&me, GROUP, policy, suite, &mut rng).unwrap();
         Self { me, group, saved: Saved::default(), rng }
     }
 
     /// Adds a node, which joins at once; says what the others have to receive.
     pub(super) fn invite(&mut self, me: LocalNode) -> (Content, Self) {
-        let (package, secret) = KeyPackage::generate(&me, &mut self.rng).unwrap();
+        let suite = self.group.suite().unwrap();
+        let (package, secret) = KeyPackage::generate(&me, suite, true, &mut self.rng).unwrap();
         let committed = self.group.add(&self.me, &[&package.bytes], NOW_MS, &mut self.rng).unwrap();
         let joined = join(&me, &committed, &package, &secret).unwrap();
         assert_eq!(joined.inviter.node, self.me.node_id());
@@ -196,7 +201,11 @@ pub(super) fn join(
 
 /// So many nodes of different accounts in one group, all at its head.
 pub(super) fn nodes(count: usize, seed: u64) -> Vec<Node> {
-    let mut nodes = vec![Node::found(seed, &group_policy())];
+    nodes_in(Suite::Classic, count, seed)
+}
+
+pub(super) fn nodes_in(suite: Suite, count: usize, seed: u64) -> Vec<Node> {
+    let mut nodes = vec![Node::found_in(suite, seed, &group_policy())];
     while nodes.len() < count {
         let me = local_node(&mut rng(seed ^ (nodes.len() as u64) << 32));
         let (commit, joined) = nodes[0].invite(me);
