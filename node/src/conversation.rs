@@ -2,20 +2,24 @@
 //!
 //! `send`, `receive` and `membership` are what can happen to it; `transcript`, `ledger` and `state` decide, purely.
 
+pub mod audience;
 pub mod changes;
 pub mod ledger;
 pub(crate) mod membership;
 pub(crate) mod receipts;
 pub(crate) mod receive;
+pub(crate) mod resend;
 pub(crate) mod send;
 pub mod state;
 pub mod transcript;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tidings_crypto::envelope::EpochId;
 use tidings_crypto::group::GroupId;
 use tidings_crypto::identity::NodeId;
 
+use self::audience::Audience;
 use self::ledger::{Ledger, Progress};
 use self::transcript::{Leaves, Placed};
 use crate::engine::State;
@@ -63,6 +67,14 @@ pub(crate) struct Conversation {
     /// What was proved of this node's messages.
     pub(crate) ledger: Ledger,
     pub(crate) last_receipt_ms: u64,
+    /// Authors' nodes that wait for a receipt.
+    pub(crate) receipts_owed: BTreeSet<NodeId>,
+    /// Whom messages were for, by number: the newest, and others that were looked at.
+    audiences: BTreeMap<u64, Audience>,
+    /// The epoch in which this node writes, and its first message there: a ratchet begins with each.
+    pub(crate) writes_in: Option<(EpochId, u64)>,
+    /// The members' nodes when the head moved last.
+    known_members: BTreeSet<NodeId>,
     places: BTreeMap<MessageId, u64>,
     by_place: BTreeSet<Placed>,
     changed: bool,
@@ -75,11 +87,15 @@ impl Conversation {
         Self {
             row,
             groups: vec![group],
+            known_members: members.iter().map(|member| member.node).collect(),
             members,
             leaves: Leaves::default(),
             received: BTreeMap::new(),
             ledger: Ledger::default(),
             last_receipt_ms: 0,
+            receipts_owed: BTreeSet::new(),
+            audiences: BTreeMap::new(),
+            writes_in: None,
             places: BTreeMap::new(),
             by_place: BTreeSet::new(),
             changed: true,
@@ -99,10 +115,13 @@ impl Conversation {
             members: batch.tx.members(id).await?,
             leaves: Leaves::from_bytes(&row.leaves),
             received: batch.tx.received(id).await?.into_iter().collect(),
+            receipts_owed: batch.tx.receipts_owed_to(id).await?.into_iter().collect(),
+            audiences: batch.tx.newest_audience(id).await?.into_iter().collect(),
             groups,
             changed: false,
             ..Self::new(row, GroupId([0; 16]), Vec::new())
         };
+        conversation.known_members = conversation.members.iter().map(|member| member.node).collect();
         for (reader, progress) in batch.tx.ledger(id).await? {
             conversation.ledger.restore(reader, progress);
         }
@@ -161,24 +180,31 @@ impl Conversation {
         self.members.iter().copied().filter(move |member| member.node != me)
     }
 
-    /// The state of this node's message: what is proved for every other account.
-    pub(crate) fn state_of(&self, sequence: u64, me: AccountId) -> MessageState {
-        let mut accounts: BTreeMap<AccountId, Vec<NodeId>> = BTreeMap::new();
-        for member in self.members.iter().filter(|member| member.account != me) {
-            accounts.entry(member.account).or_default().push(member.node);
-        }
-        let state = |nodes: &Vec<NodeId>| state::state_for(nodes.iter().map(|node| self.ledger.reader(node)), sequence);
-        accounts.values().map(state).min().unwrap_or(MessageState::Queued)
+    /// Whom a message is for that is sent now.
+    pub(crate) fn audience_now(&self) -> Audience {
+        Audience::of(self.members.iter().map(|member| (member.node, member.account)))
     }
 
-    /// How many of this node's messages the slowest of the others has not proved yet.
+    /// Whether a node is a member's now.
+    pub(crate) fn is_member(&self, node: &NodeId) -> bool {
+        self.members.iter().any(|member| member.node == *node)
+    }
+
+    /// The state of this node's message, given whom it was for: what is proved for everybody who is still there.
+    pub(crate) fn state_of(&self, audience: &Audience, sequence: u64, me: AccountId) -> MessageState {
+        let members: BTreeSet<NodeId> = self.members.iter().map(|member| member.node).collect();
+        let is_member = |node: &NodeId| members.contains(node);
+        audience::state_of(&audience.standings(me, sequence, is_member, |node| self.ledger.reader(node)))
+    }
+
+    /// How many of this node's messages in its present epoch the slowest of the others has not proved yet.
     pub(crate) fn unproved(&self, me: NodeId) -> u64 {
-        let proved = |member: MemberRow| {
-            let delivered = self.ledger.reader(&member.node).and_then(|progress| progress.delivered.ranges().first());
-            delivered.filter(|(first, _)| *first == 1).map_or(0, |(_, last)| *last)
+        let first = self.writes_in.map_or(1, |(_, first)| first);
+        let missing = |member: MemberRow| {
+            self.ledger.reader(&member.node).map_or(first, |progress| progress.delivered.first_missing(first))
         };
-        let slowest = self.others(me).map(proved).min().unwrap_or(0);
-        self.row.next_sequence.saturating_sub(1).saturating_sub(slowest)
+        let next = self.row.next_sequence;
+        next.saturating_sub(self.others(me).map(missing).min().unwrap_or(next))
     }
 }
 
@@ -188,7 +214,8 @@ impl State {
         for (id, conversation) in &mut self.conversations {
             for author in std::mem::take(&mut conversation.received_changed) {
                 if let Some(progress) = conversation.received.get(&author) {
-                    batch.tx.put_received(*id, author, progress).await?;
+                    let owed = conversation.receipts_owed.contains(&author);
+                    batch.tx.put_received(*id, author, progress, owed).await?;
                 }
             }
             if std::mem::take(&mut conversation.changed) {
@@ -202,13 +229,14 @@ impl State {
 
     /// Says what a person may notice of this batch, beyond new messages.
     pub(crate) async fn announce(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        let me = self.me.account_id();
+        let (me, node) = (self.me.account_id(), self.me.node_id());
         for (id, ranges) in std::mem::take(&mut batch.proved) {
             let mut states = Vec::new();
             for (first, last) in ranges {
-                for (message, sequence) in batch.tx.my_messages(id, first, last).await? {
+                for (message, sequence, number) in batch.tx.my_messages(id, node, first, last).await? {
+                    let audience = self.audience(batch, id, number).await?;
                     let Some(conversation) = self.conversations.get(&id) else { continue };
-                    states.push((message, conversation.state_of(sequence, me)));
+                    states.push((message, conversation.state_of(&audience, sequence, me)));
                 }
             }
             if !states.is_empty() {

@@ -376,6 +376,8 @@ impl State {
 
     /// What a batch ends with: receipts, what is owed to connected peers, and what was changed in memory.
     async fn finish(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        self.follow_heads(batch).await?;
+        self.send_again_due(batch).await?;
         self.send_due_receipts(batch).await?;
         self.save_conversations(batch).await?;
         batch.tx.flush().await?;

@@ -9,6 +9,8 @@ mod envelopes;
 mod groups;
 mod messages;
 mod outbox;
+mod recipients;
+mod sent;
 mod sessions;
 mod settings;
 mod views;
@@ -28,7 +30,8 @@ pub use self::contacts::ContactRow;
 pub use self::conversations::{ConversationKind, ConversationRow, MemberRow};
 pub use self::groups::{EpochKeys, GroupRow};
 pub use self::messages::{MessageRow, RowKind};
-pub use self::outbox::{Due, OutboxRow};
+pub use self::outbox::{Due, OutboxRow, Taken};
+pub use self::sent::{SentRow, SentText, SentTogether};
 pub use self::views::Me;
 pub(crate) use self::views::unnamed;
 
@@ -170,6 +173,7 @@ struct Pending {
     messages: Vec<MessageRow>,
     envelopes: Vec<envelopes::EnvelopeRow>,
     outbox: Vec<OutboxRow>,
+    sent: Vec<SentRow>,
     groups: groups::PendingState,
 }
 
@@ -179,6 +183,7 @@ impl Tx<'_> {
         self.flush_envelopes().await?;
         self.flush_messages().await?;
         self.flush_outbox().await?;
+        self.flush_sent().await?;
         self.flush_group_state().await
     }
 

@@ -26,6 +26,13 @@ impl Sequences {
         after.checked_sub(1).and_then(|at| self.ranges.get(at)).is_some_and(|(_, last)| number <= *last)
     }
 
+    /// The lowest number from `from` on that it does not hold.
+    pub fn first_missing(&self, from: u64) -> u64 {
+        let after = self.ranges.partition_point(|(first, _)| *first <= from);
+        let around = after.checked_sub(1).and_then(|at| self.ranges.get(at)).filter(|(_, last)| from <= *last);
+        around.map_or(from, |(_, last)| last.saturating_add(1))
+    }
+
     /// Whether it holds no number.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
@@ -206,6 +213,7 @@ mod tests {
         assert!(set.insert(10));
         assert_eq!(set.ranges(), [(1, 10)]);
         assert_eq!(set.insert_range(12, 11), []);
+        assert_eq!([1, 7, 10, 11, 40].map(|from| set.first_missing(from)), [11, 11, 11, 11, 40]);
     }
 
     #[test]

@@ -36,13 +36,16 @@ pub(crate) enum Arrival {
     Later,
     /// It is malformed or forged.
     Refused,
+    /// Its epoch was forgotten here, or was never there: it can never be read, and its author has to say it anew.
+    #[expect(dead_code, reason = "nothing is forgotten yet")]
+    Gone,
 }
 
 impl Arrival {
     pub(crate) fn for_gossip(self) -> Verdict {
         match self {
             Self::Taken => Verdict::Accept,
-            Self::Known | Self::Later => Verdict::Ignore,
+            Self::Known | Self::Later | Self::Gone => Verdict::Ignore,
             Self::Refused => Verdict::Reject,
         }
     }
@@ -53,6 +56,7 @@ impl Arrival {
             Self::Known => PushVerdict::Known,
             Self::Later => PushVerdict::Later,
             Self::Refused => PushVerdict::Refused,
+            Self::Gone => PushVerdict::Gone,
         }
     }
 }
@@ -205,7 +209,7 @@ impl State {
         let message = text.id(&sender.account, &id);
         let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
         conversation.received_of(sender.node).delivered.insert(text.sequence);
-        self.owe_receipt(batch, id);
+        self.owe_receipt(batch, id, sender.node);
         // A sequence number is the author's word, and may name two messages: only the id decides.
         if batch.tx.message_place(id, message).await?.is_some() {
             return Ok(());
@@ -245,6 +249,7 @@ impl State {
             reply_to: text.reply_to,
             text: text.text,
             envelope: envelope.id(),
+            audience: 0,
             idempotency_key: None,
             kind: RowKind::Text,
             shared_by: None,

@@ -11,8 +11,18 @@ use crate::handle::{Message, MessageKind, MessageState, NewMessage, Refused, TEX
 use crate::ids::{ConversationId, MessageId};
 use crate::network::NetworkCommand;
 use crate::outbox::{FIRST_ATTEMPT_AFTER_MS, GOSSIP_WINDOW_MAX, Kind};
-use crate::store::{MessageRow, OutboxRow, RowKind, StoreError};
+use crate::store::{MemberRow, MessageRow, OutboxRow, RowKind, SentRow, StoreError};
 use crate::wire::content::{Content, Text};
+
+/// What an envelope is that somebody is owed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Owed {
+    pub(crate) kind: Kind,
+    /// My message's number; 0 for what is not a message.
+    pub(crate) sequence: u64,
+    /// It is pushed after this long.
+    pub(crate) wait_ms: u64,
+}
 
 impl State {
     /// Sends a text.
@@ -56,6 +66,8 @@ impl State {
         let id = text.id(&me, &new.conversation);
         let payload = Content::Text(text.clone());
         let envelope = self.encrypt(batch, group, &payload).await?.ok_or(Refused::UnknownConversation)?;
+        let epoch = self.groups.get(&group).map(|loaded| loaded.group.head()).ok_or(Refused::UnknownConversation)?;
+        let audience = self.audience_now(batch, new.conversation).await?;
 
         let row = MessageRow {
             id,
@@ -72,12 +84,23 @@ impl State {
             reply_to: text.reply_to,
             text: text.text,
             envelope: envelope.id(),
+            audience,
             idempotency_key: new.idempotency_key,
             kind: RowKind::Text,
             late: false,
             shared_by: None,
         };
         self.add_message(batch, row.clone()).await?;
+        batch.tx.put_sent(SentRow {
+            conversation: new.conversation,
+            sequence,
+            message: id,
+            group,
+            epoch,
+            nonce: text.nonce,
+            sent_at_ms: batch.now_ms,
+        });
+        self.writes_in(batch, new.conversation, epoch, sequence).await?;
         if let Some(conversation) = self.conversations.get_mut(&new.conversation) {
             conversation.change().next_sequence = sequence.saturating_add(1);
         }
@@ -143,23 +166,35 @@ impl State {
         sequence: u64,
         wait_ms: u64,
     ) -> Result<(), StoreError> {
-        batch.keep(envelope);
         let me = self.me.node_id();
         let others: Vec<_> = self.conversation(batch, id).await?.map(|c| c.others(me).collect()).unwrap_or_default();
-        let next_attempt_ms = batch.now_ms.saturating_add(wait_ms);
-        for other in others {
+        self.owe_to(batch, id, envelope, &others, Owed { kind, sequence, wait_ms });
+        Ok(())
+    }
+
+    /// Owes an envelope to these nodes.
+    pub(crate) fn owe_to(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        conversation: ConversationId,
+        envelope: &Envelope,
+        nodes: &[MemberRow],
+        owed: Owed,
+    ) {
+        batch.keep(envelope);
+        let next_attempt_ms = batch.now_ms.saturating_add(owed.wait_ms);
+        for node in nodes {
             batch.tx.put_outbox(OutboxRow {
-                peer: other.peer,
-                node: other.node,
-                kind,
-                conversation: id,
-                sequence,
+                peer: node.peer,
+                node: node.node,
+                kind: owed.kind,
+                conversation,
+                sequence: owed.sequence,
                 envelope: envelope.id(),
                 next_attempt_ms,
             });
-            self.owe(other.peer, next_attempt_ms);
+            self.owe(node.peer, next_attempt_ms);
         }
-        Ok(())
     }
 
     /// Hands an envelope to gossip, unless nobody would hear it, or so much is unproved that it had better be pushed

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 use tidings_crypto::envelope::{Envelope, EnvelopeId};
+use tidings_crypto::group::GroupId;
 
 use super::{Effect, Input, Outcome, State};
 use crate::event::Event;
@@ -50,6 +51,8 @@ pub(crate) struct Batch<'batch, 'store> {
     pub(crate) moved: BTreeSet<MessageId>,
     pub(crate) changed_contacts: BTreeSet<AccountId>,
     pub(crate) peers_changed: bool,
+    /// Groups that changed: their heads may have moved.
+    pub(crate) groups_saved: BTreeSet<GroupId>,
     known: BTreeSet<EnvelopeId>,
 }
 
@@ -66,6 +69,7 @@ impl<'batch, 'store> Batch<'batch, 'store> {
             moved: BTreeSet::new(),
             changed_contacts: BTreeSet::new(),
             peers_changed: false,
+            groups_saved: BTreeSet::new(),
             known: BTreeSet::new(),
         }
     }

@@ -209,6 +209,11 @@ impl State {
         for ((id, attempts), verdict) in rows.iter().zip(verdicts) {
             match verdict {
                 PushVerdict::Taken | PushVerdict::Known => kept.push(*id),
+                PushVerdict::Gone => {
+                    if let Some(owed) = batch.tx.take_owed(*id).await? {
+                        self.gone(batch, owed).await?;
+                    }
+                }
                 PushVerdict::Later | PushVerdict::Refused => {
                     let attempts = attempts.saturating_add(1);
                     let at_ms = next_attempt_ms(batch.now_ms, attempts, batch.rng.next_u32());

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tidings_crypto::envelope::EpochId;
 use tidings_crypto::group::{Group, GroupId, KeyPackageSecret};
 use tidings_crypto::identity::LocalNode;
 
@@ -11,6 +12,7 @@ use super::pushes::{Asked, PeerState};
 use super::topics::{TopicChanges, Topics, next_turn_ms};
 use crate::conversation::Conversation;
 use crate::conversation::membership::UPDATE_RETRY_MS;
+use crate::conversation::resend::Resends;
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
 use crate::network::NetworkCommand;
 use crate::outbox::Kind;
@@ -59,6 +61,10 @@ pub(crate) struct State {
     pub(crate) missing_by_conversation: BTreeMap<ConversationId, u32>,
     /// Conversations whose members wait for a receipt, and when it goes.
     pub(crate) receipts_due: BTreeMap<ConversationId, u64>,
+    /// The heads of groups when they were looked at last.
+    pub(crate) heads: BTreeMap<GroupId, EpochId>,
+    /// What has to be sent again, and when.
+    pub(crate) resends: Resends,
 }
 
 impl State {
@@ -85,6 +91,8 @@ impl State {
             missing_parents: batch.tx.missing_parents(MISSING_PARENTS_MAX).await?.into_iter().collect(),
             missing_by_conversation: BTreeMap::new(),
             receipts_due: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            resends: Resends::default(),
         };
         for row in batch.tx.contacts().await? {
             state.hold_contact(row);
@@ -108,6 +116,7 @@ impl State {
         for conversation in batch.tx.receipts_owed().await? {
             self.receipts_due.insert(conversation, batch.now_ms);
         }
+        self.resends.owed = batch.tx.resends_owed().await?.into_iter().collect();
         for contact in self.contacts.values() {
             contact.know(batch);
         }
@@ -169,7 +178,7 @@ impl State {
         let pushes = self.peers.values().filter_map(PeerState::due_ms);
         let receipts = self.receipts_due.values().copied();
         let updates = self.group_rows.values().filter_map(|row| row.update_due_ms);
-        pushes.chain(receipts).chain(updates).chain([self.turn_due_ms]).min()
+        pushes.chain(receipts).chain(updates).chain(self.resends.due_ms()).chain([self.turn_due_ms]).min()
     }
 
     /// A conversation, read if it is not in memory.
@@ -196,6 +205,7 @@ impl State {
         if !self.groups.contains_key(&id) {
             let Some((stored, keys)) = batch.tx.load_group(id).await? else { return Ok(None) };
             let group = Group::load(stored).map_err(|_| StoreError::Damaged { what: "group" })?;
+            self.heads.insert(id, group.head());
             self.groups.insert(id, LoadedGroup { group, keys });
         }
         Ok(self.groups.get_mut(&id))
@@ -204,6 +214,7 @@ impl State {
     /// Writes what changed in a group, and follows its topics.
     pub(crate) async fn save_group(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
         if let Some(loaded) = self.groups.get_mut(&id) {
+            batch.groups_saved.insert(id);
             let changes = loaded.group.take_changes();
             batch.tx.save_group(id, changes, &mut loaded.keys, batch.rng).await?;
         }

@@ -64,6 +64,8 @@ pub struct Recipient {
     pub state: MessageState,
     /// When that was learnt here, in milliseconds since 1970.
     pub at_ms: u64,
+    /// Whether they are no longer in the conversation, so that the message does not wait for them.
+    pub removed: bool,
 }
 
 /// A message with its state for each recipient.

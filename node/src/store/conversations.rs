@@ -185,21 +185,35 @@ impl Tx<'_> {
         rows.iter().map(progress_row).collect()
     }
 
-    /// Sets what this node received of an author's node.
+    /// The authors' nodes that wait for a receipt.
+    pub async fn receipts_owed_to(&mut self, conversation: ConversationId) -> Result<Vec<NodeId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "SELECT author_node FROM received WHERE conversation = ?1 AND receipt_owed = 1",
+        )
+        .bind(conversation.0.as_slice())
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        rows.iter().map(|id| Ok(NodeId(fixed("received", id)?))).collect()
+    }
+
+    /// Sets what this node received of an author's node, and whether that waits for a receipt.
     pub async fn put_received(
         &mut self,
         conversation: ConversationId,
         author: NodeId,
         progress: &Progress,
+        receipt_owed: bool,
     ) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO received (conversation, author_node, received, seen) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (conversation, author_node) DO UPDATE SET received = excluded.received, seen = excluded.seen",
+            "INSERT INTO received (conversation, author_node, received, seen, receipt_owed) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (conversation, author_node) DO UPDATE SET received = excluded.received, seen = excluded.seen,
+                 receipt_owed = excluded.receipt_owed",
         )
         .bind(conversation.0.as_slice())
         .bind(author.0.as_slice())
         .bind(progress.delivered.to_bytes())
         .bind(progress.seen.to_bytes())
+        .bind(receipt_owed)
         .execute(&mut *self.transaction)
         .await?;
         Ok(())

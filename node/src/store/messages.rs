@@ -39,6 +39,8 @@ pub struct MessageRow {
     pub text: String,
     /// The envelope it came or went in.
     pub envelope: EnvelopeId,
+    /// The number of its audience; 0 for others' messages.
+    pub audience: u64,
     /// The sender's key against sending twice.
     pub idempotency_key: Option<String>,
     /// What it is.
@@ -87,7 +89,7 @@ impl Tx<'_> {
         let rows = std::mem::take(&mut self.pending.messages);
         self.insert_rows(
             "INSERT INTO message (id, conversation, author, author_node, sequence, mine, seen, sent_at_ms,
-                 received_at_ms, place, parents, reply_to, text, envelope, idempotency_key, kind, body, late,
+                 received_at_ms, place, parents, reply_to, text, envelope, audience, idempotency_key, kind, body, late,
                  shared_by) ",
             " ON CONFLICT (id) DO NOTHING",
             &rows,
@@ -106,6 +108,7 @@ impl Tx<'_> {
                 row.push_bind(message.reply_to.map(|id| id.0.to_vec()));
                 row.push_bind(message.text.clone());
                 row.push_bind(message.envelope.0.to_vec());
+                row.push_bind(integer(message.audience));
                 row.push_bind(message.idempotency_key.clone());
                 let (kind, body) = message.kind.columns();
                 row.push_bind(kind);
@@ -271,22 +274,29 @@ impl Tx<'_> {
         rows.iter().map(|row| Ok((NodeId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?)))).collect()
     }
 
-    /// The ids of my messages `first..=last` in a conversation, with their numbers.
+    /// The ids of this node's messages `first..=last` in a conversation, with their numbers and their audiences'.
     pub async fn my_messages(
         &mut self,
         conversation: ConversationId,
+        node: NodeId,
         first: u64,
         last: u64,
-    ) -> Result<Vec<(MessageId, u64)>, StoreError> {
+    ) -> Result<Vec<(MessageId, u64, u64)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, sequence FROM message WHERE conversation = ?1 AND mine = 1 AND sequence BETWEEN ?2 AND ?3",
+            "SELECT id, sequence, audience FROM message
+             WHERE conversation = ?1 AND mine = 1 AND sequence BETWEEN ?2 AND ?3 AND author_node = ?4 AND kind = 0",
         )
         .bind(conversation.0.as_slice())
         .bind(integer(first))
         .bind(integer(last))
+        .bind(node.0.as_slice())
         .fetch_all(&mut *self.transaction)
         .await?;
-        rows.iter().map(|row| Ok((MessageId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?)))).collect()
+        rows.iter()
+            .map(|row| {
+                Ok((MessageId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?), natural(row.try_get(2)?)))
+            })
+            .collect()
     }
 }
 
@@ -294,7 +304,7 @@ fn ids_to_bytes(ids: &[MessageId]) -> Vec<u8> {
     ids.iter().flat_map(|id| id.0).collect()
 }
 
-fn ids_from_bytes(bytes: &[u8]) -> Vec<MessageId> {
+pub(super) fn ids_from_bytes(bytes: &[u8]) -> Vec<MessageId> {
     let (ids, _) = bytes.as_chunks::<16>();
     ids.iter().map(|id| MessageId(*id)).collect()
 }

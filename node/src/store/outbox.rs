@@ -39,6 +39,23 @@ pub struct Due {
     pub bytes: Vec<u8>,
 }
 
+/// A row that was taken out.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Whose node was owed it.
+    pub node: NodeId,
+    /// That node's peer.
+    pub peer: PeerKey,
+    /// Whether it is a message of mine.
+    pub is_message: bool,
+    /// My message's number.
+    pub sequence: u64,
+    /// The envelope.
+    pub envelope: EnvelopeId,
+}
+
 impl Tx<'_> {
     /// Owes an envelope to a node.
     pub fn put_outbox(&mut self, row: OutboxRow) {
@@ -158,12 +175,84 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// A newer receipt says all that the older ones of this conversation said.
-    pub async fn drop_receipts(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
-        self.pending.outbox.retain(|row| row.conversation != conversation || row.kind != Kind::Receipt);
-        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2")
+    /// A newer receipt says all that the older ones to this node said.
+    pub async fn drop_receipts(&mut self, conversation: ConversationId, node: NodeId) -> Result<(), StoreError> {
+        let older = |row: &OutboxRow| row.conversation == conversation && row.node == node && row.kind == Kind::Receipt;
+        self.pending.outbox.retain(|row| !older(row));
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2 AND sequence = 0 AND node = ?3")
             .bind(conversation.0.as_slice())
             .bind(Kind::Receipt.number())
+            .bind(node.0.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes out a row, and says what it was.
+    pub async fn take_owed(&mut self, id: i64) -> Result<Option<Taken>, StoreError> {
+        let row = sqlx::query(
+            "DELETE FROM outbox WHERE id = ?1 RETURNING conversation, node, peer, kind, sequence, envelope",
+        )
+        .bind(id)
+        .fetch_optional(&mut *self.transaction)
+        .await?;
+        row.map(|row| {
+            Ok(Taken {
+                conversation: ConversationId(fixed("outbox", row.try_get(0)?)?),
+                node: NodeId(fixed("outbox", row.try_get(1)?)?),
+                peer: PeerKey(fixed("outbox", row.try_get(2)?)?),
+                is_message: row.try_get::<i64, _>(3)? == Kind::Message.number(),
+                sequence: natural(row.try_get(4)?),
+                envelope: EnvelopeId(fixed("outbox", row.try_get(5)?)?),
+            })
+        })
+        .transpose()
+    }
+
+    /// The nodes that are owed something of a conversation: flush first.
+    pub async fn owed_nodes(&mut self, conversation: ConversationId) -> Result<Vec<NodeId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT DISTINCT node FROM outbox WHERE conversation = ?1")
+            .bind(conversation.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(|node| Ok(NodeId(fixed("outbox", node)?))).collect()
+    }
+
+    /// A node is no member any more: of this conversation it is owed commits and welcomes and nothing else.
+    pub async fn drop_owed_to(&mut self, conversation: ConversationId, node: NodeId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND node = ?2 AND kind NOT IN (?3, ?4)")
+            .bind(conversation.0.as_slice())
+            .bind(node.0.as_slice())
+            .bind(Kind::Welcome.number())
+            .bind(Kind::Commit.number())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// The nodes that are owed a message of mine: flush first.
+    pub async fn message_owed_to(
+        &mut self,
+        conversation: ConversationId,
+        sequence: u64,
+    ) -> Result<Vec<NodeId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "SELECT node FROM outbox WHERE conversation = ?1 AND kind = ?2 AND sequence = ?3",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(Kind::Message.number())
+        .bind(integer(sequence))
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        rows.iter().map(|node| Ok(NodeId(fixed("outbox", node)?))).collect()
+    }
+
+    /// A message of mine goes in another envelope now: the one before is owed to nobody. Flush first.
+    pub async fn drop_owed_message(&mut self, conversation: ConversationId, sequence: u64) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2 AND sequence = ?3")
+            .bind(conversation.0.as_slice())
+            .bind(Kind::Message.number())
+            .bind(integer(sequence))
             .execute(&mut *self.transaction)
             .await?;
         Ok(())

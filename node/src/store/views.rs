@@ -4,22 +4,20 @@ use std::collections::BTreeMap;
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
-use tidings_crypto::identity::NodeId;
 
-use super::conversations::{self, kind, progress_row, role};
+use super::conversations::{self, kind};
+use super::recipients::{Standing, recipients, standing};
 use super::{ConversationKind, Reader, RowKind, StoreError, Tx, fixed, integer, natural};
 use crate::conversation::changes::{self, Change};
-use crate::conversation::ledger::Progress;
-use crate::conversation::state::state_for;
 use crate::handle::{
-    self, Contact, Conversation, Member, Message, MessageDetail, MessageKind, MessagePage, MessageState, PageAt,
-    Recipient, Role,
+    self, Contact, Conversation, Member, Message, MessageDetail, MessageKind, MessagePage, MessageState, PageAt, Role,
 };
 use crate::ids::{AccountId, ConversationId, MessageId};
 
 const MESSAGE_COLUMNS: &str = "message.id, message.conversation, message.author, message.sequence, message.mine,
     message.sent_at_ms, message.received_at_ms, message.place, message.reply_to, message.text,
-    coalesce(contact.name, ''), message.kind, message.body, message.late, message.shared_by FROM message LEFT JOIN contact ON contact.account = message.author";
+    coalesce(contact.name, ''), message.kind, message.body, message.late, message.shared_by, message.audience
+    FROM message LEFT JOIN contact ON contact.account = message.author";
 
 /// Who the owner of this node is: their own name is not among the contacts.
 #[derive(Debug, Clone)]
@@ -82,11 +80,11 @@ impl Reader {
             sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(&mut *connection).await?;
         let Some(row) = row else { return Ok(None) };
         let raw = raw_message(&row)?;
-        let standing = standing(&mut connection, raw.conversation).await?;
-        let sequence = raw.sequence;
-        let Some(message) = message(&mut connection, raw, &standing, me).await? else { return Ok(None) };
+        let mut standing = standing(&mut connection, raw.conversation).await?;
+        let (sequence, audience) = (raw.sequence, raw.audience);
+        let Some(message) = message(&mut connection, raw, &mut standing, me).await? else { return Ok(None) };
         let recipients = if message.mine && message.kind == MessageKind::Text {
-            recipients(&mut connection, message.conversation, sequence, message.sent_at_ms, &standing, me).await?
+            recipients(&mut connection, &message, (audience, sequence), &standing, me).await?
         } else {
             Vec::new()
         };
@@ -145,52 +143,8 @@ impl Tx<'_> {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let raw = raw_message(&row)?;
-        let standing = standing(&mut self.transaction, raw.conversation).await?;
-        message(&mut self.transaction, raw, &standing, me).await
-    }
-}
-
-/// The other accounts of a conversation with their nodes' progress: what a message's state is computed from.
-struct Standing {
-    others: BTreeMap<AccountId, Vec<NodeId>>,
-    ledger: BTreeMap<NodeId, Progress>,
-    names: BTreeMap<AccountId, String>,
-    roles: BTreeMap<AccountId, Role>,
-}
-
-async fn standing(connection: &mut SqliteConnection, id: ConversationId) -> Result<Standing, StoreError> {
-    let rows = sqlx::query(
-        "SELECT member.node, member.account, coalesce(contact.name, ''), member.role FROM member
-         LEFT JOIN contact ON contact.account = member.account WHERE member.conversation = ?1",
-    )
-    .bind(id.0.as_slice())
-    .fetch_all(&mut *connection)
-    .await?;
-    let mut others: BTreeMap<AccountId, Vec<NodeId>> = BTreeMap::new();
-    let (mut names, mut roles) = (BTreeMap::new(), BTreeMap::new());
-    for row in &rows {
-        let account = AccountId(fixed("member", row.try_get(1)?)?);
-        others.entry(account).or_default().push(NodeId(fixed("member", row.try_get(0)?)?));
-        let name: String = row.try_get(2)?;
-        names.insert(account, if name.is_empty() { unnamed(&account) } else { name });
-        roles.insert(account, role(row.try_get(3)?)?);
-    }
-    let rows = sqlx::query("SELECT reader_node, delivered, seen FROM ledger WHERE conversation = ?1")
-        .bind(id.0.as_slice())
-        .fetch_all(connection)
-        .await?;
-    let ledger = rows.iter().map(progress_row).collect::<Result<_, _>>()?;
-    Ok(Standing { others, ledger, names, roles })
-}
-
-impl Standing {
-    fn state(&self, sequence: u64, me: AccountId) -> MessageState {
-        let others = self.others.iter().filter(|(account, _)| **account != me);
-        others.map(|(_, nodes)| self.state_for(nodes, sequence)).min().unwrap_or(MessageState::Queued)
-    }
-
-    fn state_for(&self, nodes: &[NodeId], sequence: u64) -> MessageState {
-        state_for(nodes.iter().map(|node| self.ledger.get(node)), sequence)
+        let mut standing = standing(&mut self.transaction, raw.conversation).await?;
+        message(&mut self.transaction, raw, &mut standing, me).await
     }
 }
 
@@ -209,6 +163,7 @@ struct RawMessage {
     kind: RowKind,
     late: bool,
     shared_by: Option<AccountId>,
+    audience: u64,
 }
 
 fn raw_message(row: &SqliteRow) -> Result<RawMessage, StoreError> {
@@ -230,6 +185,7 @@ fn raw_message(row: &SqliteRow) -> Result<RawMessage, StoreError> {
         kind: RowKind::from_columns(row.try_get(11)?, row.try_get(12)?),
         late: row.try_get(13)?,
         shared_by,
+        audience: natural(row.try_get(15)?),
     })
 }
 
@@ -252,7 +208,12 @@ impl RawMessage {
             Some(name) => name.clone(),
             None => unnamed(account),
         };
-        let state = if self.mine { standing.state(self.sequence, me.account) } else { MessageState::Received };
+        let is_text = matches!(self.kind, RowKind::Text);
+        let state = if self.mine && is_text {
+            standing.state(self.audience, self.sequence, me.account)
+        } else {
+            MessageState::Received
+        };
         let sender_name = match &self.author_name {
             _ if self.author == me.account => me.name.clone(),
             unknown if unknown.is_empty() => unnamed(&self.author),
@@ -291,9 +252,12 @@ impl RawMessage {
 async fn messages(
     connection: &mut SqliteConnection,
     raw: Vec<RawMessage>,
-    standing: &Standing,
+    standing: &mut Standing,
     me: &Me,
 ) -> Result<Vec<Message>, StoreError> {
+    for raw in raw.iter().filter(|raw| raw.mine) {
+        standing.hold_audience(connection, raw.conversation, raw.audience).await?;
+    }
     let mut names = BTreeMap::new();
     for account in raw.iter().flat_map(RawMessage::accounts) {
         if names.contains_key(&account) {
@@ -311,7 +275,7 @@ async fn messages(
 async fn message(
     connection: &mut SqliteConnection,
     raw: RawMessage,
-    standing: &Standing,
+    standing: &mut Standing,
     me: &Me,
 ) -> Result<Option<Message>, StoreError> {
     Ok(messages(connection, vec![raw], standing, me).await?.pop())
@@ -339,7 +303,7 @@ async fn conversation(
     let seen_up_to: Option<&[u8]> = row.try_get(4)?;
     let seen_up_to = seen_up_to.map(|id| fixed("message", id).map(MessageId)).transpose()?;
     let stands = conversations::standing(row.try_get(7)?)?;
-    let standing = standing(&mut *connection, id).await?;
+    let mut standing = standing(&mut *connection, id).await?;
     let role_of = |account: &AccountId| standing.roles.get(account).copied().unwrap_or(Role::Member);
     let members: Vec<Member> = standing
         .names
@@ -361,7 +325,7 @@ async fn conversation(
     );
     let last = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(&mut *connection).await?;
     let last_message = match last {
-        Some(row) => message(connection, raw_message(&row)?, &standing, me).await?,
+        Some(row) => message(connection, raw_message(&row)?, &mut standing, me).await?,
         None => None,
     };
     Ok(Some(Conversation {
@@ -427,11 +391,11 @@ async fn page(
         .bind(integer(u64::from(limit) + 1))
         .fetch_all(&mut *connection)
         .await?;
-    let standing = standing(&mut *connection, conversation).await?;
+    let mut standing = standing(&mut *connection, conversation).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     let raw = rows.iter().take(limit).map(raw_message).collect::<Result<Vec<_>, StoreError>>()?;
-    let mut messages = messages(&mut *connection, raw, &standing, me).await?;
+    let mut messages = messages(&mut *connection, raw, &mut standing, me).await?;
     let page = match at {
         PageAt::After(_) => MessagePage { messages, more_before: true, more_after: more },
         PageAt::Before(_) | PageAt::Newest => {
@@ -440,39 +404,6 @@ async fn page(
         }
     };
     Ok(Some(page))
-}
-
-async fn recipients(
-    connection: &mut SqliteConnection,
-    conversation: ConversationId,
-    sequence: u64,
-    sent_at_ms: u64,
-    standing: &Standing,
-    me: &Me,
-) -> Result<Vec<Recipient>, StoreError> {
-    let mut recipients = Vec::new();
-    for (account, nodes) in standing.others.iter().filter(|(account, _)| **account != me.account) {
-        let state = standing.state_for(nodes, sequence);
-        let mut at_ms = sent_at_ms;
-        if state != MessageState::Queued {
-            let learnt: Option<i64> = sqlx::query_scalar(
-                "SELECT min(progress.at_ms) FROM progress
-                 JOIN member ON member.conversation = progress.conversation AND member.node = progress.reader_node
-                 WHERE progress.conversation = ?1 AND member.account = ?2 AND progress.state = ?3
-                     AND progress.first_sequence <= ?4 AND progress.last_sequence >= ?4",
-            )
-            .bind(conversation.0.as_slice())
-            .bind(account.0.as_slice())
-            .bind(if state == MessageState::Seen { 2 } else { 1 })
-            .bind(integer(sequence))
-            .fetch_one(&mut *connection)
-            .await?;
-            at_ms = learnt.map_or(at_ms, natural);
-        }
-        let name = standing.names.get(account).cloned().unwrap_or_default();
-        recipients.push(Recipient { account: *account, name, state, at_ms });
-    }
-    Ok(recipients)
 }
 
 /// The lowest or highest id whose hexadecimal text begins with `prefix`.

@@ -55,6 +55,8 @@ pub enum PushVerdict {
     Later,
     /// It is not wanted: offering it again is useless.
     Refused,
+    /// It can never be read there: its epoch is forgotten. A message has to be sent anew.
+    Gone,
 }
 
 /// What the other node answered.
@@ -202,6 +204,7 @@ impl PushVerdict {
             Self::Known => 1,
             Self::Later => 2,
             Self::Refused => 3,
+            Self::Gone => 4,
         }
     }
 
@@ -211,6 +214,7 @@ impl PushVerdict {
             1 => Ok(Self::Known),
             2 => Ok(Self::Later),
             3 => Ok(Self::Refused),
+            4 => Ok(Self::Gone),
             _ => Err(Malformed::Invalid { what: "verdict" }),
         }
     }
@@ -257,10 +261,10 @@ mod tests {
     }
 
     fn responses() -> Vec<Response> {
-        use PushVerdict::{Known, Later, Refused, Taken};
+        use PushVerdict::{Gone, Known, Later, Refused, Taken};
         vec![
             Response::Hello { card: vec![7; CARD_BYTES_MAX] },
-            Response::Push { verdicts: vec![Taken, Known, Later, Refused] },
+            Response::Push { verdicts: vec![Taken, Known, Later, Refused, Gone] },
             Response::Push { verdicts: vec![Later; PUSH_ENVELOPES_MAX] },
             Response::Card { card: None },
             Response::Card { card: Some(vec![]) },
@@ -350,7 +354,7 @@ mod tests {
             assert_eq!(Response::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of response" }));
         }
         assert_eq!(Response::decode(&[1, 3, 2]), Err(Malformed::Invalid { what: "mark of a card" }));
-        assert_eq!(Response::decode(&[1, 2, 0, 1, 4]), Err(Malformed::Invalid { what: "verdict" }));
+        assert_eq!(Response::decode(&[1, 2, 0, 1, 5]), Err(Malformed::Invalid { what: "verdict" }));
     }
 
     #[test]
