@@ -1,10 +1,13 @@
 //! The node's types as the API's. Nothing is decided here; a field that is missing there is missing here.
 
+mod groups;
+
 use tidings_node::event::{Event, EventId};
 use tidings_node::handle;
 use tidings_node::ids::AccountId;
 
 use crate::dto;
+use crate::dto::groups::SystemChange;
 use crate::error::RequestError;
 
 /// An account's id from text.
@@ -33,8 +36,7 @@ pub(crate) fn event_id_from(text: &str) -> Result<EventId, RequestError> {
 pub(crate) fn frame(id: EventId, event: Event) -> dto::Frame {
     let event = match event {
         Event::Message(message) => dto::Event::Message { message: message.into() },
-        // The page reads again what it shows.
-        Event::MessageGone(_) => dto::Event::Lagged,
+        Event::MessageGone(message) => dto::Event::MessageGone { message: message.to_string() },
         Event::States { conversation, states } => dto::Event::States {
             conversation: conversation.to_string(),
             states: states
@@ -64,6 +66,12 @@ impl From<handle::MessageState> for dto::MessageState {
 
 impl From<handle::Message> for dto::Message {
     fn from(message: handle::Message) -> Self {
+        let (kind, changes) = match message.kind {
+            handle::MessageKind::Text => (dto::MessageKind::Text, Vec::new()),
+            handle::MessageKind::System(line) => {
+                (dto::MessageKind::System, line.changes.into_iter().map(SystemChange::from).collect())
+            }
+        };
         Self {
             message: message.id.to_string(),
             conversation: message.conversation.to_string(),
@@ -75,8 +83,12 @@ impl From<handle::Message> for dto::Message {
             place: message.place,
             text: message.text,
             state: message.state.into(),
-            kind: dto::MessageKind::Text,
+            kind,
             reply_to: message.reply_to.map(|id| id.to_string()),
+            changes,
+            late: message.late,
+            shared_by: message.shared_by.map(|account| account.to_string()),
+            shared_by_name: message.shared_by.map(|_| message.shared_by_name),
         }
     }
 }
@@ -113,7 +125,13 @@ impl From<handle::MessagePage> for dto::MessagePage {
 
 impl From<handle::Member> for dto::Member {
     fn from(member: handle::Member) -> Self {
-        Self { account: member.account.to_string(), name: member.name, me: member.me }
+        Self {
+            account: member.account.to_string(),
+            name: member.name,
+            me: member.me,
+            role: member.role.into(),
+            nodes: member.nodes,
+        }
     }
 }
 
@@ -122,6 +140,11 @@ impl From<handle::Conversation> for dto::Conversation {
         Self {
             conversation: conversation.id.to_string(),
             name: conversation.name,
+            topic: conversation.topic,
+            picture: conversation.picture.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect()),
+            standing: conversation.standing.into(),
+            my_role: conversation.my_role.into(),
+            can_write: conversation.can_write,
             direct: conversation.direct,
             members: conversation.members.into_iter().map(dto::Member::from).collect(),
             unread: conversation.unread,
@@ -238,7 +261,7 @@ mod tests {
             serde_json::json!({
                 "message": "01".repeat(16), "conversation": "02".repeat(16), "sender": "03".repeat(32),
                 "sender_name": "Ada", "mine": false, "sent_at_ms": 4, "received_at_ms": 5, "place": 6,
-                "text": "hello", "state": "received", "kind": "text", "recipients": [],
+                "text": "hello", "state": "received", "kind": "text", "late": false, "recipients": [],
             })
         );
     }

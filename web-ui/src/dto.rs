@@ -5,9 +5,13 @@
 //! Ids are lower-case hexadecimal; `*_ms` are milliseconds since 1970; a field that may be absent is left out.
 //! Lists that have no cursor (contacts, conversations, sessions) are plain arrays.
 
+pub mod groups;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::{IntoParams, ToSchema};
+
+use groups::{Role, Standing, SystemChange};
 
 /// What has been proved of a message, never a guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
@@ -31,6 +35,8 @@ pub enum MessageState {
 pub enum MessageKind {
     /// Text, written by a person.
     Text,
+    /// A line about the group itself: who changed what.
+    System,
 }
 
 /// A message as a person sees it.
@@ -52,7 +58,7 @@ pub struct Message {
     pub received_at_ms: u64,
     /// Its place in the transcript: messages sort by (`place`, `message`), the same on every node.
     pub place: u64,
-    /// The text.
+    /// The text; of a line about the group, a sentence.
     pub text: String,
     /// What is proved of it.
     pub state: MessageState,
@@ -62,6 +68,20 @@ pub struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub reply_to: Option<String>,
+    /// What a line about the group says, for programs; absent for text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<SystemChange>>")]
+    pub changes: Vec<SystemChange>,
+    /// Whether it came here after messages that stand below it.
+    pub late: bool,
+    /// The account that shared it with me, where it was written before I joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub shared_by: Option<String>,
+    /// That person's name, as known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub shared_by_name: Option<String>,
 }
 
 /// A message's state for one recipient.
@@ -107,6 +127,10 @@ pub struct Member {
     pub name: String,
     /// Whether it is me.
     pub me: bool,
+    /// What they may do here.
+    pub role: Role,
+    /// How many of their nodes are in it.
+    pub nodes: u32,
 }
 
 /// A conversation, as the list shows it.
@@ -116,6 +140,18 @@ pub struct Conversation {
     pub conversation: String,
     /// Its name: the contact's for a direct conversation.
     pub name: String,
+    /// What it is about, in a line; empty where nobody said.
+    pub topic: String,
+    /// Names its picture, and changes with it; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub picture: Option<String>,
+    /// How this node stands to it.
+    pub standing: Standing,
+    /// What I may do here.
+    pub my_role: Role,
+    /// Whether what I write now would be accepted.
+    pub can_write: bool,
     /// Whether it is the direct conversation with one person.
     pub direct: bool,
     /// The accounts in it, mine included.
@@ -359,6 +395,11 @@ pub enum Event {
         /// The conversation.
         conversation: Conversation,
     },
+    /// A message is no longer in the transcript.
+    MessageGone {
+        /// The message.
+        message: String,
+    },
     /// A contact is new, or changed.
     Contact {
         /// The contact.
@@ -383,6 +424,7 @@ impl Event {
             Self::Message { .. } => "message",
             Self::States { .. } => "states",
             Self::Conversation { .. } => "conversation",
+            Self::MessageGone { .. } => "message_gone",
             Self::Contact { .. } => "contact",
             Self::Peers { .. } => "peers",
             Self::Profile => "profile",
@@ -463,6 +505,22 @@ mod tests {
             NewConversation,
             NewMessage,
             SeenUpTo,
+            Role,
+            Standing,
+            groups::Who,
+            groups::History,
+            groups::Suite,
+            groups::Permission,
+            SystemChange,
+            groups::Group,
+            groups::Invite,
+            groups::JoinRequest,
+            groups::GroupPatch,
+            groups::NewMembers,
+            groups::NewRole,
+            groups::NewInvite,
+            groups::Join,
+            groups::Decision,
             StateChange,
             Frame,
             Event,
@@ -481,6 +539,7 @@ mod tests {
         let events = [
             Event::Hello { account: String::new() },
             Event::States { conversation: String::new(), states: Vec::new() },
+            Event::MessageGone { message: String::new() },
             Event::Peers { connected: 1 },
             Event::Profile,
             Event::Lagged,

@@ -50,6 +50,9 @@ pub(crate) enum RequestError {
     /// The body is not JSON by its own account.
     #[error("the body has to be JSON, with the header `Content-Type: application/json`")]
     UnsupportedMediaType,
+    /// The body is no picture by its own account.
+    #[error("a picture is sent with the header `Content-Type: image/png`, `image/jpeg` or `image/webp`")]
+    UnsupportedPicture,
     /// Too many sign-ins failed.
     #[error("too many sign-ins failed: wait {wait_s} seconds, then open a fresh link (`tidings link` makes one)")]
     TooManySignIns {
@@ -108,7 +111,9 @@ impl Error {
                 RequestError::NotFound => (StatusCode::NOT_FOUND, "not_found"),
                 RequestError::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
                 RequestError::PayloadTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
-                RequestError::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+                RequestError::UnsupportedMediaType | RequestError::UnsupportedPicture => {
+                    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+                }
                 RequestError::TooManySignIns { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins"),
             },
         }
@@ -207,6 +212,7 @@ mod tests {
             RequestError::MethodNotAllowed,
             RequestError::PayloadTooLarge { limit_bytes: 1 },
             RequestError::UnsupportedMediaType,
+            RequestError::UnsupportedPicture,
             RequestError::TooManySignIns { wait_s: 60 },
         ];
         refused.into_iter().map(Error::from).chain(request.into_iter().map(Error::from)).collect()

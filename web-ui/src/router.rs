@@ -14,7 +14,9 @@ use utoipa_axum::routes;
 use crate::assets;
 use crate::error::RequestError;
 use crate::extract::BODY_BYTES_MAX;
-use crate::routes::{card, contacts, conversations, events, messages, openapi, profile, sessions, sign_in, status};
+use crate::routes::{
+    card, contacts, conversations, events, groups, invites, join, messages, openapi, profile, sessions, sign_in, status,
+};
 use crate::session::{self, Door, SignIns};
 
 /// Where the API lives.
@@ -40,6 +42,17 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(contacts::list, contacts::add))
         .routes(routes!(conversations::list, conversations::create))
         .routes(routes!(conversations::show))
+        .routes(routes!(groups::show, groups::change))
+        .routes(routes!(groups::picture, groups::set_picture, groups::drop_picture))
+        .routes(routes!(groups::add_members))
+        .routes(routes!(groups::remove_member))
+        .routes(routes!(groups::set_role))
+        .routes(routes!(groups::leave))
+        .routes(routes!(invites::create))
+        .routes(routes!(invites::revoke))
+        .routes(routes!(invites::qr))
+        .routes(routes!(join::join))
+        .routes(routes!(join::decide))
         .routes(routes!(messages::history, messages::send))
         .routes(routes!(messages::seen))
         .routes(routes!(messages::show))
@@ -112,13 +125,19 @@ mod tests {
         }
         found.sort();
         let promised = [
+            "DELETE /conversations/{conversation}/invites/{invite}",
+            "DELETE /conversations/{conversation}/members/{account}",
+            "DELETE /conversations/{conversation}/picture",
             "DELETE /sessions/{session}",
             "GET /card",
             "GET /card/qr.svg",
             "GET /contacts",
             "GET /conversations",
             "GET /conversations/{conversation}",
+            "GET /conversations/{conversation}/group",
+            "GET /conversations/{conversation}/invites/{invite}/qr.svg",
             "GET /conversations/{conversation}/messages",
+            "GET /conversations/{conversation}/picture",
             "GET /events",
             "GET /live",
             "GET /messages/{message}",
@@ -127,11 +146,19 @@ mod tests {
             "GET /status",
             "POST /contacts",
             "POST /conversations",
+            "POST /conversations/{conversation}/invites",
+            "POST /conversations/{conversation}/leave",
+            "POST /conversations/{conversation}/members",
             "POST /conversations/{conversation}/messages",
+            "POST /conversations/{conversation}/requests/{account}",
             "POST /conversations/{conversation}/seen",
+            "POST /join",
             "POST /sign-in",
             "POST /sign-in-links",
             "POST /sign-out",
+            "PUT /conversations/{conversation}/group",
+            "PUT /conversations/{conversation}/members/{account}/role",
+            "PUT /conversations/{conversation}/picture",
             "PUT /profile",
         ];
         assert_eq!(found, promised);

@@ -10,6 +10,14 @@ pub(crate) mod contacts;
 
 pub(crate) mod conversations;
 
+pub(crate) mod groups;
+
+pub(crate) mod invites;
+
+pub(crate) mod join;
+
+pub(crate) mod qr;
+
 pub(crate) mod messages;
 
 pub(crate) mod events;

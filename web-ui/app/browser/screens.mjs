@@ -1,9 +1,120 @@
 // Every screen: where it is, and when it is there.
 const chat = (index) => (mock) => `/c/${[...mock.world.conversations.keys()][index]}`;
+const group = (name) => (mock) => `/c/${[...mock.world.conversations.values()].find((it) => it.name === name).conversation}`;
 const at = (path) => () => path;
 const seen = (selector) => (page) => page.locator(selector).first().waitFor();
 
+/** A group with its details open, and then `further`. */
+const details = (further) => async (page, mock) => {
+  await page.getByRole("button", { name: "Group details" }).click();
+  await page.locator(".group .members .row").first().waitFor();
+  await further?.(page, mock);
+};
+
+const groupScreens = [
+  { name: "group-chat", path: group("Library garden"), ready: seen(".banner-quiet") },
+  { name: "group-details", path: group("Library garden"), ready: details() },
+  {
+    name: "group-details-end",
+    path: group("Library garden"),
+    ready: details((page) => page.getByRole("button", { name: "Leave group" }).scrollIntoViewIfNeeded()),
+  },
+  {
+    name: "group-edit",
+    path: group("Library garden"),
+    ready: details(async (page) => {
+      await page.getByRole("button", { name: "Edit group" }).click();
+      await page.getByRole("textbox", { name: "Topic" }).waitFor();
+    }),
+  },
+  {
+    name: "group-member",
+    path: group("Library garden"),
+    ready: details(async (page) => {
+      await page.locator(".members .row", { hasText: "Amara" }).click();
+      await page.getByLabel("Role").waitFor();
+    }),
+  },
+  {
+    name: "group-remove",
+    path: group("Library garden"),
+    ready: details(async (page) => {
+      await page.locator(".members .row", { hasText: "Amara" }).click();
+      await page.getByRole("button", { name: "Remove" }).click();
+      await page.getByRole("heading", { name: "Remove Amara Okafor?" }).waitFor();
+    }),
+  },
+  {
+    name: "group-add",
+    path: group("Library garden"),
+    ready: details(async (page) => {
+      await page.getByRole("button", { name: "Add members" }).click();
+      await page.locator(".picker-row").first().click();
+    }),
+  },
+  {
+    name: "group-new-invite",
+    path: group("Library garden"),
+    ready: details(async (page) => {
+      await page.getByRole("button", { name: "New invite link" }).click();
+      await page.getByRole("combobox", { name: "Works for" }).waitFor();
+    }),
+  },
+  {
+    name: "group-invite",
+    path: group("Library garden"),
+    ready: details(async (page) => {
+      await page.getByRole("button", { name: /Show link/ }).click();
+      await page.getByRole("img", { name: "QR code of the invite link" }).waitFor();
+    }),
+  },
+  {
+    name: "group-leave",
+    path: group("Library garden"),
+    ready: details(async (page) => {
+      await page.getByRole("button", { name: "Leave group" }).click();
+      await page.getByRole("heading", { name: "Leave Library garden?" }).waitFor();
+    }),
+  },
+  {
+    name: "group-delivery",
+    path: group("Library garden"),
+    async ready(page) {
+      await page.locator(".message.mine").last().focus();
+      await page.keyboard.press("Enter");
+      await page.getByText("Delivered to 3 of 5").waitFor();
+    },
+  },
+  { name: "group-read-only", path: group("Book club"), ready: seen(".composer-off") },
+  { name: "group-read-only-details", path: group("Book club"), ready: details() },
+  { name: "group-removed", path: group("House board"), ready: seen(".composer-off") },
+  { name: "group-joining", path: group("Choir"), ready: seen(".composer-off") },
+  { name: "group-coming-back", path: group("Sunday walk"), ready: seen(".banner") },
+  {
+    name: "group-new",
+    path: at("/"),
+    async ready(page) {
+      await page.getByRole("button", { name: "New conversation" }).click();
+      await page.getByRole("button", { name: "New group" }).click();
+      await page.getByLabel("Group name").fill("Allotment");
+      await page.locator(".picker-row").nth(1).click();
+      await page.locator(".picker-row").nth(2).click();
+    },
+  },
+  { name: "join", path: at("/join"), ready: seen(".scanner") },
+  {
+    name: "join-wrong",
+    path: at("/join"),
+    async ready(page) {
+      await page.locator("textarea").fill("https://example.org/not-an-invite");
+      await page.keyboard.press("Enter");
+      await page.locator(".problem").waitFor();
+    },
+  },
+];
+
 export const screens = [
+  ...groupScreens,
   { name: "sign-in", path: at("/"), signedIn: false, ready: seen(".steps") },
   { name: "sign-in-failed", path: at("/#sign-in=wrong"), signedIn: false, ready: seen(".notice") },
   { name: "chats", path: at("/"), ready: seen(".rows .row") },

@@ -7,6 +7,7 @@ import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import makeCode from "qrcode-generator";
 import { WebSocketServer } from "ws";
+import { addGroups, groupRoutes, make } from "./groups.mjs";
 import { createWorld, id } from "./world.mjs";
 
 const dist = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "dist");
@@ -25,10 +26,12 @@ const types = {
 /** Starts the mock. `node` of the answer is what a test turns: people write, the node goes away, and so on. */
 export async function startMock({ port = 0, empty = false, signedIn = false, now = Date.now(), long } = {}) {
   const world = createWorld(now, long);
+  addGroups(world, now);
   if (empty) {
     world.contacts.length = 0;
     world.conversations.clear();
     world.messages.clear();
+    world.groups.clear();
   }
   const token = "one-time-token";
   const sent = new Map();
@@ -81,9 +84,10 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
   const find = (wanted) => [...world.messages.values()].flat().find((it) => it.message.startsWith(wanted));
   const detail = (message) => {
     const conversation = world.conversations.get(message.conversation);
+    const { spread } = world.groups.get(message.conversation) ?? {};
     const recipients = conversation.members
       .filter((it) => it.account !== message.sender)
-      .map((it) => ({ account: it.account, name: it.name, state: message.state, at_ms: message.received_at_ms }));
+      .map((it, index) => ({ account: it.account, name: it.name, state: spread?.[index] ?? message.state, at_ms: message.received_at_ms }));
     return { ...message, recipients };
   };
   const setState = (message, state) => {
@@ -113,7 +117,13 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
       return contact;
     }],
     ["GET", /^conversations$/, () => [...world.conversations.values()]],
-    ["POST", /^conversations$/, (_, { contacts }) => {
+    ["POST", /^conversations$/, (_, { contacts, name }) => {
+      if (name !== undefined) {
+        const people = world.contacts.filter((it) => contacts.includes(it.contact));
+        const { conversation } = make(world, { name, people, at_ms: Date.now() });
+        emit({ type: "conversation", conversation });
+        return conversation;
+      }
       const contact = world.contacts.find((it) => it.contact === contacts?.[0]);
       if (!contact) return notFound("contact");
       const conversation = world.conversations.get(contact.conversation) ?? world.open(contact);
@@ -121,6 +131,7 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
       emit({ type: "contact", contact });
       return conversation;
     }],
+    ...groupRoutes(world, { emit, problem, notFound }),
     ["GET", /^conversations\/(\w+)$/, ([wanted]) => world.conversations.get(wanted) ?? notFound("conversation")],
     ["GET", /^conversations\/(\w+)\/messages$/, ([wanted], _, query) => {
       const all = world.messages.get(wanted);
@@ -208,6 +219,20 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
       response.end(qr(card(world.me).short_link));
       return undefined;
     }
+    const code = /^conversations\/(\w+)\/invites\/(\w+)\/qr.svg$/.exec(path);
+    if (code) {
+      const invite = world.groups.get(code[1])?.invites.find((it) => it.invite === code[2]);
+      response.writeHead(200, { "content-type": "image/svg+xml", "cache-control": "no-store" });
+      response.end(qr(invite.link));
+      return undefined;
+    }
+    const picture = request.method === "GET" && /^conversations\/(\w+)\/picture$/.exec(path);
+    if (picture) {
+      const { type, body: bytes } = world.pictures.get(picture[1]);
+      response.writeHead(200, { "content-type": type, "cache-control": "no-store" });
+      response.end(bytes);
+      return undefined;
+    }
     for (const [method, pattern, run_route] of routes) {
       const match = method === request.method && pattern.exec(path);
       if (match) return answer(run_route(match.slice(1), body, url.searchParams, request.headers));
@@ -247,6 +272,20 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
         emit({ type: "message", message });
         emit({ type: "conversation", conversation: { ...conversation } });
         return message;
+      },
+      /** A change of a group by somebody else: its line, and what is different. */
+      groupChanged(conversation, text, change) {
+        Object.assign(conversation, change);
+        const message = world.add(conversation, { mine: false, text, at_ms: Date.now(), state: "received", sender: conversation.members.at(-1) });
+        Object.assign(message, { kind: "system", changes: [] });
+        emit({ type: "message", message });
+        emit({ type: "conversation", conversation: { ...conversation } });
+        return message;
+      },
+      takeBack(message) {
+        const all = world.messages.get(message.conversation);
+        all.splice(all.indexOf(message), 1);
+        emit({ type: "message_gone", message: message.message });
       },
       presence(contact, online) {
         contact.online = online;
@@ -328,6 +367,7 @@ function serveFile(response, path, host) {
 async function readBody(request) {
   const parts = [];
   for await (const part of request) parts.push(part);
+  if (request.headers["content-type"]?.startsWith("image/")) return Buffer.concat(parts);
   try {
     return JSON.parse(Buffer.concat(parts).toString("utf8"));
   } catch {

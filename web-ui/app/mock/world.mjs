@@ -55,10 +55,14 @@ export function createWorld(now = Date.now(), long = 2_000) {
     const conversation = {
       conversation: id(`with ${contact.name}`),
       name: contact.name,
+      topic: "",
+      standing: "member",
+      my_role: "owner",
+      can_write: true,
       direct: true,
       members: [
-        { account: me.account, name: me.name, me: true },
-        { account: contact.contact, name: contact.name, me: false },
+        { account: me.account, name: me.name, me: true, role: "owner", nodes: 1 },
+        { account: contact.contact, name: contact.name, me: false, role: "owner", nodes: 1 },
       ],
       unread: 0,
       last_at_ms: now,
@@ -84,6 +88,7 @@ export function createWorld(now = Date.now(), long = 2_000) {
       text,
       state: state ?? (mine ? "seen" : "received"),
       kind: "text",
+      late: false,
       ...(reply_to ? { reply_to } : {}),
     };
     messages.get(conversation.conversation).push(message);

@@ -14,6 +14,7 @@ export function message(place: number, change: Partial<Message> = {}): Message {
     text: `text ${place}`,
     state: mine ? "queued" : "received",
     kind: "text",
+    late: false,
     ...change,
   };
 }
@@ -22,10 +23,14 @@ export function conversation(change: Partial<Conversation> = {}): Conversation {
   return {
     conversation: "c",
     name: "Ann",
+    topic: "",
+    standing: "member",
+    my_role: "owner",
+    can_write: true,
     direct: true,
     members: [
-      { account: "me", name: "Me", me: true },
-      { account: "ann", name: "Ann", me: false },
+      { account: "me", name: "Me", me: true, role: "owner", nodes: 1 },
+      { account: "ann", name: "Ann", me: false, role: "owner", nodes: 1 },
     ],
     unread: 0,
     last_at_ms: 0,

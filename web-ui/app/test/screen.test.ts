@@ -96,7 +96,7 @@ describe("words", () => {
 
   it("are all used", () => {
     const source = sources().map((file) => readFileSync(file, "utf8")).join("\n");
-    const computed = /^(nav|state|settings|details|appearance)\./;
+    const computed = /^(nav|state|settings|details|appearance|role|encryption)\.|^(invites\.span|rules\.history|rules\.(everybody|admins)$)/;
     const unused = Object.keys(en).filter((key) => !computed.test(key) && !source.includes(`"${key}"`));
     expect(unused).toEqual([]);
   });
@@ -106,6 +106,7 @@ describe("addresses", () => {
   const all: Route[] = [
     { page: "chats" },
     { page: "chat", id: "ab/c d" },
+    { page: "join" },
     { page: "contacts" },
     { page: "contact", id: "abc" },
     { page: "add" },
@@ -124,7 +125,7 @@ describe("addresses", () => {
 
   it("belong to a list, and open the main pane or not", () => {
     expect(all.map((it) => area(it))).toEqual([
-      "chats", "chats", "contacts", "contacts", "contacts", "contacts", "settings", "settings",
+      "chats", "chats", "chats", "contacts", "contacts", "contacts", "contacts", "settings", "settings",
     ]);
     expect(all.filter((it) => !opensMain(it)).map((it) => it.page)).toEqual(["chats", "contacts", "settings"]);
   });
@@ -221,6 +222,6 @@ const src = fileURLToPath(new URL("../src", import.meta.url));
 
 function sources(): string[] {
   return readdirSync(src, { recursive: true, encoding: "utf8" })
-    .filter((path) => /\.tsx?$/.test(path) && !path.endsWith("ui/en.ts"))
+    .filter((path) => /\.tsx?$/.test(path) && !/ui\/en(-groups)?\.ts$/.test(path))
     .map((path) => join(src, path));
 }

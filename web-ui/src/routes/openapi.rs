@@ -22,6 +22,7 @@ use crate::router;
         (name = "node", description = "Who I am and how things stand"),
         (name = "contacts", description = "People"),
         (name = "conversations", description = "Conversations"),
+        (name = "groups", description = "Who is in a group, what its members agreed on, how others join"),
         (name = "messages", description = "Messages"),
         (name = "events", description = "What happens, as it happens"),
         (name = "sign-in", description = "Browsers that are signed in")

@@ -1,4 +1,5 @@
 // The local API as functions. Every refusal is a `Refused`, every silence of the node an `Unreachable`.
+import { groupCalls } from "./groups";
 import type {
   CardLinks,
   Contact,
@@ -37,8 +38,11 @@ export type Page = { before?: string; after?: string; limit?: number };
 
 export type Client = ReturnType<typeof createClient>;
 
+/** One request: JSON both ways, but a picture goes as it is. */
+export type Call = <T>(method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<T>;
+
 export function createClient(fetch: Fetch = (path, init) => window.fetch(path, init)) {
-  const call = async <T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+  const call: Call = async <T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const init: RequestInit = {
       method,
       headers: { accept: "application/json", ...headers },
@@ -46,7 +50,10 @@ export function createClient(fetch: Fetch = (path, init) => window.fetch(path, i
       cache: "no-store",
       signal: AbortSignal.timeout(answer_ms_max),
     };
-    if (body !== undefined) {
+    if (body instanceof Blob) {
+      init.body = body;
+      init.headers = { ...init.headers, "content-type": body.type };
+    } else if (body !== undefined) {
       init.body = JSON.stringify(body);
       init.headers = { ...init.headers, "content-type": "application/json" };
     }
@@ -62,6 +69,7 @@ export function createClient(fetch: Fetch = (path, init) => window.fetch(path, i
 
   const id = encodeURIComponent;
   return {
+    ...groupCalls(call),
     status: () => call<Status>("GET", "status"),
     card: () => call<CardLinks>("GET", "card"),
     rename: (name: string) => call<Status>("PUT", "profile", { name }),

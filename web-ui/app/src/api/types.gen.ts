@@ -9,7 +9,7 @@ export type MessageState = "queued" | "stored" | "delivered" | "seen" | "receive
 /**
  * What a message holds.
  */
-export type MessageKind = "text";
+export type MessageKind = "text" | "system";
 
 /**
  * A message as a person sees it.
@@ -48,7 +48,7 @@ export type Message = {
    */
   place: number,
   /**
-   * The text.
+   * The text; of a line about the group, a sentence.
    */
   text: string,
   /**
@@ -63,6 +63,22 @@ export type Message = {
    * The message it answers.
    */
   reply_to?: string,
+  /**
+   * What a line about the group says, for programs; absent for text.
+   */
+  changes?: Array<SystemChange>,
+  /**
+   * Whether it came here after messages that stand below it.
+   */
+  late: boolean,
+  /**
+   * The account that shared it with me, where it was written before I joined.
+   */
+  shared_by?: string,
+  /**
+   * That person's name, as known here.
+   */
+  shared_by_name?: string,
 };
 
 /**
@@ -128,7 +144,7 @@ export type MessageDetail = {
    */
   place: number,
   /**
-   * The text.
+   * The text; of a line about the group, a sentence.
    */
   text: string,
   /**
@@ -143,6 +159,22 @@ export type MessageDetail = {
    * The message it answers.
    */
   reply_to?: string,
+  /**
+   * What a line about the group says, for programs; absent for text.
+   */
+  changes?: Array<SystemChange>,
+  /**
+   * Whether it came here after messages that stand below it.
+   */
+  late: boolean,
+  /**
+   * The account that shared it with me, where it was written before I joined.
+   */
+  shared_by?: string,
+  /**
+   * That person's name, as known here.
+   */
+  shared_by_name?: string,
 };
 
 /**
@@ -179,6 +211,14 @@ export type Member = {
    * Whether it is me.
    */
   me: boolean,
+  /**
+   * What they may do here.
+   */
+  role: Role,
+  /**
+   * How many of their nodes are in it.
+   */
+  nodes: number,
 };
 
 /**
@@ -193,6 +233,26 @@ export type Conversation = {
    * Its name: the contact's for a direct conversation.
    */
   name: string,
+  /**
+   * What it is about, in a line; empty where nobody said.
+   */
+  topic: string,
+  /**
+   * Names its picture, and changes with it; absent where it has none.
+   */
+  picture?: string,
+  /**
+   * How this node stands to it.
+   */
+  standing: Standing,
+  /**
+   * What I may do here.
+   */
+  my_role: Role,
+  /**
+   * Whether what I write now would be accepted.
+   */
+  can_write: boolean,
   /**
    * Whether it is the direct conversation with one person.
    */
@@ -433,6 +493,327 @@ export type SeenUpTo = {
 };
 
 /**
+ * What an account may do in a group.
+ */
+export type Role = "owner" | "admin" | "member" | "read_only";
+
+/**
+ * How this node stands to a conversation.
+ */
+export type Standing = "member" | "left" | "removed" | "coming_back" | "joining";
+
+/**
+ * Who may do something, besides owners and admins.
+ */
+export type Who = "everybody" | "admins";
+
+/**
+ * How much of what was written before them new members are shown.
+ */
+export type History = { "kind": "nothing" } | { "kind": "days",
+  /**
+   * How many.
+   */
+  days: number, } | { "kind": "everything" };
+
+/**
+ * What keys are agreed on with.
+ */
+export type Suite = "classic" | "hybrid";
+
+/**
+ * What can be given to everybody or to admins only.
+ */
+export type Permission = "invite" | "edit";
+
+/**
+ * One thing that a change of the group changed.
+ */
+export type SystemChange = { "change": "created" } | { "change": "added",
+  /**
+   * Who.
+   */
+  account: string,
+  /**
+   * Their name, as known here.
+   */
+  name: string, } | { "change": "removed",
+  /**
+   * Who.
+   */
+  account: string,
+  /**
+   * Their name, as known here.
+   */
+  name: string, } | { "change": "left",
+  /**
+   * Who.
+   */
+  account: string,
+  /**
+   * Their name, as known here.
+   */
+  name: string, } | { "change": "joined",
+  /**
+   * Who.
+   */
+  account: string,
+  /**
+   * Their name, as known here.
+   */
+  name: string,
+  /**
+   * The name of who made the link, where that is known.
+   */
+  invited_by?: string, } | { "change": "came_back",
+  /**
+   * Who.
+   */
+  account: string,
+  /**
+   * Their name, as known here.
+   */
+  name: string, } | { "change": "renamed",
+  /**
+   * The name before.
+   */
+  from: string,
+  /**
+   * The name now.
+   */
+  to: string, } | { "change": "topic_set",
+  /**
+   * The topic now; empty where it was taken away.
+   */
+  topic: string, } | { "change": "picture_set" } | { "change": "role_set",
+  /**
+   * Who.
+   */
+  account: string,
+  /**
+   * Their name, as known here.
+   */
+  name: string,
+  /**
+   * The role now.
+   */
+  role: Role, } | { "change": "history_set",
+  /**
+   * How much.
+   */
+  history: History, } | { "change": "disappearing_set",
+  /**
+   * After how many seconds; 0 for never.
+   */
+  seconds: number, } | { "change": "permission_set",
+  /**
+   * What.
+   */
+  what: Permission,
+  /**
+   * Who may.
+   */
+  who: Who, } | { "change": "invite_made" } | { "change": "invite_revoked" };
+
+/**
+ * A group with everything that its members agree on.
+ */
+export type Group = {
+  /**
+   * The conversation, as the list shows it: name, topic, picture, members with their roles.
+   */
+  conversation: Conversation,
+  /**
+   * What new members are shown of what was before them.
+   */
+  history: History,
+  /**
+   * After how many seconds messages disappear; 0 for never.
+   */
+  disappearing_s: number,
+  /**
+   * Who may add people and make links.
+   */
+  may_invite: Who,
+  /**
+   * Who may change the name, the topic and the picture.
+   */
+  may_edit: Who,
+  /**
+   * The links by which people may join.
+   */
+  invites: Array<Invite>,
+  /**
+   * What its keys are agreed on with.
+   */
+  suite: Suite,
+  /**
+   * Whether a group of the same people made now would be hybrid.
+   */
+  could_be_hybrid: boolean,
+  /**
+   * Who asks to join and waits for somebody to decide.
+   */
+  requests: Array<JoinRequest>,
+  /**
+   * What I changed and the group has not taken up yet, as sentences.
+   */
+  pending: Array<string>,
+};
+
+/**
+ * A link by which people may join.
+ */
+export type Invite = {
+  /**
+   * The link's id.
+   */
+  invite: string,
+  /**
+   * Whose link it is.
+   */
+  creator: string,
+  /**
+   * Their name, as known here.
+   */
+  creator_name: string,
+  /**
+   * When it ends.
+   */
+  expires_at_ms: number,
+  /**
+   * How many may still join by it; any number where it is absent.
+   */
+  uses?: number,
+  /**
+   * What those who join are: `member` or `read_only`.
+   */
+  role: Role,
+  /**
+   * Whether somebody has to let them in.
+   */
+  approval: boolean,
+  /**
+   * The link itself: only the node that made it has it.
+   */
+  link?: string,
+};
+
+/**
+ * Somebody who asks to join.
+ */
+export type JoinRequest = {
+  /**
+   * Who.
+   */
+  account: string,
+  /**
+   * The name on their card.
+   */
+  name: string,
+  /**
+   * The link that they have.
+   */
+  invite: string,
+  /**
+   * When they asked.
+   */
+  asked_at_ms: number,
+};
+
+/**
+ * Changes what a group's members agree on; what is left out stays.
+ */
+export type GroupPatch = {
+  /**
+   * The name: at most 128 bytes, no control characters; empty names it by its members.
+   */
+  name?: string,
+  /**
+   * The topic; empty for none.
+   */
+  topic?: string,
+  /**
+   * What new members are shown of what was before them.
+   */
+  history?: History,
+  /**
+   * After how many seconds messages disappear; 0 for never.
+   */
+  disappearing_s?: number,
+  /**
+   * Who may add people and make links.
+   */
+  may_invite?: Who,
+  /**
+   * Who may change the name, the topic and the picture.
+   */
+  may_edit?: Who,
+};
+
+/**
+ * Adds people.
+ */
+export type NewMembers = {
+  /**
+   * Account ids of contacts.
+   */
+  accounts: Array<string>,
+};
+
+/**
+ * Gives somebody another role.
+ */
+export type NewRole = {
+  /**
+   * The role.
+   */
+  role: Role,
+};
+
+/**
+ * Makes a link to join by.
+ */
+export type NewInvite = {
+  /**
+   * What those who join are: `member`, where it is left out, or `read_only`.
+   */
+  role?: Role,
+  /**
+   * For how long it works; seven days where it is left out.
+   */
+  expires_in_ms?: number,
+  /**
+   * How many may join by it: one where it is left out, any number for null.
+   */
+  uses?: number | null,
+  /**
+   * Whether somebody has to let them in.
+   */
+  approval?: boolean,
+};
+
+/**
+ * Joins a group by a link.
+ */
+export type Join = {
+  /**
+   * The link: whoever has it may use it, so it is in no log.
+   */
+  link: string,
+};
+
+/**
+ * Lets somebody in who asks to join, or turns them away.
+ */
+export type Decision = {
+  /**
+   * Whether they may come in.
+   */
+  accept: boolean,
+};
+
+/**
  * A message whose state moved on.
  */
 export type StateChange = {
@@ -473,7 +854,11 @@ export type Frame = {
   /**
    * The conversation.
    */
-  conversation: Conversation, } | { "type": "contact",
+  conversation: Conversation, } | { "type": "message_gone",
+  /**
+   * The message.
+   */
+  message: string, } | { "type": "contact",
   /**
    * The contact.
    */
@@ -506,7 +891,11 @@ export type Event = { "type": "hello",
   /**
    * The conversation.
    */
-  conversation: Conversation, } | { "type": "contact",
+  conversation: Conversation, } | { "type": "message_gone",
+  /**
+   * The message.
+   */
+  message: string, } | { "type": "contact",
   /**
    * The contact.
    */

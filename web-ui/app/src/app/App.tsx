@@ -9,6 +9,7 @@ import { Chat } from "../pages/Chat";
 import { Chats, NoChat } from "../pages/Chats";
 import { Contact } from "../pages/Contact";
 import { Contacts, NoContact } from "../pages/Contacts";
+import { JoinGroup } from "../pages/JoinGroup";
 import { MyCard } from "../pages/MyCard";
 import { Settings, SettingsPane } from "../pages/Settings";
 import { SignIn } from "../pages/SignIn";
@@ -165,6 +166,8 @@ function mainOf(route: Route) {
   switch (route.page) {
     case "chat":
       return <Chat id={route.id} />;
+    case "join":
+      return <JoinGroup />;
     case "contact":
       return <Contact id={route.id} />;
     case "contacts":

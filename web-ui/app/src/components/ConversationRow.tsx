@@ -1,4 +1,6 @@
-import type { Conversation } from "../api/types";
+import { Users } from "lucide-react";
+import { pictureAddress } from "../api/groups";
+import type { Conversation, Standing } from "../api/types";
 import { loadDraft } from "../state/keep";
 import type { Outgoing } from "../state/model";
 import { useSelect } from "../state/react";
@@ -14,6 +16,7 @@ type Props = { conversation: Conversation; current: boolean; now: number };
 export function ConversationRow({ conversation, current, now }: Props) {
   const { conversation: id, name, last_message: last, unread } = conversation;
   const face = faceOf(conversation);
+  const members = conversation.members.length;
   const online = useSelect((state) => (conversation.direct && state.contacts?.[face]?.online) || false);
   const outgoing = useSelect((state) => state.outgoing.findLast((it) => it.conversation === id));
   const draft = current ? "" : loadDraft(sessionStorage, id);
@@ -22,12 +25,19 @@ export function ConversationRow({ conversation, current, now }: Props) {
   return (
     <li>
       <NavLink to={{ page: "chat", id }} className="row" aria-current={current ? "page" : undefined}>
-        <Avatar id={face} name={name} online={online} />
+        <Avatar id={face} name={name} online={online} picture={pictureAddress(conversation)} />
         <span className="row-body">
           <span className="row-line">
             <strong className="row-title" dir="auto">
               {name}
             </strong>
+            {!conversation.direct && members > 0 && (
+              <span className="row-members" title={t("group.members-short", { count: members })}>
+                <Users aria-hidden="true" />
+                <span aria-hidden="true">{members}</span>
+                <span className="visually-hidden">{t("group.members-short", { count: members })}</span>
+              </span>
+            )}
             {at_ms > 0 && (
               <time className="row-time" dateTime={new Date(at_ms).toISOString()} title={moment(at_ms)}>
                 {shortTime(at_ms, now)}
@@ -53,21 +63,32 @@ type PreviewProps = { conversation: Conversation; draft: string; outgoing: Outgo
 
 /** One line of what is newest: a draft, a text on its way, or the last message. */
 function Preview({ conversation, draft, outgoing }: PreviewProps) {
-  const { last_message: last, direct } = conversation;
+  const { last_message: last, direct, standing } = conversation;
+  const apart = draft === "" && !outgoing ? standings[standing] : undefined;
+  if (apart) return <span className="row-text row-none">{t(apart)}</span>;
   const text = draft || outgoing?.text || last?.text;
   if (text === undefined) return <span className="row-text row-none">{t("chats.no-messages")}</span>;
   return (
     <span className="row-text">
       {draft !== "" && <em className="row-draft">{t("chats.draft")}</em>}
       {draft === "" && outgoing && <StateIcon state={outgoing.phase === "refused" ? "refused" : "sending"} />}
-      {draft === "" && !outgoing && last?.mine && <StateIcon state={last.state as Shown} />}
-      {draft === "" && !outgoing && last && !last.mine && !direct && <span className="row-author">{last.sender_name}:</span>}
+      {draft === "" && !outgoing && last?.mine && last.kind !== "system" && <StateIcon state={last.state as Shown} />}
+      {draft === "" && !outgoing && last && !last.mine && !direct && last.kind !== "system" && <span className="row-author">{last.sender_name}:</span>}
       <span className="row-preview" dir="auto">
         {text.slice(0, 160)}
       </span>
     </span>
   );
 }
+
+/** What is said of a group that one is not simply in, before anything else. */
+const standings = {
+  member: undefined,
+  joining: "standing.joining-short",
+  removed: "standing.removed-short",
+  left: "standing.left-short",
+  coming_back: "standing.coming-back-short",
+} as const satisfies Record<Standing, string | undefined>;
 
 /** Whose face stands for a conversation: the other one's, or its own. */
 export function faceOf({ conversation, direct, members }: Conversation): string {

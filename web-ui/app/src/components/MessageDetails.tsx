@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import type { Message, MessageDetail } from "../api/types";
+import type { Message, MessageDetail, MessageState, Recipient } from "../api/types";
 import { useSelect, useTidings } from "../state/react";
 import { Avatar } from "../ui/Avatar";
 import { Dialog } from "../ui/Dialog";
@@ -40,6 +40,18 @@ export function MessageDetails({ message, onClose }: Props) {
         <dd>{message.mine ? t("message.you") : message.sender_name}</dd>
         <dt>{t("details.sent")}</dt>
         <dd>{moment(message.sent_at_ms)}</dd>
+        {message.late && (
+          <>
+            <dt>{t("details.late")}</dt>
+            <dd>{t("details.late-means")}</dd>
+          </>
+        )}
+        {message.shared_by !== undefined && (
+          <>
+            <dt>{t("details.shared")}</dt>
+            <dd>{message.shared_by_name ?? message.shared_by}</dd>
+          </>
+        )}
         {!message.mine && (
           <>
             <dt>{t("details.received")}</dt>
@@ -54,9 +66,10 @@ export function MessageDetails({ message, onClose }: Props) {
       {message.mine && (
         <section>
           <h3>{t("details.recipients")}</h3>
+          {detail && detail.recipients.length > 1 && <p className="hint">{summary(detail.recipients)}</p>}
           {detail ? (
-            <ul className="recipients">
-              {detail.recipients.map((it) => (
+            <ul role="list" className="recipients">
+              {furthestFirst(detail.recipients).map((it) => (
                 <li key={it.account}>
                   <Avatar id={it.account} name={it.name} size="small" />
                   <div>
@@ -78,6 +91,19 @@ export function MessageDetails({ message, onClose }: Props) {
       )}
     </Dialog>
   );
+}
+
+const rank: Record<MessageState, number> = { seen: 0, delivered: 1, stored: 2, queued: 3, received: 4 };
+
+const furthestFirst = (recipients: Recipient[]): Recipient[] =>
+  recipients.toSorted((a, b) => rank[a.state] - rank[b.state] || a.name.localeCompare(b.name));
+
+/** Delivered to 3 of 5, seen by 1 */
+function summary(recipients: Recipient[]): string {
+  const seen = recipients.filter((it) => it.state === "seen").length;
+  const delivered = seen + recipients.filter((it) => it.state === "delivered").length;
+  const first = t("details.delivered-to", { count: delivered, all: recipients.length });
+  return seen === 0 ? first : `${first}, ${t("details.seen-by", { count: seen })}`;
 }
 
 function explained(state: Shown): string {

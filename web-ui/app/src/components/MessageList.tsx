@@ -9,7 +9,7 @@ import type { Marker, Row } from "../state/rows";
 import { day } from "../ui/format";
 import { t } from "../ui/i18n";
 import { Spinner } from "../ui/Spinner";
-import { MessageRow, OutgoingRow } from "./MessageRow";
+import { MessageRow, OutgoingRow, SystemRow } from "./MessageRow";
 import type { RowActions } from "./MessageRow";
 
 /** Closer than this to the end, new messages pull the view along. */
@@ -214,7 +214,7 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
   const newest = messages?.at(-1)?.place ?? 0;
   const readTo = useRef(newest);
   if (atEnd || readTo.current === 0) readTo.current = Math.max(readTo.current, newest);
-  const unseen = atEnd ? 0 : (messages?.filter((it) => !it.mine && it.place > readTo.current).length ?? 0);
+  const unseen = atEnd ? 0 : (messages?.filter((it) => !it.mine && it.kind !== "system" && it.place > readTo.current).length ?? 0);
 
   return (
     <div className="messages">
@@ -226,7 +226,7 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
           </div>
         )}
         {timeline && !timeline.moreBefore && shown.start === 0 && list.length > 0 && (
-          <p className="messages-start">{t("chat.start", { name: conversation.name })}</p>
+          <p className="messages-start">{t(conversation.direct ? "chat.start" : "chat.group-start", { name: conversation.name })}</p>
         )}
         {timeline && (timeline.moreBefore || shown.start > 0) && (
           <div className="messages-more">
@@ -257,6 +257,8 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
                     <span>{t("chat.unread", { count: row.count })}</span>
                   </li>
                 );
+              case "system":
+                return <SystemRow key={row.key} message={row.message} />;
               case "message":
                 return (
                   <MessageRow
@@ -302,13 +304,13 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
 
 /** Says to a screen reader what arrives while the conversation is open. */
 function Announcer({ messages }: { messages: Message[] | undefined }) {
-  const last = messages?.findLast((it) => !it.mine);
+  const last = messages?.findLast((it) => !it.mine || it.kind === "system");
   const before = useRef<number>(undefined);
   if (messages && before.current === undefined) before.current = last?.place ?? 0;
   const fresh = last && before.current !== undefined && last.place > before.current;
   return (
     <div className="visually-hidden" aria-live="polite">
-      {fresh ? t("chat.arrived", { name: last.sender_name, text: last.text }) : ""}
+      {fresh && (last.kind === "system" ? last.text : t("chat.arrived", { name: last.sender_name, text: last.text }))}
     </div>
   );
 }

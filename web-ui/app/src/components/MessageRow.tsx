@@ -1,11 +1,11 @@
-import { Copy, Info, Reply, RotateCcw, Trash2 } from "lucide-react";
+import { ClockAlert, Copy, Info, Reply, RotateCcw, Trash2 } from "lucide-react";
 import { memo } from "react";
 import type { Message } from "../api/types";
 import type { Outgoing } from "../state/model";
 import { useSelect, useTidings } from "../state/react";
 import { Avatar } from "../ui/Avatar";
 import { IconButton } from "../ui/Button";
-import { isEmojiOnly, moment, time } from "../ui/format";
+import { isEmojiOnly, moment, shortId, time } from "../ui/format";
 import { t } from "../ui/i18n";
 import { RichText } from "../ui/RichText";
 import { StateIcon } from "../ui/StateIcon";
@@ -43,11 +43,15 @@ export const MessageRow = memo(function MessageRow({ message, first, last, group
         <span className={group && first && !mine ? "author" : "visually-hidden"}>
           {mine ? t("message.you") : message.sender_name}
         </span>
+        {message.shared_by !== undefined && (
+          <span className="shared">{t("message.shared", { name: message.shared_by_name ?? shortId(message.shared_by) })}</span>
+        )}
         {message.reply_to && <Quote id={message.reply_to} conversation={message.conversation} reach={reach} onJump={actions.jump} />}
         <div className="text" dir="auto">
           <RichText text={text} />
         </div>
         <span className="meta">
+          {message.late && <Late at_ms={message.received_at_ms} />}
           <time dateTime={new Date(message.sent_at_ms).toISOString()} title={moment(message.sent_at_ms)}>
             {time(message.sent_at_ms)}
           </time>
@@ -68,6 +72,32 @@ export const MessageRow = memo(function MessageRow({ message, first, last, group
     </li>
   );
 });
+
+/** Says that a message came here after others that stand below it. */
+function Late({ at_ms }: { at_ms: number }) {
+  const label = t("message.late", { when: moment(at_ms) });
+  return (
+    <span className="late" title={label}>
+      <ClockAlert aria-hidden="true" />
+      <span className="visually-hidden">{label}</span>
+    </span>
+  );
+}
+
+/** A line about the group itself. */
+export function SystemRow({ message }: { message: Message }) {
+  return (
+    <li className="system" data-key={message.message}>
+      <p dir="auto">
+        {message.text}
+        {message.late && <Late at_ms={message.received_at_ms} />}
+        <time className="system-time" dateTime={new Date(message.sent_at_ms).toISOString()} title={moment(message.sent_at_ms)}>
+          {time(message.sent_at_ms)}
+        </time>
+      </p>
+    </li>
+  );
+}
 
 type OutgoingProps = { outgoing: Outgoing; first: boolean; last: boolean; onJump: (message: string) => void };
 

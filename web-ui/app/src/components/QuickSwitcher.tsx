@@ -1,6 +1,7 @@
 import { Search } from "lucide-react";
 import { useId, useState } from "react";
 import type { KeyboardEvent } from "react";
+import { pictureAddress } from "../api/groups";
 import { navigate, useSelect, useTidings } from "../state/react";
 import type { Route } from "../state/routes";
 import { Avatar } from "../ui/Avatar";
@@ -8,7 +9,7 @@ import { Dialog } from "../ui/Dialog";
 import { t } from "../ui/i18n";
 import { faceOf } from "./ConversationRow";
 
-type Found = { key: string; face: string; name: string; open: () => Promise<Route> | Route };
+type Found = { key: string; face: string; picture?: string | undefined; name: string; open: () => Promise<Route> | Route };
 
 const results_max = 8;
 
@@ -27,6 +28,7 @@ export function QuickSwitcher({ onClose }: { onClose: () => void }) {
       .map((it) => ({
         key: it.conversation,
         face: faceOf(it),
+        picture: pictureAddress(it),
         name: it.name,
         open: (): Route => ({ page: "chat", id: it.conversation }),
       })),
@@ -91,7 +93,7 @@ export function QuickSwitcher({ onClose }: { onClose: () => void }) {
             onMouseMove={() => setChosen(index)}
             onClick={() => void open(it)}
           >
-            <Avatar id={it.face} name={it.name} size="small" />
+            <Avatar id={it.face} name={it.name} size="small" picture={it.picture} />
             <span className="row-title">{it.name}</span>
           </div>
         ))}

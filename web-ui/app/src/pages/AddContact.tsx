@@ -26,6 +26,10 @@ export function AddContact() {
       field.current?.focus();
       return;
     }
+    if (trimmed.startsWith("tidings://join/")) {
+      setProblem(t("add.join"));
+      return;
+    }
     setBusy(true);
     setProblem(undefined);
     try {

@@ -1,13 +1,16 @@
 import { Info, MessageCircleQuestion, X } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
+import { pictureAddress } from "../api/groups";
 import type { Conversation, Message } from "../api/types";
 import { AwayBanner } from "../components/AwayBanner";
 import { Composer } from "../components/Composer";
 import { faceOf } from "../components/ConversationRow";
+import { GroupBanner } from "../components/GroupBanner";
 import { MainHeader } from "../components/MainHeader";
 import { MessageDetails } from "../components/MessageDetails";
 import { MessageList } from "../components/MessageList";
 import { NavLink } from "../components/NavLink";
+import { NoComposer } from "../components/NoComposer";
 import { useMedia, useSelect, useTidings } from "../state/react";
 import { Avatar } from "../ui/Avatar";
 import { IconButton } from "../ui/Button";
@@ -16,6 +19,7 @@ import { EmptyState } from "../ui/EmptyState";
 import { t } from "../ui/i18n";
 import { Spinner } from "../ui/Spinner";
 import { ContactFacts } from "./Contact";
+import { GroupFacts } from "./GroupFacts";
 
 /** One conversation: its messages and the composer. */
 export function Chat({ id }: { id: string }) {
@@ -57,60 +61,69 @@ function OpenChat({ conversation }: { conversation: Conversation }) {
   const [about, setAbout] = useState(false);
   const cancelReply = useCallback(() => setReplyTo(undefined), []);
   const closeAbout = () => setAbout(false);
+  const picture = pictureAddress(conversation);
+  const facts = conversation.direct ? contact && <ContactFacts contact={contact} /> : <GroupFacts conversation={conversation} />;
+  const factsTitle = conversation.direct ? t("chat.info") : t("group.details");
 
   const online = contact?.online ?? false;
   const below = conversation.direct
     ? online
       ? t("chat.online")
       : t("chat.offline")
-    : t("chat.members", { count: conversation.members.length });
+    : [t("chat.members", { count: conversation.members.length }), conversation.topic].filter(Boolean).join(" · ");
 
   return (
     <>
       <main className="main chat" id="main">
         <MainHeader
           title={conversation.name}
-          before={<Avatar id={face} name={conversation.name} online={online} />}
+          before={<Avatar id={face} name={conversation.name} online={online} picture={picture} />}
+          onOpen={facts ? () => setAbout(!about) : undefined}
           below={
-            <p className="presence" data-online={online}>
+            <p className="presence" data-online={online} dir="auto">
               {below}
             </p>
           }
         >
-          {contact && (
-            <IconButton label={about ? t("chat.info-close") : t("chat.info")} aria-expanded={about} onClick={() => setAbout(!about)}>
+          {facts && (
+            <IconButton label={about ? t("chat.info-close") : factsTitle} aria-expanded={about} onClick={() => setAbout(!about)}>
               <Info />
             </IconButton>
           )}
         </MainHeader>
         <AwayBanner />
+        {!conversation.direct && <GroupBanner conversation={conversation} onLook={() => setAbout(true)} />}
         {blank ? (
           <div className="messages main-empty">
             <EmptyState
-              icon={<Avatar id={face} name={conversation.name} size="large" />}
-              title={t("chat.empty-title", { name: conversation.name })}
-              text={t("chat.empty")}
+              icon={<Avatar id={face} name={conversation.name} size="large" picture={picture} />}
+              title={conversation.direct ? t("chat.empty-title", { name: conversation.name }) : conversation.name}
+              text={conversation.direct ? t("chat.empty") : t("chat.group-empty")}
             />
           </div>
         ) : (
           <MessageList conversation={conversation} onReply={setReplyTo} onDetails={setDetailed} />
         )}
-        <Composer conversation={conversation} replyTo={replyTo} onCancelReply={cancelReply} />
+        {conversation.can_write ? (
+          <Composer conversation={conversation} replyTo={replyTo} onCancelReply={cancelReply} />
+        ) : (
+          <NoComposer conversation={conversation} />
+        )}
       </main>
-      {about && contact && wide && (
-        <aside className="aside" aria-label={t("chat.info")}>
+      {about && facts && wide && (
+        <aside className="aside" aria-label={factsTitle}>
           <header className="aside-header">
-            <h2>{t("chat.info")}</h2>
+            <h2>{factsTitle}</h2>
             <IconButton label={t("chat.info-close")} onClick={closeAbout}>
               <X />
             </IconButton>
           </header>
-          <ContactFacts contact={contact} />
+          {facts}
         </aside>
       )}
-      {about && contact && !wide && (
-        <Dialog title={t("chat.info")} onClose={closeAbout} className="dialog-narrow">
-          <ContactFacts contact={contact} />
+      {about && facts && !wide && (
+        <Dialog title={factsTitle} onClose={closeAbout} className="dialog-narrow">
+          {facts}
         </Dialog>
       )}
       {detailed && <MessageDetails message={detailed} onClose={() => setDetailed(undefined)} />}

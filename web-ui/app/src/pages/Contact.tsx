@@ -4,7 +4,7 @@ import type { Contact as ContactCard } from "../api/types";
 import { CopyField } from "../components/CopyField";
 import { MainHeader } from "../components/MainHeader";
 import { NavLink } from "../components/NavLink";
-import { presence } from "../components/NewConversation";
+import { presence } from "../components/presence";
 import { SafetyNumber } from "../components/SafetyNumber";
 import { navigate, useSelect, useTidings } from "../state/react";
 import { Avatar } from "../ui/Avatar";

@@ -1,7 +1,7 @@
 import { ContactRound, QrCode, UserPlus, Users } from "lucide-react";
 import { LinkStatus } from "../components/LinkStatus";
 import { NavLink } from "../components/NavLink";
-import { presence } from "../components/NewConversation";
+import { presence } from "../components/presence";
 import { useSelect } from "../state/react";
 import type { Route } from "../state/routes";
 import { Avatar } from "../ui/Avatar";

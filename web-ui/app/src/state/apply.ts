@@ -1,12 +1,13 @@
 // The one place where state changes: `apply(state, event)`, pure. Events of the node and of the page alike are
 // upserts: applying one twice, or late, does no harm.
-import type { Contact, Conversation, Frame, Message, MessagePage, MessageState, StateChange, Status } from "../api/types";
+import type { Contact, Conversation, Frame, Group, Message, MessagePage, MessageState, StateChange, Status } from "../api/types";
 import { empty, timeline_messages_max } from "./model";
 import type { Link, Outgoing, State, Timeline, Toast } from "./model";
 
 export type Local =
   | { type: "conversation"; conversation: Conversation }
   | { type: "contact"; contact: Contact }
+  | { type: "group"; group: Group }
   | { type: "signed-in" }
   | { type: "signed-out" }
   | { type: "link"; link: Link }
@@ -49,8 +50,16 @@ export function apply(state: State, event: AppEvent): State {
     case "contact":
       return { ...state, contacts: { ...state.contacts, [event.contact.contact]: event.contact } };
 
+    case "group":
+      return putConversation(
+        { ...state, groups: { ...state.groups, [event.group.conversation.conversation]: event.group } },
+        event.group.conversation,
+      );
+
     case "message":
       return arrived(state, event.message);
+    case "message_gone":
+      return withoutMessage(state, event.message);
     case "states":
       return changedStates(state, event.conversation, event.states);
     case "page":
@@ -114,12 +123,21 @@ function arrived(state: State, message: Message): State {
     const newer = !last || message.place > last.place;
     if (newer || last.message === message.message) {
       const merged = newer ? message : { ...message, state: furthest(last.state, message.state) };
-      const unread = newer && !message.mine ? conversation.unread + 1 : conversation.unread;
+      const counts = newer && !message.mine && message.kind !== "system";
+      const unread = counts ? conversation.unread + 1 : conversation.unread;
       const last_at_ms = Math.max(conversation.last_at_ms, message.received_at_ms, message.sent_at_ms);
       next = putConversation(next, { ...conversation, last_message: merged, unread, last_at_ms });
     }
   }
   return next;
+}
+
+/** A line that the node took back: of a change that did not hold. The conversation's own event brings its last line. */
+function withoutMessage(state: State, id: string): State {
+  const found = Object.entries(state.timelines).find(([, timeline]) => holds(timeline, id));
+  if (!found) return state;
+  const [conversation, timeline] = found;
+  return putTimeline(state, conversation, { ...timeline, messages: timeline.messages.filter((it) => it.message !== id) });
 }
 
 function changedStates(state: State, id: string, states: StateChange[]): State {
@@ -183,7 +201,7 @@ function unreadAfter(state: State, { conversation, message }: { conversation: st
   const timeline = state.timelines[conversation];
   const looked = timeline?.messages.find((it) => it.message === message);
   if (!timeline || !looked) return 0;
-  return timeline.messages.filter((it) => !it.mine && it.place > looked.place).length;
+  return timeline.messages.filter((it) => !it.mine && it.kind !== "system" && it.place > looked.place).length;
 }
 
 const inOrder = (a: Message, b: Message): number =>

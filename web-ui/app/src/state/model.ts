@@ -1,5 +1,5 @@
 // What the page knows. Only `apply` makes a new one.
-import type { Contact, Conversation, Message, Status } from "../api/types";
+import type { Contact, Conversation, Group, Message, Status } from "../api/types";
 
 export type Session = "unknown" | "signed-out" | "signed-in";
 
@@ -30,6 +30,8 @@ export type State = {
   status?: Status;
   conversations?: Record<string, Conversation>;
   contacts?: Record<string, Contact>;
+  /** What the members of the groups that were opened agreed on, by conversation. */
+  groups: Record<string, Group>;
   timelines: Record<string, Timeline>;
   /** Messages that a reply quotes and that are in no timeline; `null` where the node has none. */
   quoted: Record<string, Message | null>;
@@ -40,6 +42,7 @@ export type State = {
 export const empty: State = {
   session: "unknown",
   link: "connecting",
+  groups: {},
   timelines: {},
   quoted: {},
   outgoing: [],

@@ -6,6 +6,7 @@ export type SettingsSection = (typeof settingsSections)[number];
 export type Route =
   | { page: "chats" }
   | { page: "chat"; id: string }
+  | { page: "join" }
   | { page: "contacts" }
   | { page: "contact"; id: string }
   | { page: "add" }
@@ -18,6 +19,7 @@ export function parse(path: string): Route {
   if (rest.length > 0) return { page: "missing" };
   if (first === undefined) return { page: "chats" };
   if (first === "c" && second) return { page: "chat", id: second };
+  if (first === "join" && second === undefined) return { page: "join" };
   if (first === "contacts") {
     if (second === undefined) return { page: "contacts" };
     if (second === "add" || second === "card") return { page: second };
@@ -38,6 +40,8 @@ export function format(route: Route): string {
       return "/";
     case "chat":
       return `/c/${encodeURIComponent(route.id)}`;
+    case "join":
+      return "/join";
     case "contacts":
       return "/contacts";
     case "contact":

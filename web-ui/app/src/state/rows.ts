@@ -5,6 +5,7 @@ import type { Outgoing } from "./model";
 export type Row =
   | { kind: "day"; key: string; at_ms: number }
   | { kind: "unread"; key: string; count: number }
+  | { kind: "system"; key: string; message: Message }
   | { kind: "message"; key: string; message: Message; first: boolean; last: boolean }
   | { kind: "outgoing"; key: string; outgoing: Outgoing; first: boolean; last: boolean };
 
@@ -13,13 +14,15 @@ export const group_gap_ms_max = 5 * 60_000;
 
 export type Marker = { before: string; count: number };
 
+const counts = (it: Message): boolean => !it.mine && it.kind !== "system";
+
 /** Where the unread marker stands, given what was unread when the conversation was opened. */
 export function unreadMarker(messages: Message[], unread: number, seenUpTo?: string | null): Marker | undefined {
   if (unread === 0) return undefined;
   const seen = seenUpTo == null ? -1 : messages.findIndex((it) => it.message === seenUpTo);
-  const first = messages.slice(seen + 1).find((it) => !it.mine);
+  const first = messages.slice(seen + 1).find(counts);
   if (seen >= 0) return first && { before: first.message, count: unread };
-  const received = messages.filter((it) => !it.mine);
+  const received = messages.filter(counts);
   const oldest = received.at(-Math.min(unread, received.length));
   return oldest && { before: oldest.message, count: unread };
 }
@@ -34,6 +37,7 @@ export function rows(messages: Message[], outgoing: Outgoing[], marker?: Marker)
     const [a, b] = [items[index - 1], items[index]];
     if (!a || !b) return true;
     const sameAuthor = a.mine && b.mine ? true : a.author === b.author && a.mine === b.mine;
+    if (isSystem(a) || isSystem(b)) return true;
     const marked = "message" in b && b.message.message === marker?.before;
     return !sameAuthor || marked || Math.abs(b.at_ms - a.at_ms) > group_gap_ms_max || day(a.at_ms) !== day(b.at_ms);
   };
@@ -46,12 +50,18 @@ export function rows(messages: Message[], outgoing: Outgoing[], marker?: Marker)
     if ("message" in item && item.message.message === marker?.before) {
       result.push({ kind: "unread", key: "unread", count: marker.count });
     }
+    if ("message" in item && isSystem(item)) {
+      result.push({ kind: "system", key, message: item.message });
+      continue;
+    }
     const place = { first: breaks(index), last: breaks(index + 1) };
     if ("message" in item) result.push({ kind: "message", key, message: item.message, ...place });
     else result.push({ kind: "outgoing", key, outgoing: item.outgoing, ...place });
   }
   return result;
 }
+
+const isSystem = (item: object): boolean => "message" in item && (item.message as Message).kind === "system";
 
 function day(at_ms: number): string {
   const date = new Date(at_ms);

@@ -6,6 +6,7 @@ import type { LiveWorld } from "../api/live";
 import type { Contact, Conversation, Frame } from "../api/types";
 import { apply } from "./apply";
 import type { AppEvent } from "./apply";
+import { createGroups } from "./groups";
 import { loadOutgoing, saveOutgoing } from "./keep";
 import { empty } from "./model";
 import type { State, Toast } from "./model";
@@ -94,6 +95,8 @@ export function createTidings(world: World = {}) {
     }, status_wait_ms);
   };
 
+  const groups = createGroups({ client, state: store.get, dispatch, failed, noticed });
+
   const readEverything = async (): Promise<void> => {
     try {
       const [status, conversations, contacts] = await Promise.all([
@@ -108,6 +111,7 @@ export function createTidings(world: World = {}) {
       noticed(error);
       return;
     }
+    void groups.readAll();
     const open = Object.keys(store.get().timelines);
     await Promise.all(open.map((conversation) => openConversation(conversation, true)));
   };
@@ -115,6 +119,7 @@ export function createTidings(world: World = {}) {
   let greeted = false;
   const heard = (frame: Frame): void => {
     dispatch(frame);
+    groups.heard(frame);
     switch (frame.type) {
       case "hello":
         if (!greeted || !store.get().conversations) void readEverything();
@@ -316,6 +321,7 @@ export function createTidings(world: World = {}) {
   return {
     store,
     client,
+    groups,
     start,
     wake,
     signIn,

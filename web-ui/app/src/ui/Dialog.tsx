@@ -29,6 +29,8 @@ export function Dialog({ title, onClose, children, className = "", bare = false 
       aria-labelledby={heading}
       onMouseDown={outside}
       onCancel={(event) => {
+        // A file field and a dialog within this one have a cancel of their own.
+        if (event.target !== ref.current) return;
         event.preventDefault();
         onClose();
       }}

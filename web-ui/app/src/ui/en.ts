@@ -1,5 +1,9 @@
 // Every sentence of the page, in English. `{name}` is a parameter; `one`/`other` are chosen by the `count` parameter.
+import { enGroups } from "./en-groups";
+
 export const en = {
+  ...enGroups,
+
   "app.name": "Tidings",
   "app.loading": "Opening Tidings",
   "app.unread-title": "({count}) Tidings",
@@ -240,7 +244,7 @@ export const en = {
   "switch.count": { one: "{count} result", other: "{count} results" },
 
   "new.title": "New conversation",
-  "new.lead": "Choose who to write to.",
+  "new.lead": "Or choose who to write to",
   "new.none": "Add a contact first.",
 
   "copy.do": "Copy",

@@ -9,6 +9,7 @@ const dayMonthShort = new Intl.DateTimeFormat(language, { day: "numeric", month:
 const dayMonthYear = new Intl.DateTimeFormat(language, { day: "numeric", month: "long", year: "numeric" });
 const dayMonthYearShort = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric" });
 const full = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "medium", hourCycle: "h23" });
+const relativeAlways = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 
 const midnight = (at_ms: number): number => new Date(at_ms).setHours(0, 0, 0, 0);
@@ -47,6 +48,27 @@ export function ago(at_ms: number, now_ms: number): string {
   if (minutes < 60) return relative.format(-minutes, "minute");
   if (minutes < 24 * 60) return relative.format(-Math.floor(minutes / 60), "hour");
   return relative.format(-Math.max(1, daysBetween(at_ms, now_ms)), "day");
+}
+
+/** in 5 minutes, in 3 hours, in 6 days: rounded up, so that it is never said to be over while it is not. */
+export function until(at_ms: number, now_ms: number): string {
+  const minutes = Math.max(1, Math.ceil((at_ms - now_ms) / 60_000));
+  if (minutes <= 60) return relativeAlways.format(minutes, "minute");
+  if (minutes <= 48 * 60) return relativeAlways.format(Math.ceil(minutes / 60), "hour");
+  return relativeAlways.format(Math.ceil(minutes / (24 * 60)), "day");
+}
+
+const spans = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1],
+] as const;
+
+/** 7 days, 1 hour: in the largest unit that divides it. */
+export function duration(seconds: number): string {
+  const [unit, size] = spans.find(([, length]) => seconds % length === 0) ?? spans[3];
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(seconds / size);
 }
 
 /** Up to two letters that stand for a name. */

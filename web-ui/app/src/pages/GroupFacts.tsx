@@ -1,0 +1,75 @@
+import { Clock, Pencil } from "lucide-react";
+import { useEffect, useState } from "react";
+import { pictureAddress } from "../api/groups";
+import type { Conversation } from "../api/types";
+import { EditGroup } from "../components/group/EditGroup";
+import { Encryption } from "../components/group/Encryption";
+import { Invites } from "../components/group/Invites";
+import { Leave } from "../components/group/Leave";
+import { Members } from "../components/group/Members";
+import { Requests } from "../components/group/Requests";
+import { Rules } from "../components/group/Rules";
+import { offers } from "../state/offers";
+import { useSelect, useTidings } from "../state/react";
+import { Avatar } from "../ui/Avatar";
+import { Button } from "../ui/Button";
+import { t } from "../ui/i18n";
+import { Spinner } from "../ui/Spinner";
+
+/** Everything about a group: who is in it, how others join it, what its members agreed on. */
+export function GroupFacts({ conversation }: { conversation: Conversation }) {
+  const id = conversation.conversation;
+  const { groups } = useTidings();
+  const group = useSelect((state) => state.groups[id]);
+  const [editing, setEditing] = useState(false);
+  useEffect(() => void groups.open(id), [groups, id]);
+  const may = group && offers(group);
+  const inIt = conversation.standing === "member" || conversation.standing === "coming_back";
+  return (
+    <div className="contact group">
+      <div className="contact-head">
+        <Avatar id={id} name={conversation.name} size="huge" picture={pictureAddress(conversation)} />
+        <p className="contact-name" dir="auto">
+          {conversation.name}
+        </p>
+        {conversation.topic !== "" && (
+          <p className="group-topic" dir="auto">
+            {conversation.topic}
+          </p>
+        )}
+        {may?.edit && (
+          <Button icon={<Pencil />} onClick={() => setEditing(true)}>
+            {t("group.edit")}
+          </Button>
+        )}
+      </div>
+      {!group || !may ? (
+        <Spinner label={t("app.loading")} />
+      ) : (
+        <>
+          {group.pending.length > 0 && (
+            <section className="panel">
+              <h2>{t("group.pending")}</h2>
+              <ul role="list" className="pending">
+                {group.pending.map((it) => (
+                  <li key={it}>
+                    <Clock aria-hidden="true" />
+                    <span dir="auto">{it}</span>
+                  </li>
+                ))}
+              </ul>
+              <p className="hint">{t("group.pending-means")}</p>
+            </section>
+          )}
+          <Requests group={group} may={may} />
+          <Members group={group} may={may} />
+          <Invites group={group} may={may} />
+          <Rules group={group} may={may} />
+          <Encryption group={group} />
+          {inIt && <Leave group={group} />}
+        </>
+      )}
+      {editing && group && <EditGroup group={group} onClose={() => setEditing(false)} />}
+    </div>
+  );
+}
