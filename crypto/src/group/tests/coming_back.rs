@@ -374,3 +374,14 @@ fn a_damaged_way_in_does_not_open() {
     assert!(SealedWayIn::decode(sealed.bytes()).unwrap().open(&lost.me.keys).unwrap() == longest);
     assert!(format!("{longest:?} {sealed:?}").len() < 300, "what is secret is not shown");
 }
+
+#[test]
+fn a_way_in_has_room_for_a_thousand_members() {
+    let mut anna = Node::found(250, &group_policy());
+    let others: Vec<_> = (0..49).map(|seed| local_node(&mut rng(2_500 + seed))).collect();
+    let packages: Vec<_> = others.iter().map(|me| KeyPackage::generate(me, &mut anna.rng).unwrap().0).collect();
+    let bytes: Vec<&[u8]> = packages.iter().map(|package| package.bytes.as_slice()).collect();
+    anna.group.add(&anna.me, &bytes, NOW_MS, &mut anna.rng).unwrap();
+    let given = way_in(&anna, &others[0]);
+    assert!(given.group_info.len() * (MEMBERS_MAX / 50) < GROUP_INFO_BYTES_MAX, "{}", given.group_info.len());
+}
