@@ -18,6 +18,7 @@ mod key_package;
 mod member;
 mod policy;
 mod provider;
+mod public_epoch;
 mod receive;
 mod state;
 mod storage;

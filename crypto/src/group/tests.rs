@@ -3,6 +3,7 @@ mod convergence;
 mod entering;
 mod hostile;
 mod membership;
+mod public_epochs;
 mod saving;
 mod suites;
 mod vectors;

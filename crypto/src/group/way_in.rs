@@ -6,25 +6,22 @@
 //! the group; what it held before stays readable.
 
 use openmls::{
-    group::ProposalStore,
     messages::group_info::VerifiableGroupInfo,
-    prelude::{
-        LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn, ProcessedMessageContent, PublicGroup,
-        tls_codec::DeserializeBytes,
-    },
+    prelude::{LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn, tls_codec::DeserializeBytes},
 };
 use openmls_traits::OpenMlsProvider;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    BadLeaf, Committed, Forbidden, Group, GroupId, Member, Moment, Policy, Refusal, Suite,
+    BadLeaf, Committed, Forbidden, Group, Member, Moment, Refusal,
     authenticated::{Authenticated, Claims},
-    check::{Checked, Parent, check_return},
+    check::Checked,
     framing::CommitFrame,
     join_config,
     key_package::{LibraryFailure, NodeSigner, capabilities, credential},
     provider::{Crypto, Provider},
+    public_epoch::{NoPublicEpoch, PublicEpoch},
     state::{self, EpochState, Known},
     storage::{Overlay, Rows, Slot},
 };
@@ -82,6 +79,16 @@ pub enum ComeBackError {
     Library(#[from] LibraryFailure),
 }
 
+impl From<NoPublicEpoch> for ComeBackError {
+    fn from(reason: NoPublicEpoch) -> Self {
+        match reason {
+            NoPublicEpoch::Damaged => Self::Damaged,
+            NoPublicEpoch::Leaf(reason) => Self::Member(reason),
+            NoPublicEpoch::Policy(reason) => Self::Policy(reason),
+        }
+    }
+}
+
 impl Group {
     /// A way into this node's head for a node that is a member there, sealed to its mailbox key; none for others.
     pub fn way_in<R: CryptoRng + ?Sized>(&self, me: &LocalNode, to: NodeId, rng: &mut R) -> Option<SealedWayIn> {
@@ -121,9 +128,9 @@ impl Group {
         if *info.group_id() != self.mls_id || !is_our_suite {
             return Err(ComeBackError::OtherGroup);
         }
-        let parent = Landing::of(info.clone())?;
-        parent.check(me, moment.now_ms)?;
-        let giver = parent.giver(way_in)?;
+        let parent = PublicEpoch::of_group_info(info.clone())?;
+        check_members(&parent, me, moment.now_ms)?;
+        let giver = giver(&parent, way_in)?;
         giver.certificate.check_time(moment.now_ms)?;
         if !self.knows_account(giver) {
             return Err(ComeBackError::Stranger);
@@ -137,7 +144,7 @@ impl Group {
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(ComeBackError::TooLarge { bytes: message.len() });
         }
-        let checked = parent.receive(self.id, &message, &claims)?;
+        let checked = self.take_own(&parent, &message, &claims)?;
         let summary = checked.into_summary(way_in.epoch, &parent.policy, moment);
         let epoch = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
         let number = group.epoch().as_u64();
@@ -150,69 +157,38 @@ impl Group {
         Ok(Committed { content: Content { epoch: way_in.epoch, message }, welcome: None, epoch, summary })
     }
 
+    /// Takes the own commit as everybody else there will, by what is public.
+    fn take_own(&self, parent: &PublicEpoch, message: &[u8], claims: &Claims) -> Result<Checked, ComeBackError> {
+        let message = MlsMessageIn::tls_deserialize_exact_bytes(message).map_err(|_| LibraryFailure)?;
+        let message = message.try_into_protocol_message().map_err(|_| LibraryFailure)?;
+        let (checked, _) = parent.receive(self.id, message, claims).map_err(ComeBackError::Refused)?;
+        Ok(checked)
+    }
+
     /// Whether somebody of this account was a member in any epoch that this node holds.
     fn knows_account(&self, giver: &Member) -> bool {
         self.states.values().flat_map(|state| &state.members).any(|member| member.account == giver.account)
     }
 }
 
-/// The epoch that a way in leads to, as its members see it from outside: verified, and nothing secret.
-struct Landing {
-    public: PublicGroup,
-    suite: Suite,
-    members: Vec<Member>,
-    policy: Policy,
+/// What is checked of a Welcome: the policy allows the members, and this node is one of them.
+fn check_members(parent: &PublicEpoch, me: &LocalNode, now_ms: u64) -> Result<(), ComeBackError> {
+    parent.policy.permits_members(parent.members.iter())?;
+    parent.suite.permits_members(parent.members.len())?;
+    if !parent.members.iter().any(|member| member.node == me.node_id()) {
+        return Err(ComeBackError::NotAMember);
+    }
+    Ok(me.certificate.check_time(now_ms)?)
 }
 
-impl Landing {
-    /// Verifies the tree and the signature over the group info (RFC 9420 §12.4.3).
-    fn of(info: VerifiableGroupInfo) -> Result<Self, ComeBackError> {
-        let tree = info.extensions().ratchet_tree().ok_or(ComeBackError::Damaged)?.ratchet_tree().clone();
-        let mut scratch = Rows::default();
-        let storage = Overlay::writing(&mut scratch);
-        let (public, _) = PublicGroup::from_external(&Crypto::default(), &storage, tree, info, ProposalStore::new())
-            .map_err(|_| ComeBackError::Damaged)?;
-        let members = public
-            .members()
-            .map(|leaf| Member::of_credential(leaf.index.u32(), &leaf.credential, &leaf.signature_key))
-            .collect::<Result<Vec<_>, _>>()?;
-        let extensions = public.group_context().extensions();
-        let policy = Policy::from_extensions(extensions).map_err(ComeBackError::Policy)?;
-        let suite = Suite::of_mls(public.ciphersuite()).ok_or(ComeBackError::Damaged)?;
-        Ok(Self { public, suite, members, policy })
+/// Who signed the group info; OpenMLS verified the signature and keeps the signer to itself.
+fn giver<'a>(parent: &'a PublicEpoch, way_in: &WayIn) -> Result<&'a Member, ComeBackError> {
+    let mut end = Reader::new(last(&way_in.group_info, SIGNER_FROM_END)?);
+    let leaf = end.u32().map_err(|_| ComeBackError::Damaged)?;
+    if end.array() != Ok(SIGNATURE_LENGTH) {
+        return Err(ComeBackError::Damaged);
     }
-
-    /// What is checked of a Welcome: the policy allows the members, and this node is one of them.
-    fn check(&self, me: &LocalNode, now_ms: u64) -> Result<(), ComeBackError> {
-        self.policy.permits_members(self.members.iter())?;
-        self.suite.permits_members(self.members.len())?;
-        if !self.members.iter().any(|member| member.node == me.node_id()) {
-            return Err(ComeBackError::NotAMember);
-        }
-        Ok(me.certificate.check_time(now_ms)?)
-    }
-
-    /// Who signed the group info; OpenMLS verified the signature and keeps the signer to itself.
-    fn giver(&self, way_in: &WayIn) -> Result<&Member, ComeBackError> {
-        let mut end = Reader::new(last(&way_in.group_info, SIGNER_FROM_END)?);
-        let leaf = end.u32().map_err(|_| ComeBackError::Damaged)?;
-        if end.array() != Ok(SIGNATURE_LENGTH) {
-            return Err(ComeBackError::Damaged);
-        }
-        self.members.iter().find(|member| member.leaf == leaf).ok_or(ComeBackError::Damaged)
-    }
-
-    /// Takes the own commit as everybody else there will, by what is public.
-    fn receive(&self, group: GroupId, message: &[u8], claims: &Claims) -> Result<Checked, ComeBackError> {
-        let message = MlsMessageIn::tls_deserialize_exact_bytes(message).map_err(|_| LibraryFailure)?;
-        let message = message.try_into_protocol_message().map_err(|_| LibraryFailure)?;
-        let processed = self.public.process_message(&Crypto::default(), message).map_err(|_| LibraryFailure)?;
-        let ProcessedMessageContent::StagedCommitMessage(staged) = processed.into_content() else {
-            return Err(LibraryFailure.into());
-        };
-        let parent = Parent { group, suite: self.suite, members: &self.members, policy: &self.policy };
-        check_return(parent, &staged, claims).map_err(ComeBackError::Refused)
-    }
+    parent.members.iter().find(|member| member.leaf == leaf).ok_or(ComeBackError::Damaged)
 }
 
 fn last(bytes: &[u8], count: usize) -> Result<&[u8], ComeBackError> {

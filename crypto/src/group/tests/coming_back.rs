@@ -379,7 +379,8 @@ fn a_damaged_way_in_does_not_open() {
 fn a_way_in_has_room_for_a_thousand_members() {
     let mut anna = Node::found(250, &group_policy());
     let others: Vec<_> = (0..49).map(|seed| local_node(&mut rng(2_500 + seed))).collect();
-    let packages: Vec<_> = others.iter().map(|me| KeyPackage::generate(me, &mut anna.rng).unwrap().0).collect();
+    let packages: Vec<_> =
+        others.iter().map(|me| KeyPackage::generate(me, Suite::Classic, true, &mut anna.rng).unwrap().0).collect();
     let bytes: Vec<&[u8]> = packages.iter().map(|package| package.bytes.as_slice()).collect();
     anna.group.add(&anna.me, &bytes, NOW_MS, &mut anna.rng).unwrap();
     let given = way_in(&anna, &others[0]);
