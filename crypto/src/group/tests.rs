@@ -1,9 +1,12 @@
 mod coming_back;
 mod convergence;
+mod decoding;
 mod entering;
+mod evidence;
 mod hostile;
 mod membership;
 mod public_epochs;
+mod rights;
 mod saving;
 mod suites;
 mod vectors;
