@@ -238,7 +238,7 @@ fn header(kind: Kind, tag: TopicTag) -> Writer {
 }
 
 impl Content {
-    fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub(crate) fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         if self.message.len() > MESSAGE_BYTES_MAX {
             return Err(SealError::TooLong { bytes: self.message.len() });
         }
@@ -247,7 +247,7 @@ impl Content {
         padding::pad(writer)
     }
 
-    fn decode_padded(padded: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode_padded(padded: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(padded);
         reader.version(CONTENT_VERSION)?;
         let epoch = EpochId(reader.array()?);

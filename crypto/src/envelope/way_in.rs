@@ -87,7 +87,7 @@ impl WayIn {
         Ok(SealedWayIn(writer.into_bytes()))
     }
 
-    fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub(crate) fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let bytes = self.group_info.len();
         if bytes > GROUP_INFO_BYTES_MAX {
             return Err(SealError::TooLong { bytes });
@@ -98,7 +98,7 @@ impl WayIn {
         padding::pad_within(writer, WAY_IN_PADDED_BYTES_MAX)
     }
 
-    fn decode_padded(padded: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode_padded(padded: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(padded);
         reader.version(CONTENT_VERSION)?;
         let way_in = Self {

@@ -48,7 +48,7 @@ impl fmt::Debug for WelcomeContent {
 }
 
 impl WelcomeContent {
-    fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub(crate) fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let bytes = self.welcome.len().saturating_add(self.inviter_card.len());
         if bytes > PADDED_BYTES_MAX - OVERHEAD_BYTES {
             return Err(SealError::TooLong { bytes });
@@ -59,7 +59,7 @@ impl WelcomeContent {
         padding::pad(writer)
     }
 
-    fn decode_padded(padded: &[u8]) -> Result<Self, Malformed> {
+    pub(crate) fn decode_padded(padded: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(padded);
         reader.version(VERSION)?;
         let content = Self {

@@ -1,0 +1,237 @@
+//! Every decoder of this crate that takes bytes from outside, as a function of bytes: what the fuzzer of `tests/fuzz`
+//! calls, and what the tests call with the corpus. Not in what ships: it is there for tests and with the feature
+//! `fuzzing` alone.
+//!
+//! Bytes that are hostile give an outcome. Besides, what decodes encodes to the same bytes: an encoding is canonical.
+
+use std::cell::RefCell;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::{
+    Change, EpochRow, Group, GroupId, InviteLink, Joined, KeyPackage, KeyPackageSecret, LeaveStatement, Moment, Policy,
+    Received, Revocation, StateRow, StoredGroup, Suite, authenticated::Authenticated, framing::CommitFrame,
+};
+use crate::{
+    card::{CardLink, SignedCard},
+    envelope::{Content, Envelope, SealedWayIn, WayIn, WelcomeContent},
+    epoch_id::EpochId,
+    group::evidence::InviteProof,
+    identity::LocalNode,
+};
+
+/// Every target by its name: the name of its file and of its corpus.
+pub const TARGETS: [(&str, fn(&[u8])); 18] = [
+    ("envelope", envelope),
+    ("content", content),
+    ("welcome", welcome),
+    ("join", join),
+    ("way_in", way_in),
+    ("come_back", come_back),
+    ("policy", policy),
+    ("authenticated", authenticated),
+    ("commit_frame", commit_frame),
+    ("evidence", evidence),
+    ("invite_link", invite_link),
+    ("card", card),
+    ("card_link", card_link),
+    ("key_package", key_package),
+    ("key_package_secret", key_package_secret),
+    ("stored_row", stored_row),
+    ("stored_state", stored_state),
+    ("receive", receive),
+];
+
+const NOW_MS: u64 = 1_800_000_000_000;
+const MOMENT: Moment = Moment { now_ms: NOW_MS, place: NOW_MS };
+const GROUP: GroupId = GroupId([7; 16]);
+
+/// Two members of a group, made from a fixed seed.
+struct Scene {
+    adder: LocalNode,
+    author: Group,
+    joiner: LocalNode,
+    reader: Group,
+    package: KeyPackage,
+    secret: KeyPackageSecret,
+    welcome: Vec<u8>,
+    stored: StoredGroup,
+    rng: ChaCha20Rng,
+}
+
+impl Scene {
+    /// None only if making a group fails, which other tests would say louder.
+    fn new() -> Option<Self> {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let adder = LocalNode::generate(0, u64::MAX, &mut rng);
+        let joiner = LocalNode::generate(0, u64::MAX, &mut rng);
+        let policy = Policy::group(adder.account_id(), "Rowing".to_owned());
+        let mut author = Group::create(&adder, GROUP, &policy, Suite::Classic, &mut rng).ok()?;
+        let (package, secret) = KeyPackage::generate(&joiner, Suite::Classic, true, &mut rng).ok()?;
+        let change = Change { add: vec![&package.bytes], ..Change::default() };
+        let committed = author.change(&adder, change, MOMENT, &mut rng).ok()?;
+        let welcome = committed.welcome?;
+        let mut reader = join_by(&joiner, &package, &secret, committed.epoch, welcome.clone())?.group;
+        let changes = reader.take_changes();
+        let stored = StoredGroup { id: GROUP, epochs: changes.epochs_put, state: changes.state_put };
+        Some(Self { adder, author, joiner, reader, package, secret, welcome, stored, rng })
+    }
+}
+
+fn join_by(
+    me: &LocalNode,
+    package: &KeyPackage,
+    secret: &KeyPackageSecret,
+    epoch: EpochId,
+    welcome: Vec<u8>,
+) -> Option<Joined> {
+    let content = WelcomeContent { group: GROUP.0, epoch, welcome, inviter_card: Vec::new() };
+    let lookup = |reference: &[u8; 32]| (*reference == package.reference).then(|| secret.clone());
+    Group::join(me, &content, lookup, NOW_MS).ok()
+}
+
+fn with_scene(act: impl FnOnce(&mut Scene)) {
+    thread_local!(static SCENE: RefCell<Option<Scene>> = RefCell::new(Scene::new()));
+    SCENE.with_borrow_mut(|scene| scene.as_mut().map(act));
+}
+
+fn envelope(bytes: &[u8]) {
+    if let Ok(envelope) = Envelope::decode(bytes) {
+        assert_eq!(envelope.bytes(), bytes);
+    }
+}
+
+fn content(bytes: &[u8]) {
+    if let Ok(content) = Content::decode_padded(bytes) {
+        assert_eq!(content.encode_padded().ok().as_deref().map(Vec::as_slice), Some(bytes));
+    }
+}
+
+fn welcome(bytes: &[u8]) {
+    if let Ok(content) = WelcomeContent::decode_padded(bytes) {
+        assert_eq!(content.encode_padded().ok().as_deref().map(Vec::as_slice), Some(bytes));
+    }
+}
+
+fn join(bytes: &[u8]) {
+    with_scene(|scene| {
+        drop(join_by(&scene.joiner, &scene.package, &scene.secret, EpochId([1; 32]), bytes.to_vec()));
+    });
+}
+
+fn way_in(bytes: &[u8]) {
+    if let Ok(sealed) = SealedWayIn::decode(bytes) {
+        assert_eq!(sealed.bytes(), bytes);
+    }
+    if let Ok(way_in) = WayIn::decode_padded(bytes) {
+        assert_eq!(way_in.encode_padded().ok().as_deref().map(Vec::as_slice), Some(bytes));
+    }
+}
+
+fn come_back(bytes: &[u8]) {
+    with_scene(|scene| {
+        let topic = scene.reader.topic_secrets().first().cloned();
+        let Some(topic) = topic else { return };
+        let way_in = WayIn {
+            group: GROUP.0,
+            epoch: EpochId([2; 32]),
+            rank_key: zeroize::Zeroizing::new([3; 32]),
+            topic,
+            group_info: bytes.to_vec(),
+        };
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let Ok(mut group) = Group::load(scene.stored.clone()) else { return };
+        drop(group.come_back(&scene.joiner, &way_in, MOMENT, &mut rng));
+    });
+}
+
+fn policy(bytes: &[u8]) {
+    if let Ok(policy) = Policy::decode(bytes) {
+        assert_eq!(policy.encode(), bytes);
+    }
+}
+
+fn authenticated(bytes: &[u8]) {
+    if let Ok(authenticated) = Authenticated::decode(bytes) {
+        assert_eq!(authenticated.encode(), bytes);
+    }
+}
+
+fn commit_frame(bytes: &[u8]) {
+    drop(CommitFrame::read(bytes));
+}
+
+fn evidence(bytes: &[u8]) {
+    if let Ok(statement) = LeaveStatement::decode(bytes) {
+        assert_eq!(statement.encode(), bytes);
+    }
+    if let Ok(revocation) = Revocation::decode(bytes) {
+        assert_eq!(revocation.encode(), bytes);
+    }
+    if let Ok(proof) = InviteProof::decode(bytes) {
+        assert_eq!(proof.encode(), bytes);
+    }
+}
+
+fn invite_link(bytes: &[u8]) {
+    if let Some(Ok(link)) = std::str::from_utf8(bytes).ok().map(InviteLink::parse) {
+        assert!(InviteLink::parse(&link.link()).is_ok());
+    }
+}
+
+fn card(bytes: &[u8]) {
+    if let Ok(card) = SignedCard::decode(bytes) {
+        assert_eq!(card.bytes(), bytes);
+    }
+}
+
+fn card_link(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        drop(CardLink::parse(text));
+    }
+}
+
+fn key_package(bytes: &[u8]) {
+    drop(KeyPackage::check(bytes, NOW_MS));
+}
+
+fn key_package_secret(bytes: &[u8]) {
+    if let Ok(secret) = KeyPackageSecret::decode(bytes) {
+        assert_eq!(secret.encode().as_slice(), bytes);
+    }
+}
+
+fn stored_row(bytes: &[u8]) {
+    if let Ok(row) = EpochRow::decode(bytes) {
+        assert_eq!(row.encode(), bytes);
+    }
+}
+
+/// The first byte says which row of the saved state the others replace.
+fn stored_state(bytes: &[u8]) {
+    let Some((row, value)) = bytes.split_first() else { return };
+    with_scene(|scene| {
+        let mut stored = scene.stored.clone();
+        let row = usize::from(*row).checked_rem(stored.state.len()).unwrap_or(0);
+        if let Some(row) = stored.state.get_mut(row) {
+            *row = StateRow { value: value.to_vec().into(), ..row.clone() };
+        }
+        if let Ok(mut group) = Group::load(stored) {
+            drop(group.encrypt(&scene.joiner, b"x", &mut ChaCha20Rng::seed_from_u64(3)));
+        }
+    });
+}
+
+/// A message or a commit that names the head.
+fn receive(bytes: &[u8]) {
+    with_scene(|scene| {
+        let content = Content { epoch: scene.reader.head(), message: bytes.to_vec() };
+        let received = scene.reader.receive(&content);
+        assert!(!matches!(received, Received::Committed { .. }) || scene.reader.am_member());
+    });
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test reads where the corpus lies and whether to write it")]
+mod tests;

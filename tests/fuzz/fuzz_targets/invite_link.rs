@@ -1,0 +1,4 @@
+//! Fuzzes `invite_link` of the group's decoders.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidings_fuzz::run("invite_link", bytes));

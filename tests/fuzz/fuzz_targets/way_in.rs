@@ -1,0 +1,4 @@
+//! Fuzzes `way_in` of the group's decoders.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidings_fuzz::run("way_in", bytes));
