@@ -29,10 +29,6 @@ mod tree_change;
 mod way_in;
 
 #[cfg(any(test, feature = "fuzzing"))]
-#[cfg_attr(
-    test,
-    expect(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "a test's own small numbers")
-)]
 pub mod fuzzing;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "small numbers of a test's own making")]

@@ -4,9 +4,7 @@ use tidings_crypto::group::fuzzing::TARGETS;
 
 /// Runs one target on these bytes. It ends unless it finds something.
 pub fn run(name: &str, bytes: &[u8]) {
-    for (target, act) in TARGETS {
-        if target == name {
-            act(bytes);
-        }
+    for target in TARGETS.iter().filter(|target| target.name == name) {
+        (target.run)(bytes);
     }
 }

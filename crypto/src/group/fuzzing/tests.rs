@@ -76,7 +76,10 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         ("key_package", vec![scene.package.bytes.clone(), hybrid.bytes]),
         ("key_package_secret", vec![scene.secret.encode().to_vec(), hybrid_secret.encode().to_vec()]),
         ("stored_row", scene.stored.epochs.iter().map(EpochRow::encode).collect()),
-        ("stored_state", state.map(|(row, state)| [&[row as u8], state.value.as_slice()].concat()).collect()),
+        (
+            "stored_state",
+            state.map(|(row, state)| [&[u8::try_from(row).unwrap()], state.value.as_slice()].concat()).collect(),
+        ),
         ("receive", vec![message.message, update.content.message]),
     ])
 }
@@ -85,7 +88,7 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
 fn the_corpus_gives_outcomes_whole_cut_off_and_damaged() {
     let is_written = std::env::var_os("TIDINGS_WRITE_VECTORS").is_some();
     let mut seeds = seeds();
-    for (name, target) in TARGETS {
+    for Target { name, run } in TARGETS {
         let folder = corpus().join(name);
         let seeds = seeds.remove(name).unwrap();
         if is_written {
@@ -98,14 +101,14 @@ fn the_corpus_gives_outcomes_whole_cut_off_and_damaged() {
         let kept: Vec<Vec<u8>> = kept.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
         assert!(!kept.is_empty(), "{} is empty", folder.display());
         for bytes in kept.iter().chain(&seeds) {
-            target(bytes);
+            run(bytes);
             for part in 1..8 {
-                target(&bytes[..bytes.len() * part / 8]);
+                run(&bytes[..bytes.len() * part / 8]);
                 let mut damaged = bytes.clone();
                 if let Some(byte) = damaged.get_mut(bytes.len() * part / 8) {
                     *byte ^= 1 << part;
                 }
-                target(&damaged);
+                run(&damaged);
             }
         }
     }
@@ -120,7 +123,7 @@ fn every_target_has_a_file_for_the_fuzzer() {
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
     files.sort();
-    let mut names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    let mut names: Vec<&str> = TARGETS.iter().map(|target| target.name).collect();
     names.sort_unstable();
     assert_eq!(files, names);
 }

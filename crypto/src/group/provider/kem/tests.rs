@@ -133,9 +133,9 @@ fn hpke_over_x_wing_opens_and_exports_what_the_key_schedule_says() {
         let opened = Agreement::XWing.open(&input, &secret, b"some info", b"a context");
         assert_eq!(opened.unwrap(), b"a path secret");
         assert!(Agreement::XWing.open(&input, &secret, b"other info", b"a context").is_err());
-        let exporter = expand(&key_secret, b"exp", &context, 32);
+        let secret_of_exports = expand(&key_secret, b"exp", &context, 32);
         let exported = Agreement::XWing.receive_export(&encapped, &secret, b"some info", b"external", 32).unwrap();
-        assert_eq!(&*exported, expand(&exporter, b"sec", b"external", 32).as_slice());
+        assert_eq!(&*exported, expand(&secret_of_exports, b"sec", b"external", 32).as_slice());
     }
 }
 
