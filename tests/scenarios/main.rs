@@ -5,11 +5,11 @@
 mod engine;
 
 use tidings_tests::faults::Faults;
-use tidings_tests::schedule::{self, Report};
+use tidings_tests::schedule::{self, Report, Size};
 
 fn run(seed: u64, nodes: usize, faults: Faults) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(schedule::run(seed, nodes, faults)).unwrap()
+    runtime.block_on(schedule::run(seed, nodes, faults, Size::Full)).unwrap()
 }
 
 fn assert_clean(seed: u64, nodes: usize, faults: &str) {

@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use tidings_tests::faults::Faults;
-use tidings_tests::schedule::{self, Report};
+use tidings_tests::schedule::{self, Report, Size};
 
 /// Runs seeded schedules of people who talk while everything fails.
 #[derive(Debug, Parser)]
@@ -24,6 +24,15 @@ struct Args {
     /// all, none, or some of loss,delay,duplicate,reorder,partition,crash,clock
     #[arg(long, default_value = "all")]
     faults: String,
+    /// How much happens in a schedule.
+    #[arg(long, value_enum, default_value = "full")]
+    size: Size,
+    /// On how many threads; as many as there are cores unless this is given.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Say of each schedule with a violation what was wrong.
+    #[arg(long)]
+    findings: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -33,12 +42,17 @@ struct Args {
 struct Summary {
     schedules: u64,
     messages: u64,
+    changes: u64,
     lost: u64,
+    apart: u64,
     duplicated: u64,
     undecryptable: u64,
     diverged: u64,
+    stranded: u64,
     crashes: u64,
+    violations: u64,
     wall_ms: u64,
+    schedules_a_minute: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_violation: Option<String>,
 }
@@ -50,7 +64,7 @@ fn main() -> Result<ExitCode> {
     let started = Instant::now();
     let next = AtomicU64::new(args.seeds.0);
     let reports = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -59,7 +73,7 @@ fn main() -> Result<ExitCode> {
                     if seed >= args.seeds.1 {
                         return;
                     }
-                    let report = run(seed, nodes_of(args.nodes, seed), faults);
+                    let report = run(seed, nodes_of(args.nodes, seed), faults, args.size);
                     reports.lock().unwrap_or_else(PoisonError::into_inner).push((seed, report));
                 }
             });
@@ -72,30 +86,45 @@ fn main() -> Result<ExitCode> {
         let report = report.with_context(|| format!("the schedule of seed {seed} failed; {}", replay(&args, seed)))?;
         summary.schedules += 1;
         summary.messages += report.messages;
+        summary.changes += report.changes;
         summary.lost += report.lost;
+        summary.apart += report.apart;
+        summary.stranded += report.stranded;
         summary.duplicated += report.duplicated;
         summary.undecryptable += report.undecryptable;
         summary.diverged += report.diverged;
         summary.crashes += report.crashes;
-        if !report.is_clean() && summary.first_violation.is_none() {
-            summary.first_violation = Some(replay(&args, seed));
+        if report.is_clean() {
+            continue;
         }
+        summary.violations += 1;
+        if args.findings {
+            eprintln!("{}\n{}", replay(&args, seed), report.findings.join("\n"));
+        }
+        summary.first_violation.get_or_insert_with(|| replay(&args, seed));
     }
     summary.wall_ms = u64::try_from(started.elapsed().as_millis())?;
+    summary.schedules_a_minute = summary.schedules * 60_000 / summary.wall_ms.max(1);
     if args.json {
         println!("{}", serde_json::to_string(&summary)?);
     } else {
         println!(
-            "{} schedules, {} messages, {} crashes: {} lost, {} duplicated, {} undecryptable, {} diverged, in {}.{} s",
+            "{} schedules, {} messages, {} changes, {} crashes: {} lost, {} duplicated, {} undecryptable, {} diverged, {} \
+             stranded; {} missed by who was removed; in {}.{} s on {} threads, {} schedules a minute",
             summary.schedules,
             summary.messages,
+            summary.changes,
             summary.crashes,
             summary.lost,
             summary.duplicated,
             summary.undecryptable,
             summary.diverged,
+            summary.stranded,
+            summary.apart,
             summary.wall_ms / 1_000,
             summary.wall_ms % 1_000 / 100,
+            threads,
+            summary.schedules_a_minute,
         );
     }
     match summary.first_violation {
@@ -107,17 +136,18 @@ fn main() -> Result<ExitCode> {
     }
 }
 
-fn run(seed: u64, nodes: usize, faults: Faults) -> Result<Report> {
+fn run(seed: u64, nodes: usize, faults: Faults, size: Size) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(schedule::run(seed, nodes, faults))
+    runtime.block_on(schedule::run(seed, nodes, faults, size))
 }
 
 fn replay(args: &Args, seed: u64) -> String {
     format!(
-        "cargo run --release -p tidings-tests --bin simulate -- --seeds {seed}..{} --nodes {} --faults {}",
+        "cargo run --release -p tidings-tests --bin simulate -- --seeds {seed}..{} --nodes {} --faults {} --size {}",
         seed + 1,
         nodes_of(args.nodes, seed),
         args.faults,
+        args.size.to_possible_value().map_or_else(String::new, |size| size.get_name().to_owned()),
     )
 }
 
