@@ -12,6 +12,7 @@ pub(crate) mod resend;
 pub(crate) mod send;
 pub mod state;
 pub mod transcript;
+pub(crate) mod way_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 

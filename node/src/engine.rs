@@ -15,6 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use tidings_crypto::identity::LocalNode;
 
 use self::batch::{Batch, Halt};
+pub(crate) use self::pushes::Asked;
 pub(crate) use self::state::{LoadedGroup, MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::handle::{
@@ -378,6 +379,7 @@ impl State {
     async fn finish(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         self.follow_heads(batch).await?;
         self.send_again_due(batch).await?;
+        self.ask_ways_in(batch).await?;
         self.send_due_receipts(batch).await?;
         self.save_conversations(batch).await?;
         batch.tx.flush().await?;

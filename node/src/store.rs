@@ -28,6 +28,7 @@ use tidings_crypto::vault::DatabaseKey;
 
 pub use self::contacts::ContactRow;
 pub use self::conversations::{ConversationKind, ConversationRow, MemberRow};
+pub use self::envelopes::{Parked, ParkedBy};
 pub use self::groups::{EpochKeys, GroupRow};
 pub use self::messages::{MessageRow, RowKind};
 pub use self::outbox::{Due, OutboxRow, Taken};

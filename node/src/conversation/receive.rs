@@ -14,7 +14,7 @@ use crate::engine::{MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::ids::{ConversationId, PeerKey};
 use crate::network::Verdict;
-use crate::store::{MessageRow, RowKind, StoreError};
+use crate::store::{MessageRow, Parked, ParkedBy, RowKind, StoreError};
 use crate::wire::content::{Content, Text};
 use crate::wire::receipt::UnverifiedReceipt;
 use crate::wire::request::PushVerdict;
@@ -24,6 +24,26 @@ use crate::wire::request::PushVerdict;
 const LATE_AFTER_MS: u64 = 60_000;
 /// So many envelopes of one group may wait for an epoch that is not known yet.
 const PARKED_MAX: u32 = 1_000;
+/// Of these, one peer may bring so many: nobody fills the place of all.
+const PARKED_BY_PEER_MAX: u32 = 500;
+
+/// An envelope, who brought it, and when.
+struct Brought {
+    envelope: Envelope,
+    by: PeerKey,
+    at_ms: u64,
+}
+
+impl Brought {
+    fn of_parked(parked: Parked) -> Option<Self> {
+        let envelope = Envelope::decode(&parked.bytes).ok()?;
+        Some(Self { envelope, by: parked.peer, at_ms: parked.at_ms })
+    }
+
+    fn parked(&self, parked_max: u32, parked_by_peer_max: u32) -> ParkedBy {
+        ParkedBy { peer: self.by, at_ms: self.at_ms, parked_max, parked_by_peer_max }
+    }
+}
 
 /// What becomes of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +57,6 @@ pub(crate) enum Arrival {
     /// It is malformed or forged.
     Refused,
     /// Its epoch was forgotten here, or was never there: it can never be read, and its author has to say it anew.
-    #[expect(dead_code, reason = "nothing is forgotten yet")]
     Gone,
 }
 
@@ -76,7 +95,7 @@ impl State {
         let arrival = match envelope.kind() {
             EnvelopeKind::Welcome => self.receive_welcome(batch, &envelope).await?,
             EnvelopeKind::Message => match self.topic_of(batch, &envelope, from).await? {
-                Some(topic) => self.receive_message(batch, &envelope, &topic).await?,
+                Some(topic) => self.receive_message(batch, envelope.clone(), &topic, from).await?,
                 None => Arrival::Later,
             },
         };
@@ -108,32 +127,65 @@ impl State {
     async fn receive_message(
         &mut self,
         batch: &mut Batch<'_, '_>,
-        envelope: &Envelope,
+        envelope: Envelope,
         topic: &Topic,
+        from: PeerKey,
     ) -> Result<Arrival, StoreError> {
         let mut waiting = VecDeque::new();
-        let arrival = self.read_one(batch, envelope, topic, &mut waiting).await?;
-        while let Some(envelope) = waiting.pop_front() {
+        let brought = Brought { envelope, by: from, at_ms: batch.now_ms };
+        let arrival = self.read_one(batch, &brought, topic, &mut waiting).await?;
+        self.read_waiting(batch, topic.group, waiting).await?;
+        Ok(arrival)
+    }
+
+    /// Reads all that waits in a group: its epochs may be others than they were.
+    pub(crate) async fn read_parked(&mut self, batch: &mut Batch<'_, '_>, group: GroupId) -> Result<(), StoreError> {
+        let waiting = batch.tx.unpark(group, None).await?.into_iter().filter_map(Brought::of_parked).collect();
+        self.read_waiting(batch, group, waiting).await
+    }
+
+    async fn read_waiting(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        mut waiting: VecDeque<Brought>,
+    ) -> Result<(), StoreError> {
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        while let Some(brought) = waiting.pop_front() {
+            let id = brought.envelope.id();
             // What was parked may be sealed for another week than the envelope that freed it.
-            let Some(topic) = self.topics.find_older(&envelope.tag(), &[topic.group], batch.now_ms) else { continue };
-            if self.read_one(batch, &envelope, &topic, &mut waiting).await? == Arrival::Later
-                && let Ok(content) = envelope.open(&topic.secret, topic.week)
-            {
-                // It was taken once, so it is kept until it can be read.
-                let (id, bytes) = (envelope.id(), envelope.bytes());
-                batch.tx.park(topic.group, content.epoch, id, bytes, batch.now_ms, u32::MAX).await?;
+            let topic = self.topics.find_older(&brought.envelope.tag(), &[group], batch.now_ms);
+            let arrival = match &topic {
+                Some(topic) => self.read_one(batch, &brought, topic, &mut waiting).await?,
+                None => Arrival::Gone,
+            };
+            match (arrival, topic) {
+                (Arrival::Later, Some(topic)) => {
+                    // It was taken once, so it is kept until it can be read.
+                    if let Ok(content) = brought.envelope.open(&topic.secret, topic.week) {
+                        let by = brought.parked(u32::MAX, u32::MAX);
+                        batch.tx.park(group, content.epoch, id, brought.envelope.bytes(), by).await?;
+                    }
+                }
+                (Arrival::Gone, _) => batch.tx.forget_envelope(id).await?,
+                _ => {}
             }
         }
-        Ok(arrival)
+        let oldest_ms = batch.tx.oldest_parked_ms(group).await?;
+        self.ways_back.unparked(group, oldest_ms);
+        Ok(())
     }
 
     async fn read_one(
         &mut self,
         batch: &mut Batch<'_, '_>,
-        envelope: &Envelope,
+        brought: &Brought,
         topic: &Topic,
-        waiting: &mut VecDeque<Envelope>,
+        waiting: &mut VecDeque<Brought>,
     ) -> Result<Arrival, StoreError> {
+        let envelope = &brought.envelope;
         let Ok(content) = envelope.open(&topic.secret, topic.week) else { return Ok(Arrival::Refused) };
         let Some(conversation) = self.group_rows.get(&topic.group).map(|row| row.conversation) else {
             return Ok(Arrival::Later);
@@ -151,12 +203,11 @@ impl State {
                 self.take_payload(batch, conversation, &sender, &payload, envelope).await?;
                 Ok(Arrival::Taken)
             }
-            Received::Committed { .. } => {
+            Received::Committed { epoch, .. } => {
                 self.save_group(batch, topic.group).await?;
                 self.after_commit(batch, topic.group).await?;
-                for bytes in batch.tx.unpark(topic.group).await? {
-                    waiting.extend(Envelope::decode(&bytes));
-                }
+                let freed = batch.tx.unpark(topic.group, Some(epoch)).await?;
+                waiting.extend(freed.into_iter().filter_map(Brought::of_parked));
                 Ok(Arrival::Taken)
             }
             Received::RemovedHere { .. } => {
@@ -164,10 +215,11 @@ impl State {
                 Ok(Arrival::Taken)
             }
             Received::UnknownEpoch(epoch) => {
-                let parked = batch
-                    .tx
-                    .park(topic.group, epoch, envelope.id(), envelope.bytes(), batch.now_ms, PARKED_MAX)
-                    .await?;
+                let by = brought.parked(PARKED_MAX, PARKED_BY_PEER_MAX);
+                let parked = batch.tx.park(topic.group, epoch, envelope.id(), envelope.bytes(), by).await?;
+                if parked {
+                    self.ways_back.parked(topic.group, brought.at_ms);
+                }
                 Ok(if parked { Arrival::Taken } else { Arrival::Later })
             }
             Received::Known => Ok(Arrival::Known),

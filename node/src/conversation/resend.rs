@@ -27,8 +27,8 @@ const RESEND_PAUSE_MS: u64 = 20;
 const KEPT_PROVED_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// One that somebody did not prove who is no member now is kept ready this long. A guess.
 const KEPT_UNPROVED_MS: u64 = 60 * 24 * 60 * 60 * 1_000;
-/// How often it is looked which are kept no longer.
-const PURGE_EVERY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// How often all is looked through without a reason: what a node took and then could not read, nobody tells its author.
+const LOOK_EVERY_MS: u64 = 60 * 60 * 1_000;
 /// So many are looked at in one purge.
 const PURGE_ROWS_MAX: u32 = 10_000;
 /// So many audiences of a conversation stay in memory.
@@ -40,14 +40,14 @@ pub(crate) struct Resends {
     /// Conversations to look through.
     pub(crate) owed: BTreeSet<ConversationId>,
     next_ms: u64,
-    purge_due_ms: u64,
+    look_due_ms: u64,
 }
 
 impl Resends {
     /// When there is something to do.
     pub(crate) fn due_ms(&self) -> Option<u64> {
         let owed = (!self.owed.is_empty()).then_some(self.next_ms);
-        owed.into_iter().chain([self.purge_due_ms]).min()
+        owed.into_iter().chain([self.look_due_ms]).min()
     }
 }
 
@@ -128,7 +128,8 @@ impl State {
         for group in std::mem::take(&mut batch.groups_saved) {
             let Some(head) = self.groups.get(&group).map(|loaded| loaded.group.head()) else { continue };
             let moved = self.heads.insert(group, head).is_some_and(|before| before != head);
-            if let Some(row) = self.group_rows.get(&group).filter(|_| moved) {
+            if let Some(row) = self.group_rows.get(&group).filter(|_| moved).copied() {
+                self.ways_back.have(group);
                 self.head_moved(batch, row.conversation).await?;
             }
         }
@@ -169,9 +170,11 @@ impl State {
             self.resends.owed.remove(&id);
             batch.tx.put_resend_owed(id, false).await?;
         }
-        if batch.now_ms >= self.resends.purge_due_ms {
-            self.resends.purge_due_ms = batch.now_ms.saturating_add(PURGE_EVERY_MS);
+        if batch.now_ms >= self.resends.look_due_ms {
+            self.resends.look_due_ms = batch.now_ms.saturating_add(LOOK_EVERY_MS);
             self.purge_sent(batch).await?;
+            self.resends.owed.extend(batch.tx.sent_in().await?);
+            self.resends.next_ms = batch.now_ms.saturating_add(RESEND_PAUSE_MS);
         }
         Ok(())
     }
@@ -332,7 +335,9 @@ impl State {
         let Some(group) = conversation.groups.first().copied() else { return Ok(()) };
         let others: Vec<MemberRow> = conversation.others(me).collect();
         if self.head_of(batch, group).await? == Some(text.epoch) {
-            return Ok(()); // This node itself is behind: what it wrote goes out when its head has moved.
+            // This node itself is behind: what it wrote goes out when its head has moved.
+            self.ways_back.want(group, batch.now_ms);
+            return Ok(());
         }
         let audience = self.audience(batch, id, text.audience).await?;
         let was_for = |member: &MemberRow| audience.contains(&member.node) || member.node == owed.node;

@@ -5,6 +5,8 @@
 
 use super::batch::Batch;
 use super::{State, StoreError};
+use tidings_crypto::group::GroupId;
+
 use crate::handle::{Path, Peer};
 use crate::ids::PeerKey;
 use crate::network::{NetworkCommand, Published, RequestFailure};
@@ -43,11 +45,16 @@ impl PeerState {
 
 /// What was asked of a peer.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     /// Its card, against mine.
     Greeting,
     /// Its card, by the account's id.
     Card,
+    /// A way into a group.
+    WayIn {
+        /// Which.
+        group: GroupId,
+    },
     /// To keep these rows' envelopes.
     Push {
         /// The rows with how often they were tried.
@@ -114,7 +121,7 @@ impl State {
     }
 
     /// Asks a peer something.
-    pub(super) fn ask(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey, asked: Asked, body: Request) -> u64 {
+    pub(crate) fn ask(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey, asked: Asked, body: Request) -> u64 {
         self.next_request += 1;
         self.asked.insert(self.next_request, asked);
         batch.network(NetworkCommand::Request { peer, request: self.next_request, body });
@@ -137,6 +144,7 @@ impl State {
                 }
                 Ok(Response::Push { verdicts })
             }
+            Request::WayIn { group } => self.answer_way_in(batch, peer, group).await,
             Request::Card { account } => {
                 let mine = account == self.me.account_id();
                 Ok(Response::Card { card: mine.then(|| self.profile.card.bytes().to_vec()) })
@@ -166,6 +174,13 @@ impl State {
                 Ok(Response::Card { card: Some(card) }) => self.take_card(batch, peer, &card).await,
                 _ => Ok(()),
             },
+            Some(Asked::WayIn { group }) => {
+                let sealed = match outcome {
+                    Ok(Response::WayIn { sealed }) => sealed,
+                    _ => None,
+                };
+                self.take_way_in(batch, group, sealed).await
+            }
             Some(Asked::Push { rows }) => {
                 if let Some(state) = self.peers.get_mut(&peer).filter(|state| state.push == Some(request)) {
                     state.push = None;

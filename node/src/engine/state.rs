@@ -13,6 +13,7 @@ use super::topics::{TopicChanges, Topics, next_turn_ms};
 use crate::conversation::Conversation;
 use crate::conversation::membership::UPDATE_RETRY_MS;
 use crate::conversation::resend::Resends;
+use crate::conversation::way_back::WaysBack;
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
 use crate::network::NetworkCommand;
 use crate::outbox::Kind;
@@ -65,6 +66,8 @@ pub(crate) struct State {
     pub(crate) heads: BTreeMap<GroupId, EpochId>,
     /// What has to be sent again, and when.
     pub(crate) resends: Resends,
+    /// Groups that this node cannot follow.
+    pub(crate) ways_back: WaysBack,
 }
 
 impl State {
@@ -93,6 +96,7 @@ impl State {
             receipts_due: BTreeMap::new(),
             heads: BTreeMap::new(),
             resends: Resends::default(),
+            ways_back: WaysBack::default(),
         };
         for row in batch.tx.contacts().await? {
             state.hold_contact(row);
@@ -115,6 +119,9 @@ impl State {
         }
         for conversation in batch.tx.receipts_owed().await? {
             self.receipts_due.insert(conversation, batch.now_ms);
+        }
+        for (group, since_ms) in batch.tx.parked_since().await? {
+            self.ways_back.parked(group, since_ms);
         }
         self.resends.owed = batch.tx.resends_owed().await?.into_iter().collect();
         for contact in self.contacts.values() {
@@ -178,7 +185,13 @@ impl State {
         let pushes = self.peers.values().filter_map(PeerState::due_ms);
         let receipts = self.receipts_due.values().copied();
         let updates = self.group_rows.values().filter_map(|row| row.update_due_ms);
-        pushes.chain(receipts).chain(updates).chain(self.resends.due_ms()).chain([self.turn_due_ms]).min()
+        pushes
+            .chain(receipts)
+            .chain(updates)
+            .chain(self.resends.due_ms())
+            .chain(self.ways_back.due_ms())
+            .chain([self.turn_due_ms])
+            .min()
     }
 
     /// A conversation, read if it is not in memory.

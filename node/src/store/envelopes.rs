@@ -4,7 +4,8 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use tidings_crypto::envelope::{EnvelopeId, EpochId};
 use tidings_crypto::group::GroupId;
 
-use super::{StoreError, Tx, fixed, integer};
+use super::{StoreError, Tx, fixed, integer, natural};
+use crate::ids::PeerKey;
 
 /// An envelope to keep.
 #[derive(Debug, Clone)]
@@ -12,6 +13,32 @@ pub(super) struct EnvelopeRow {
     id: EnvelopeId,
     stored_at_ms: u64,
     bytes: Vec<u8>,
+}
+
+/// Who brought an envelope that is parked, when, and how many may be.
+#[derive(Debug, Clone, Copy)]
+pub struct ParkedBy {
+    /// Who brought it.
+    pub peer: PeerKey,
+    /// When.
+    pub at_ms: u64,
+    /// So many of one group may be parked.
+    pub parked_max: u32,
+    /// So many of one group that one peer brought.
+    pub parked_by_peer_max: u32,
+}
+
+/// An envelope that waited.
+#[derive(Debug, Clone)]
+pub struct Parked {
+    /// The envelope.
+    pub id: EnvelopeId,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Who brought it.
+    pub peer: PeerKey,
+    /// When.
+    pub at_ms: u64,
 }
 
 impl Tx<'_> {
@@ -53,47 +80,89 @@ impl Tx<'_> {
         .await
     }
 
-    /// Keeps an envelope until its epoch is known; `false` if `parked_max` of this group are kept already.
+    /// Keeps an envelope until its epoch is known; `false` if as many as may be are kept already.
     pub async fn park(
         &mut self,
         group: GroupId,
         epoch: EpochId,
         id: EnvelopeId,
         bytes: &[u8],
-        now_ms: u64,
-        parked_max: u32,
+        by: ParkedBy,
     ) -> Result<bool, StoreError> {
-        let parked: i64 = sqlx::query_scalar("SELECT count(*) FROM parked WHERE group_id = ?1")
+        let row = sqlx::query("SELECT count(*), coalesce(sum(peer = ?2), 0) FROM parked WHERE group_id = ?1")
             .bind(group.0.as_slice())
+            .bind(by.peer.0.as_slice())
             .fetch_one(&mut *self.transaction)
             .await?;
-        if parked >= i64::from(parked_max) {
+        let (parked, of_peer): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+        if parked >= i64::from(by.parked_max) || of_peer >= i64::from(by.parked_by_peer_max) {
             return Ok(false);
         }
         sqlx::query(
-            "INSERT INTO parked (envelope, group_id, epoch, parked_at_ms, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO parked (envelope, group_id, epoch, parked_at_ms, bytes, peer) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (envelope) DO NOTHING",
         )
         .bind(id.0.as_slice())
         .bind(group.0.as_slice())
         .bind(epoch.0.as_slice())
-        .bind(integer(now_ms))
+        .bind(integer(by.at_ms))
         .bind(bytes)
+        .bind(by.peer.0.as_slice())
         .execute(&mut *self.transaction)
         .await?;
         Ok(true)
     }
 
-    /// Takes out what waits in this group, in the order in which it came.
-    pub async fn unpark(&mut self, group: GroupId) -> Result<Vec<Vec<u8>>, StoreError> {
-        let bytes = sqlx::query_scalar("SELECT bytes FROM parked WHERE group_id = ?1 ORDER BY rowid")
+    /// Takes out what waits in a group, for an epoch or for any, in the order in which it came.
+    pub async fn unpark(&mut self, group: GroupId, epoch: Option<EpochId>) -> Result<Vec<Parked>, StoreError> {
+        let epoch = epoch.map(|epoch| epoch.0.to_vec());
+        let rows = sqlx::query(
+            "SELECT envelope, bytes, peer, parked_at_ms FROM parked
+             WHERE group_id = ?1 AND (?2 IS NULL OR epoch = ?2) ORDER BY rowid",
+        )
+        .bind(group.0.as_slice())
+        .bind(&epoch)
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        sqlx::query("DELETE FROM parked WHERE group_id = ?1 AND (?2 IS NULL OR epoch = ?2)")
             .bind(group.0.as_slice())
-            .fetch_all(&mut *self.transaction)
-            .await?;
-        sqlx::query("DELETE FROM parked WHERE group_id = ?1")
-            .bind(group.0.as_slice())
+            .bind(&epoch)
             .execute(&mut *self.transaction)
             .await?;
-        Ok(bytes)
+        rows.iter()
+            .map(|row| {
+                Ok(Parked {
+                    id: EnvelopeId(fixed("parked", row.try_get(0)?)?),
+                    bytes: row.try_get(1)?,
+                    // What was parked before this was kept was brought by nobody who is known.
+                    peer: PeerKey(fixed("parked", row.try_get(2)?).unwrap_or_default()),
+                    at_ms: natural(row.try_get(3)?),
+                })
+            })
+            .collect()
+    }
+
+    /// Since when the oldest of what is parked in a group has waited.
+    pub async fn oldest_parked_ms(&mut self, group: GroupId) -> Result<Option<u64>, StoreError> {
+        let oldest: Option<i64> = sqlx::query_scalar("SELECT min(parked_at_ms) FROM parked WHERE group_id = ?1")
+            .bind(group.0.as_slice())
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        Ok(oldest.map(natural))
+    }
+
+    /// The groups in which something is parked, and since when.
+    pub async fn parked_since(&mut self) -> Result<Vec<(GroupId, u64)>, StoreError> {
+        let rows = sqlx::query("SELECT group_id, min(parked_at_ms) FROM parked GROUP BY group_id")
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(|row| Ok((GroupId(fixed("parked", row.try_get(0)?)?), natural(row.try_get(1)?)))).collect()
+    }
+
+    /// An envelope that was taken and can never be read: whoever offers it again is told so.
+    pub async fn forget_envelope(&mut self, id: EnvelopeId) -> Result<(), StoreError> {
+        self.pending.envelopes.retain(|envelope| envelope.id != id);
+        sqlx::query("DELETE FROM envelope WHERE id = ?1").bind(id.0.as_slice()).execute(&mut *self.transaction).await?;
+        Ok(())
     }
 }

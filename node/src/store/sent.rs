@@ -255,6 +255,14 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// The conversations in which some message may have to be sent again.
+    pub async fn sent_in(&mut self) -> Result<Vec<ConversationId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT DISTINCT conversation FROM sent")
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(|id| Ok(ConversationId(fixed("sent", id)?))).collect()
+    }
+
     /// Messages sent before a time need not be kept ready any more, with their numbers: at most `limit`.
     pub async fn sent_before(&mut self, before_ms: u64, limit: u32) -> Result<Vec<OldSent>, StoreError> {
         let rows = sqlx::query(

@@ -6,6 +6,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use tidings_crypto::codec::{Malformed, Reader, Writer};
+use tidings_crypto::envelope::WAY_IN_BYTES_MAX;
+use tidings_crypto::group::GroupId;
 
 use crate::ids::AccountId;
 
@@ -22,7 +24,7 @@ pub const CARD_BYTES_MAX: usize = 64 * 1024;
 /// A request, without the length in front of it, is at most this many bytes.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// A response, without the length in front of it, is at most this many bytes.
-pub const RESPONSE_BYTES_MAX: usize = CARD_BYTES_MAX + 64;
+pub const RESPONSE_BYTES_MAX: usize = WAY_IN_BYTES_MAX + 64;
 
 /// What one node asks of another.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,6 +43,11 @@ pub enum Request {
     Card {
         /// Whose card.
         account: AccountId,
+    },
+    /// "Let me back into this group": from a node that is a member and cannot follow (PROTOCOL §3.7).
+    WayIn {
+        /// Which group.
+        group: GroupId,
     },
 }
 
@@ -77,6 +84,11 @@ pub enum Response {
         /// The card, where there is one to give.
         card: Option<Vec<u8>>,
     },
+    /// Answers [`Request::WayIn`].
+    WayIn {
+        /// The way in, sealed to the asking node, if that is a member.
+        sealed: Option<Vec<u8>>,
+    },
     /// Answers any request: too much is asked at the moment, ask again later.
     Busy,
 }
@@ -85,6 +97,7 @@ const KIND_BUSY: u8 = 0;
 const KIND_HELLO: u8 = 1;
 const KIND_PUSH: u8 = 2;
 const KIND_CARD: u8 = 3;
+const KIND_WAY_IN: u8 = 5;
 
 impl Request {
     /// Which limit this request breaks, if any.
@@ -100,7 +113,7 @@ impl Request {
                 }
                 within("request", total, REQUEST_BYTES_MAX)
             }
-            Self::Card { .. } => Ok(()),
+            Self::Card { .. } | Self::WayIn { .. } => Ok(()),
         }
     }
 
@@ -116,6 +129,7 @@ impl Request {
                 envelopes.iter().fold(&mut writer, |writer, envelope| writer.bytes(envelope))
             }
             Self::Card { account } => writer.u8(KIND_CARD).array(&account.0),
+            Self::WayIn { group } => writer.u8(KIND_WAY_IN).array(&group.0),
         };
         Ok(writer.into_bytes())
     }
@@ -133,6 +147,7 @@ impl Request {
                 Self::Push { envelopes: envelopes.collect::<Result<_, _>>()? }
             }
             KIND_CARD => Self::Card { account: AccountId(reader.array()?) },
+            KIND_WAY_IN => Self::WayIn { group: GroupId(reader.array()?) },
             _ => return Err(Malformed::Invalid { what: "kind of request" }),
         };
         reader.finish()?;
@@ -146,7 +161,8 @@ impl Response {
         match self {
             Self::Hello { card } | Self::Card { card: Some(card) } => within("card", card.len(), CARD_BYTES_MAX),
             Self::Push { verdicts } => within("list of verdicts", verdicts.len(), PUSH_ENVELOPES_MAX),
-            Self::Card { card: None } | Self::Busy => Ok(()),
+            Self::WayIn { sealed: Some(sealed) } => within("way in", sealed.len(), WAY_IN_BYTES_MAX),
+            Self::Card { card: None } | Self::WayIn { sealed: None } | Self::Busy => Ok(()),
         }
     }
 
@@ -163,6 +179,8 @@ impl Response {
             }
             Self::Card { card: Some(card) } => writer.u8(KIND_CARD).u8(1).bytes(card),
             Self::Card { card: None } => writer.u8(KIND_CARD).u8(0),
+            Self::WayIn { sealed: Some(sealed) } => writer.u8(KIND_WAY_IN).u8(1).bytes(sealed),
+            Self::WayIn { sealed: None } => writer.u8(KIND_WAY_IN).u8(0),
             Self::Busy => writer.u8(KIND_BUSY),
         };
         Ok(writer.into_bytes())
@@ -184,6 +202,11 @@ impl Response {
                 0 => Self::Card { card: None },
                 1 => Self::Card { card: Some(reader.bytes("card", CARD_BYTES_MAX)?.to_vec()) },
                 _ => return Err(Malformed::Invalid { what: "mark of a card" }),
+            },
+            KIND_WAY_IN => match reader.u8()? {
+                0 => Self::WayIn { sealed: None },
+                1 => Self::WayIn { sealed: Some(reader.bytes("way in", WAY_IN_BYTES_MAX)?.to_vec()) },
+                _ => return Err(Malformed::Invalid { what: "mark of a way in" }),
             },
             KIND_BUSY => Self::Busy,
             _ => return Err(Malformed::Invalid { what: "kind of response" }),
@@ -227,6 +250,7 @@ impl std::fmt::Debug for Request {
             Self::Hello { card } => f.debug_struct("Hello").field("card_bytes", &card.len()).finish(),
             Self::Push { envelopes } => f.debug_struct("Push").field("envelopes", &envelopes.len()).finish(),
             Self::Card { .. } => f.debug_struct("Card").finish_non_exhaustive(),
+            Self::WayIn { .. } => f.debug_struct("WayIn").finish_non_exhaustive(),
         }
     }
 }
@@ -239,6 +263,9 @@ impl std::fmt::Debug for Response {
             Self::Push { verdicts } => f.debug_struct("Push").field("verdicts", verdicts).finish(),
             Self::Card { card } => {
                 f.debug_struct("Card").field("card_bytes", &card.as_ref().map_or(0, Vec::len)).finish()
+            }
+            Self::WayIn { sealed } => {
+                f.debug_struct("WayIn").field("sealed_bytes", &sealed.as_ref().map_or(0, Vec::len)).finish()
             }
             Self::Busy => f.write_str("Busy"),
         }
@@ -257,6 +284,7 @@ mod tests {
             Request::Push { envelopes: vec![vec![1], vec![], vec![2; 300]] },
             Request::Push { envelopes: vec![vec![3; 8]; PUSH_ENVELOPES_MAX] },
             Request::Card { account: AccountId([9; 32]) },
+            Request::WayIn { group: GroupId([4; 16]) },
         ]
     }
 
@@ -269,6 +297,9 @@ mod tests {
             Response::Card { card: None },
             Response::Card { card: Some(vec![]) },
             Response::Card { card: Some(vec![1; 99]) },
+            Response::WayIn { sealed: None },
+            Response::WayIn { sealed: Some(vec![5; 99]) },
+            Response::WayIn { sealed: Some(vec![5; WAY_IN_BYTES_MAX]) },
             Response::Busy,
         ]
     }
@@ -295,6 +326,12 @@ mod tests {
         assert_eq!(Response::Push { verdicts }.encode().unwrap(), [1, 2, 0, 4, 0, 1, 2, 3]);
         assert_eq!(Response::Card { card: None }.encode().unwrap(), [1, 3, 0]);
         assert_eq!(Response::Card { card: Some(vec![8]) }.encode().unwrap(), [1, 3, 1, 0, 0, 0, 1, 8]);
+        assert_eq!(
+            Request::WayIn { group: GroupId([4; 16]) }.encode().unwrap(),
+            [[1, 5].as_slice(), &[4; 16]].concat()
+        );
+        let way_in = Response::WayIn { sealed: Some(vec![8]) };
+        assert_eq!(way_in.encode().unwrap(), [1, 5, 1, 0, 0, 0, 1, 8]);
         assert_eq!(Response::Busy.encode().unwrap(), [1, 0]);
     }
 
@@ -347,10 +384,10 @@ mod tests {
     #[test]
     fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
         assert_eq!(Request::decode(&[2, 1]), Err(Malformed::Version { found: 2, known: 1 }));
-        for kind in (0..=255).filter(|kind| ![KIND_HELLO, KIND_PUSH, KIND_CARD].contains(kind)) {
+        for kind in (0..=255).filter(|kind| ![KIND_HELLO, KIND_PUSH, KIND_CARD, KIND_WAY_IN].contains(kind)) {
             assert_eq!(Request::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of request" }));
         }
-        for kind in 4..=255 {
+        for kind in (4..=255).filter(|kind| *kind != KIND_WAY_IN) {
             assert_eq!(Response::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of response" }));
         }
         assert_eq!(Response::decode(&[1, 3, 2]), Err(Malformed::Invalid { what: "mark of a card" }));

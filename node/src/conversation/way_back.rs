@@ -1,0 +1,228 @@
+//! Coming back (PROTOCOL §3.7, §6.8): a node that cannot follow its group asks a member for a way in.
+//!
+//! It is asked when the branch that wins is one that this node has forgotten, when somebody answers that what it
+//! wrote in its head can never be read there, and when something has waited for long for an epoch that does not come.
+
+use std::collections::BTreeMap;
+
+use rand_core::Rng;
+use tidings_crypto::envelope::{Envelope, SealedWayIn, Week};
+use tidings_crypto::group::{ComeBackError, GroupId, Moment};
+
+use super::send::Owed;
+use super::transcript;
+use crate::engine::batch::Batch;
+use crate::engine::{Asked, State};
+use crate::ids::PeerKey;
+use crate::outbox::Kind;
+use crate::store::{MemberRow, StoreError};
+use crate::wire::request::{Request, Response};
+
+/// The first pause after a member could not help; each further one is twice as long …
+const ASK_PAUSE_MS: u64 = 5_000;
+/// … up to this. A guess.
+const ASK_PAUSE_MS_MAX: u64 = 60 * 60 * 1_000;
+/// Nodes that were away together do not come back in the same moment: only one of them would win.
+const ASK_SPREAD_MS: u64 = 3_000;
+/// What waits for an epoch for longer than this says that the epoch will not come.
+const STUCK_AFTER_MS: u64 = 10 * 60 * 1_000;
+/// A node that has just come back may have lost against another that did: what waits tells it so sooner.
+const STUCK_AFTER_RETURN_MS: u64 = 15_000;
+/// For this long after coming back.
+const RETURN_WATCH_MS: u64 = 10 * 60 * 1_000;
+/// A peer is answered once in this time for each group: a way in costs work and bytes.
+const ANSWER_PAUSE_MS: u64 = 2_000;
+/// So many answers are remembered for that.
+const ANSWERS_KEPT_MAX: usize = 1_024;
+
+/// Which groups this node looks for a way into.
+#[derive(Debug, Default)]
+pub(crate) struct WaysBack {
+    wanted: BTreeMap<GroupId, Wanted>,
+    /// Since when the oldest of what is parked has waited.
+    parked_since_ms: BTreeMap<GroupId, u64>,
+    returned_ms: BTreeMap<GroupId, u64>,
+    answered_ms: BTreeMap<(GroupId, PeerKey), u64>,
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
+    next_ms: u64,
+    attempts: u32,
+    /// A member was asked and has not answered.
+    asked: bool,
+    /// Nobody who could be asked is connected: the next connection is waited for.
+    alone: bool,
+}
+
+impl WaysBack {
+    /// When there is somebody to ask next.
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        let asks = self.wanted.values().filter(|wanted| !wanted.asked && !wanted.alone).map(|wanted| wanted.next_ms);
+        let unwanted = self.parked_since_ms.iter().filter(|(group, _)| !self.wanted.contains_key(*group));
+        asks.chain(unwanted.map(|(group, since_ms)| self.stuck_ms(*group, *since_ms))).min()
+    }
+
+    /// Something of this group waits for an epoch.
+    pub(crate) fn parked(&mut self, group: GroupId, since_ms: u64) {
+        let since = self.parked_since_ms.entry(group).or_insert(since_ms);
+        *since = (*since).min(since_ms);
+    }
+
+    /// Since when the oldest of what is left has waited.
+    pub(crate) fn unparked(&mut self, group: GroupId, oldest_ms: Option<u64>) {
+        match oldest_ms {
+            Some(since_ms) => self.parked_since_ms.insert(group, since_ms),
+            None => self.parked_since_ms.remove(&group),
+        };
+    }
+
+    /// A way into this group is wanted.
+    pub(crate) fn want(&mut self, group: GroupId, at_ms: u64) {
+        self.wanted.entry(group).or_insert_with(|| Wanted { next_ms: at_ms, ..Wanted::default() });
+    }
+
+    /// It is not wanted any more.
+    pub(crate) fn have(&mut self, group: GroupId) {
+        self.wanted.remove(&group);
+    }
+
+    fn stuck_ms(&self, group: GroupId, since_ms: u64) -> u64 {
+        let returned = self.returned_ms.get(&group).filter(|at_ms| since_ms < at_ms.saturating_add(RETURN_WATCH_MS));
+        since_ms.saturating_add(if returned.is_some() { STUCK_AFTER_RETURN_MS } else { STUCK_AFTER_MS })
+    }
+
+    fn pause(&mut self, group: GroupId, now_ms: u64, chance: u32) {
+        if let Some(wanted) = self.wanted.get_mut(&group) {
+            let pause_ms = ASK_PAUSE_MS.saturating_mul(1 << wanted.attempts.min(16)).min(ASK_PAUSE_MS_MAX);
+            wanted.asked = false;
+            wanted.attempts = wanted.attempts.saturating_add(1);
+            wanted.next_ms = now_ms.saturating_add(pause_ms).saturating_add(u64::from(chance) % ASK_SPREAD_MS);
+        }
+    }
+}
+
+impl State {
+    /// Asks for the ways in that are due.
+    pub(crate) async fn ask_ways_in(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let now_ms = batch.now_ms;
+        let parked = self.ways_back.parked_since_ms.iter();
+        let stuck = parked.filter(|(group, since_ms)| self.ways_back.stuck_ms(**group, **since_ms) <= now_ms);
+        for group in stuck.map(|(group, _)| *group).collect::<Vec<_>>() {
+            self.ways_back.want(group, now_ms);
+        }
+        let due = self.ways_back.wanted.iter().filter(|(_, wanted)| !wanted.asked && wanted.next_ms <= now_ms);
+        for group in due.map(|(group, _)| *group).collect::<Vec<_>>() {
+            let helpers = self.connected_members(batch, group).await?;
+            let Some(wanted) = self.ways_back.wanted.get_mut(&group) else { continue };
+            let turn = usize::try_from(wanted.attempts).unwrap_or(0).checked_rem(helpers.len());
+            let helper = turn.and_then(|turn| helpers.get(turn));
+            wanted.alone = helper.is_none();
+            if let Some(helper) = helper {
+                wanted.asked = true;
+                self.ask(batch, helper.peer, Asked::WayIn { group }, Request::WayIn { group });
+            }
+        }
+        Ok(())
+    }
+
+    /// The connected nodes of other members.
+    async fn connected_members(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+    ) -> Result<Vec<MemberRow>, StoreError> {
+        let me = self.me.node_id();
+        let Some(row) = self.group_rows.get(&group).copied() else { return Ok(Vec::new()) };
+        let Some(conversation) = self.conversation(batch, row.conversation).await? else { return Ok(Vec::new()) };
+        let others: Vec<MemberRow> = conversation.others(me).collect();
+        Ok(others.into_iter().filter(|other| self.is_connected(&other.peer)).collect())
+    }
+
+    /// A peer asks for a way into a group: it is for nodes that are members in the head.
+    pub(crate) async fn answer_way_in(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+        group: GroupId,
+    ) -> Result<Response, StoreError> {
+        let answered_ms = self.ways_back.answered_ms.get(&(group, peer)).copied();
+        if answered_ms.is_some_and(|at_ms| at_ms.saturating_add(ANSWER_PAUSE_MS) > batch.now_ms) {
+            return Ok(Response::Busy);
+        }
+        let nobody = Ok(Response::WayIn { sealed: None });
+        if !self.group_rows.contains_key(&group) || self.group(batch, group).await?.is_none() {
+            return nobody;
+        }
+        let Some(loaded) = self.groups.get(&group) else { return nobody };
+        let members = loaded.group.members().iter();
+        let Some(asker) = members.clone().find(|member| member.certificate.peer_key().0 == peer.0) else {
+            return nobody;
+        };
+        let sealed = loaded.group.way_in(&self.me, asker.node, batch.rng);
+        if self.ways_back.answered_ms.len() >= ANSWERS_KEPT_MAX {
+            self.ways_back.answered_ms.clear();
+        }
+        self.ways_back.answered_ms.insert((group, peer), batch.now_ms);
+        Ok(Response::WayIn { sealed: sealed.map(|sealed| sealed.bytes().to_vec()) })
+    }
+
+    /// A member answered.
+    pub(crate) async fn take_way_in(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        sealed: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        let way_in = sealed.as_deref().and_then(|bytes| SealedWayIn::decode(bytes).ok());
+        let way_in = way_in.and_then(|sealed| sealed.open(&self.me.keys).ok());
+        let returned = match way_in {
+            Some(way_in) if self.ways_back.wanted.contains_key(&group) => self.come_back(batch, group, &way_in).await?,
+            _ => false,
+        };
+        if returned {
+            self.ways_back.have(group);
+            self.ways_back.returned_ms.insert(group, batch.now_ms);
+        } else {
+            let chance = batch.rng.next_u32();
+            self.ways_back.pause(group, batch.now_ms, chance);
+        }
+        Ok(())
+    }
+
+    async fn come_back(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: GroupId,
+        way_in: &tidings_crypto::envelope::WayIn,
+    ) -> Result<bool, StoreError> {
+        let Some(row) = self.group_rows.get(&id).copied() else { return Ok(false) };
+        let Some(conversation) = self.conversation(batch, row.conversation).await? else { return Ok(false) };
+        let place = transcript::place(batch.now_ms, conversation.leaves.parents().map(|leaf| leaf.place));
+        if self.group(batch, id).await?.is_none() {
+            return Ok(false);
+        }
+        let Some(loaded) = self.groups.get_mut(&id) else { return Ok(false) };
+        let moment = Moment { now_ms: batch.now_ms, place };
+        let committed = match loaded.group.come_back(&self.me, way_in, moment, batch.rng) {
+            Ok(committed) => committed,
+            Err(error) => {
+                if error != ComeBackError::NotNeeded {
+                    tracing::info!(%error, "a way back into a group could not be taken");
+                }
+                return Ok(false);
+            }
+        };
+        self.save_group(batch, id).await?;
+        self.after_commit(batch, id).await?;
+        let me = self.me.node_id();
+        let others: Vec<MemberRow> =
+            self.conversation(batch, row.conversation).await?.map(|c| c.others(me).collect()).unwrap_or_default();
+        if let Ok(envelope) = Envelope::seal(&way_in.topic, Week::of(batch.now_ms), &committed.content) {
+            let owed = Owed { kind: Kind::Commit, sequence: 0, wait_ms: 0 };
+            self.owe_to(batch, row.conversation, &envelope, &others, owed);
+        }
+        self.read_parked(batch, id).await?;
+        Ok(true)
+    }
+}
