@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { AxeBuilder } from "@axe-core/playwright";
 import { startMock } from "../mock/server.mjs";
+import { groupChecks } from "./groups.mjs";
 import { launch } from "./launch.mjs";
 import { screens } from "./screens.mjs";
 
@@ -270,6 +271,8 @@ check("a chosen theme and colour outlive a reload", async () => {
   assert.equal(await page.locator("html").getAttribute("data-accent"), "violet");
   await close();
 });
+
+groupChecks(check, open);
 
 const looks = [
   { width: "desktop", viewport: desktop, colorScheme: "light" },

@@ -88,6 +88,10 @@ const groupScreens = [
   { name: "group-read-only", path: group("Book club"), ready: seen(".composer-off") },
   { name: "group-read-only-details", path: group("Book club"), ready: details() },
   { name: "group-removed", path: group("House board"), ready: seen(".composer-off") },
+  { name: "group-removed-details", path: group("House board"), ready: async (page) => {
+    await page.getByRole("button", { name: "Group details" }).click();
+    await page.getByText("Members as last known here").waitFor();
+  } },
   { name: "group-joining", path: group("Choir"), ready: seen(".composer-off") },
   { name: "group-coming-back", path: group("Sunday walk"), ready: seen(".banner") },
   {

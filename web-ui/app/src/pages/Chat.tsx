@@ -62,7 +62,9 @@ function OpenChat({ conversation }: { conversation: Conversation }) {
   const cancelReply = useCallback(() => setReplyTo(undefined), []);
   const closeAbout = () => setAbout(false);
   const picture = pictureAddress(conversation);
-  const facts = conversation.direct ? contact && <ContactFacts contact={contact} /> : <GroupFacts conversation={conversation} />;
+  const joining = conversation.standing === "joining";
+  const ofGroup = !conversation.direct && !joining ? <GroupFacts conversation={conversation} /> : undefined;
+  const facts = conversation.direct ? contact && <ContactFacts contact={contact} /> : ofGroup;
   const factsTitle = conversation.direct ? t("chat.info") : t("group.details");
 
   const online = contact?.online ?? false;
@@ -70,7 +72,9 @@ function OpenChat({ conversation }: { conversation: Conversation }) {
     ? online
       ? t("chat.online")
       : t("chat.offline")
-    : [t("chat.members", { count: conversation.members.length }), conversation.topic].filter(Boolean).join(" · ");
+    : joining
+      ? t("standing.joining-short")
+      : [t("chat.members", { count: conversation.members.length }), conversation.topic].filter(Boolean).join(" · ");
 
   return (
     <>

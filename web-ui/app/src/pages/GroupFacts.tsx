@@ -22,9 +22,11 @@ export function GroupFacts({ conversation }: { conversation: Conversation }) {
   const { groups } = useTidings();
   const group = useSelect((state) => state.groups[id]);
   const [editing, setEditing] = useState(false);
-  useEffect(() => void groups.open(id), [groups, id]);
-  const may = group && offers(group);
   const inIt = conversation.standing === "member" || conversation.standing === "coming_back";
+  useEffect(() => {
+    if (inIt) void groups.open(id);
+  }, [groups, id, inIt]);
+  const may = group && offers(group);
   return (
     <div className="contact group">
       <div className="contact-head">
@@ -43,9 +45,9 @@ export function GroupFacts({ conversation }: { conversation: Conversation }) {
           </Button>
         )}
       </div>
-      {!group || !may ? (
-        <Spinner label={t("app.loading")} />
-      ) : (
+      {!inIt && <LastKnown conversation={conversation} />}
+      {inIt && (!group || !may) && <Spinner label={t("app.loading")} />}
+      {inIt && group && may && (
         <>
           {group.pending.length > 0 && (
             <section className="panel">
@@ -66,10 +68,29 @@ export function GroupFacts({ conversation }: { conversation: Conversation }) {
           <Invites group={group} may={may} />
           <Rules group={group} may={may} />
           <Encryption group={group} />
-          {inIt && <Leave group={group} />}
+          <Leave group={group} />
         </>
       )}
       {editing && group && <EditGroup group={group} onClose={() => setEditing(false)} />}
     </div>
+  );
+}
+
+/** Who was in a group when one was last in it oneself. */
+function LastKnown({ conversation }: { conversation: Conversation }) {
+  return (
+    <section className="panel">
+      <h2>{t("group.last-known")}</h2>
+      <ul role="list" className="members">
+        {conversation.members.map((it) => (
+          <li key={it.account} className="row">
+            <Avatar id={it.account} name={it.name} size="small" />
+            <span className="row-title" dir="auto">
+              {it.me ? t("message.you") : it.name}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }

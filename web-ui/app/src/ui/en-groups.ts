@@ -25,6 +25,7 @@ export const enGroups = {
   "group.add": "Add members",
   "group.add-do": "Add",
   "group.add-none": "All of your contacts are in this group. Send somebody else an invite link.",
+  "group.last-known": "Members as last known here",
   "group.pending": "Waiting for the group",
   "group.pending-means": "You changed this, and it is not settled among the members yet. Your node repeats what is still wanted.",
 
