@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tidings_crypto::group::GroupId;
 use tidings_node::ids::AccountId;
 use tidings_node::wire::request::{CARD_BYTES_MAX, PUSH_ENVELOPES_MAX, PushVerdict, Request, Response};
 
@@ -10,6 +11,7 @@ fn request() -> impl Strategy<Value = Request> {
         vec(any::<u8>(), 0..2_000).prop_map(|card| Request::Hello { card }),
         vec(vec(any::<u8>(), 0..200), 0..=PUSH_ENVELOPES_MAX).prop_map(|envelopes| Request::Push { envelopes }),
         any::<[u8; 32]>().prop_map(|account| Request::Card { account: AccountId(account) }),
+        any::<[u8; 16]>().prop_map(|group| Request::WayIn { group: GroupId(group) }),
     ]
 }
 
@@ -18,19 +20,21 @@ fn response() -> impl Strategy<Value = Response> {
         Just(PushVerdict::Taken),
         Just(PushVerdict::Known),
         Just(PushVerdict::Later),
-        Just(PushVerdict::Refused)
+        Just(PushVerdict::Refused),
+        Just(PushVerdict::Gone)
     ];
     prop_oneof![
         vec(any::<u8>(), 0..2_000).prop_map(|card| Response::Hello { card }),
         vec(verdict, 0..=PUSH_ENVELOPES_MAX).prop_map(|verdicts| Response::Push { verdicts }),
         proptest::option::of(vec(any::<u8>(), 0..2_000)).prop_map(|card| Response::Card { card }),
+        proptest::option::of(vec(any::<u8>(), 0..2_000)).prop_map(|sealed| Response::WayIn { sealed }),
         Just(Response::Busy),
     ]
 }
 
 /// Bytes that begin like a message, so that more than the version check is tried.
 fn nearly() -> impl Strategy<Value = Vec<u8>> {
-    (0..3_u8, 0..5_u8, vec(prop_oneof![3 => 0..4_u8, 1 => any::<u8>()], 0..600))
+    (0..3_u8, 0..7_u8, vec(prop_oneof![3 => 0..4_u8, 1 => any::<u8>()], 0..600))
         .prop_map(|(version, kind, rest)| [vec![version, kind], rest].concat())
 }
 

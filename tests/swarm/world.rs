@@ -89,6 +89,7 @@ impl Node {
                         Response::Push { verdicts: vec![PushVerdict::Taken; envelopes.len()] }
                     }
                     Request::Card { account } => Response::Card { card: Some(account.0.to_vec()) },
+                    Request::WayIn { .. } => Response::WayIn { sealed: None },
                 };
                 self.network.perform(NetworkCommand::Answer { answer: *answer, body });
             }
