@@ -4,6 +4,7 @@
 
 mod answers;
 mod events;
+mod groups;
 
 use std::io;
 use std::path::Path;
@@ -20,10 +21,11 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 pub(crate) use answers::{
-    CardLinks, Contact, Conversation, Message, MessageDetail, MessagePage, Path as PeerPath, Peer, SignInLink, State,
-    Status,
+    CardLinks, Contact, Conversation, Group, History, Invite, JoinRequest, Member, Message, MessageDetail, MessagePage,
+    Path as PeerPath, Peer, Role, SignInLink, Standing, State, Status,
 };
 pub(crate) use events::{Event, Events};
+pub(crate) use groups::{NewInvite, Patch};
 
 use crate::failure::Failure;
 use crate::settings::Home;
@@ -179,8 +181,19 @@ impl Api {
         body: Option<Bytes>,
         idempotency_key: Option<&str>,
     ) -> Result<Bytes, Failure> {
+        self.answered(self.request(method, path, body, idempotency_key)?).await
+    }
+
+    /// Bytes that are no JSON.
+    async fn upload(&self, path: &str, media_type: &str, bytes: Bytes) -> Result<Bytes, Failure> {
+        let mut request = self.request(Method::PUT, path, Some(bytes), None)?;
+        let media_type = media_type.parse().map_err(|_| Failure::Usage(format!("{media_type} is no media type")))?;
+        request.headers_mut().insert(header::CONTENT_TYPE, media_type);
+        self.answered(request).await
+    }
+
+    async fn answered(&self, request: Request<Full<Bytes>>) -> Result<Bytes, Failure> {
         let (mut sender, connection) = self.connect().await?;
-        let request = self.request(method, path, body, idempotency_key)?;
         let answer = async {
             let response: Response<Incoming> =
                 sender.send_request(request).await.map_err(|error| self.cut_off(&error))?;

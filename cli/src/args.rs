@@ -68,6 +68,39 @@ pub(crate) enum Verb {
         #[arg(value_name = "MESSAGE")]
         id: String,
     },
+    /// Show who is in a conversation; add people, or decide about those who ask to join
+    Members(Members),
+    /// Make a link that lets people join a conversation; list or revoke such links
+    Invite(Invite),
+    /// Join a conversation by an invite link
+    Join {
+        /// What `tidings invite` printed
+        link: String,
+    },
+    /// Remove people from a conversation
+    Remove {
+        /// Which conversation
+        conversation: String,
+        /// Whom
+        #[arg(required = true, value_name = "MEMBER")]
+        members: Vec<String>,
+    },
+    /// Change what somebody may do in a conversation
+    Role {
+        /// Which conversation
+        conversation: String,
+        /// Whose role
+        member: String,
+        /// Their role from now on
+        role: Role,
+    },
+    /// Leave a conversation; what you have of it stays readable
+    Leave {
+        /// Which conversation
+        conversation: String,
+    },
+    /// Change a conversation's name, topic, picture or rules; without a flag, show them
+    Set(Set),
     /// Print every event as it happens
     Watch,
     /// Make a fresh sign-in link for the browser
@@ -147,6 +180,140 @@ pub(crate) struct Read {
     pub(crate) no_seen: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Members {
+    /// Which conversation
+    pub(crate) conversation: String,
+    /// Add these contacts; may be given again
+    #[arg(long, value_name = "CONTACT", num_args = 1..)]
+    pub(crate) add: Vec<String>,
+    /// Let somebody in who asks to join
+    #[arg(long, value_name = "NAME")]
+    pub(crate) accept: Vec<String>,
+    /// Turn somebody away who asks to join
+    #[arg(long, value_name = "NAME")]
+    pub(crate) refuse: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invite {
+    /// Which conversation
+    pub(crate) conversation: String,
+    /// How many people may join by it
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "unlimited")]
+    pub(crate) uses: u16,
+    /// Any number of people may join by it
+    #[arg(long)]
+    pub(crate) unlimited: bool,
+    /// How long it is good, such as 7d, 12h or 30m
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = span)]
+    pub(crate) expires: Duration,
+    /// Who joins by it can read but not write
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Somebody who may invite decides about each who asks
+    #[arg(long)]
+    pub(crate) approval: bool,
+    /// Draw the link as a QR code in the terminal
+    #[arg(long)]
+    pub(crate) qr: bool,
+    /// List the links that are good now, instead of making one
+    #[arg(long, conflicts_with_all = ["revoke", "qr"])]
+    pub(crate) list: bool,
+    /// Revoke a link, instead of making one
+    #[arg(long, value_name = "INVITE", conflicts_with = "qr")]
+    pub(crate) revoke: Option<String>,
+}
+
+/// What an account may do in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// May do everything
+    Owner,
+    /// May add, remove and mute members, and change the conversation
+    Admin,
+    /// May write
+    Member,
+    /// May read
+    ReadOnly,
+}
+
+/// To whom something is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Who {
+    /// Every member
+    Everybody,
+    /// Owners and admins
+    Admins,
+}
+
+/// What new members are shown of what was before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum History {
+    None,
+    Days(u16),
+    All,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// Which conversation
+    pub(crate) conversation: String,
+    /// Its name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// What it is about; "" for nothing
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+    /// Its picture, a PNG, JPEG or WebP file of at most 12 KiB; `none` takes it away
+    #[arg(long, value_name = "FILE")]
+    pub(crate) picture: Option<PathBuf>,
+    /// What new members are shown of what was before: none, a number of days such as 30d, or all
+    #[arg(long, value_parser = history)]
+    pub(crate) history: Option<History>,
+    /// How long messages stay, such as 1h or 30d; `off` keeps them
+    #[arg(long, value_name = "TIME", value_parser = span_or_off)]
+    pub(crate) disappearing: Option<Duration>,
+    /// Who may add people and make invite links
+    #[arg(long, value_name = "WHO")]
+    pub(crate) may_invite: Option<Who>,
+    /// Who may change the name, topic and picture
+    #[arg(long, value_name = "WHO")]
+    pub(crate) may_edit: Option<Who>,
+}
+
+/// A length of time in whole units: 45s, 30m, 12h, 7d.
+fn span(typed: &str) -> Result<Duration, String> {
+    let not_a_span = || "give a number and a unit, such as 45s, 30m, 12h or 7d".to_owned();
+    let unit = typed.chars().last().ok_or_else(not_a_span)?;
+    let number: u64 = typed.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(not_a_span)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(not_a_span()),
+    };
+    number.checked_mul(seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs).ok_or_else(not_a_span)
+}
+
+fn span_or_off(typed: &str) -> Result<Duration, String> {
+    if typed == "off" { Ok(Duration::ZERO) } else { span(typed).map_err(|reason| format!("{reason}, or off")) }
+}
+
+fn history(typed: &str) -> Result<History, String> {
+    match typed {
+        "none" => Ok(History::None),
+        "all" => Ok(History::All),
+        days => days
+            .strip_suffix('d')
+            .and_then(|days| days.parse().ok())
+            .filter(|days| *days > 0)
+            .map(History::Days)
+            .ok_or_else(|| "give none, a number of days such as 30d, or all".to_owned()),
+    }
+}
+
 fn seconds(typed: &str) -> Result<Duration, String> {
     let not_seconds = || "give a number of seconds, such as 10 or 0.5".to_owned();
     let seconds: f64 = typed.parse().map_err(|_| not_seconds())?;
@@ -197,6 +364,20 @@ mod tests {
         for wrong in ["-1", "soon", "nan", "1e300"] {
             let line = format!("tidings send Bob hi --wait stored --timeout={wrong}");
             assert_eq!(typed(&line).unwrap_err().kind(), ErrorKind::ValueValidation, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_are_a_number_and_a_unit() {
+        assert_eq!(span("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(span("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(span_or_off("off"), Ok(Duration::ZERO));
+        for wrong in ["", "d", "7", "0d", "-1h", "1.5h", "99999999999999999999d", "18446744073709551615d", "7w"] {
+            assert!(span(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(history("30d"), Ok(History::Days(30)));
+        for wrong in ["0d", "30", "some", "70000d"] {
+            assert!(history(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -4,11 +4,18 @@ mod add;
 mod card;
 mod completions;
 mod contacts;
+mod invite;
+mod join;
+mod leave;
 mod link;
 mod list;
+mod members;
 mod new;
 mod read;
+mod remove;
+mod role;
 mod send;
+mod set;
 mod show;
 mod status;
 mod up;
@@ -39,6 +46,13 @@ pub(crate) async fn run(typed: Typed) -> Result<(), Failure> {
         Verb::Send(send) => send::run(&api, &output, send).await,
         Verb::Read(read) => read::run(&api, &output, &read).await,
         Verb::Show { id } => show::run(&api, &output, &id).await,
+        Verb::Members(typed) => members::run(&api, &output, &typed).await,
+        Verb::Invite(typed) => invite::run(&api, &output, &typed).await,
+        Verb::Join { link } => join::run(&api, &output, &link).await,
+        Verb::Remove { conversation, members } => remove::run(&api, &output, &conversation, &members).await,
+        Verb::Role { conversation, member, role } => role::run(&api, &output, &conversation, &member, role).await,
+        Verb::Leave { conversation } => leave::run(&api, &output, &conversation).await,
+        Verb::Set(typed) => set::run(&api, &output, &typed).await,
         Verb::Watch => watch::run(&api, &output).await,
         Verb::Link => link::run(&api, &output).await,
         Verb::Completions { .. } => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::api::{Api, Contact, Conversation, MessageDetail};
+use crate::api::{Api, Contact, Conversation, Invite, JoinRequest, Member, MessageDetail};
 use crate::failure::Failure;
 use crate::output::text::one_line;
 
@@ -54,6 +54,42 @@ pub(crate) async fn contact(api: &Api, typed: &str) -> Result<Contact, Failure> 
     find_contact(api, typed).await
 }
 
+/// A member of a conversation by their account id or name.
+pub(crate) fn member<'a>(members: &'a [Member], typed: &str) -> Result<&'a Member, Failure> {
+    among(members, typed, "members", |typed| format!("there is no member “{typed}” here; `tidings members` lists them"))
+}
+
+/// Somebody who asks to join a conversation.
+pub(crate) fn request<'a>(requests: &'a [JoinRequest], typed: &str) -> Result<&'a JoinRequest, Failure> {
+    among(requests, typed, "people who ask", |typed| {
+        format!("nobody called “{typed}” asks to join; `tidings members` lists who does")
+    })
+}
+
+/// An invite by its id or the beginning of it.
+pub(crate) fn invite<'a>(invites: &'a [Invite], typed: &str) -> Result<&'a Invite, Failure> {
+    among(invites, typed, "invites", |typed| {
+        format!("there is no invite “{typed}” here; `tidings invite --list` lists them")
+    })
+}
+
+fn among<'a, T>(
+    list: &'a [T],
+    typed: &str,
+    what: &str,
+    unknown: impl FnOnce(String) -> String,
+) -> Result<&'a T, Failure>
+where
+    Named: From<&'a T>,
+{
+    let named: Vec<Named> = list.iter().map(Named::from).collect();
+    let at = pick(typed, &named).map_err(|unresolved| match unresolved {
+        Unresolved::Ambiguous(which) => ambiguous(typed, what, &named, &which),
+        Unresolved::Unknown => Failure::NotFound(unknown(one_line(typed))),
+    })?;
+    list.get(at).ok_or_else(|| Failure::NotFound("it is gone".to_owned()))
+}
+
 async fn find_contact(api: &Api, typed: &str) -> Result<Contact, Failure> {
     let contacts = api.contacts().await?;
     let named: Vec<Named> = contacts.iter().map(Named::from).collect();
@@ -95,6 +131,24 @@ impl From<&Conversation> for Named {
 impl From<&Contact> for Named {
     fn from(contact: &Contact) -> Self {
         Self { id: contact.account.clone(), name: contact.name.clone() }
+    }
+}
+
+impl From<&Member> for Named {
+    fn from(member: &Member) -> Self {
+        Self { id: member.account.clone(), name: member.name.clone() }
+    }
+}
+
+impl From<&JoinRequest> for Named {
+    fn from(request: &JoinRequest) -> Self {
+        Self { id: request.account.clone(), name: request.name.clone() }
+    }
+}
+
+impl From<&Invite> for Named {
+    fn from(invite: &Invite) -> Self {
+        Self { id: invite.id.clone(), name: String::new() }
     }
 }
 

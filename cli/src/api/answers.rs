@@ -1,6 +1,5 @@
 //! What the API answers, as far as the command line reads it; unknown fields are let through for newer nodes.
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// What has been proved of a message, in the order in which it happens.
@@ -29,6 +28,19 @@ pub(crate) struct Message {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) reply_to: Option<String>,
+    /// It came after newer ones had been here for a while.
+    #[serde(default)]
+    pub(crate) late: bool,
+    /// Who shared it with me, where it was written before I joined.
+    #[serde(default)]
+    pub(crate) shared_by_name: Option<String>,
+}
+
+impl Message {
+    /// Whether it says what happened to the conversation, rather than what somebody wrote.
+    pub(crate) fn is_system(&self) -> bool {
+        self.kind == "system"
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -58,12 +70,98 @@ pub(crate) struct Conversation {
     #[serde(rename = "conversation")]
     pub(crate) id: String,
     pub(crate) name: String,
-    /// Only how many there are is of interest here.
-    pub(crate) members: Vec<IgnoredAny>,
+    #[serde(default)]
+    pub(crate) topic: String,
+    pub(crate) members: Vec<Member>,
+    #[serde(default)]
+    pub(crate) standing: Standing,
     pub(crate) unread: u64,
     #[serde(default)]
     pub(crate) last_message: Option<Message>,
     pub(crate) last_at_ms: u64,
+}
+
+/// What an account may do in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    Owner,
+    Admin,
+    #[default]
+    Member,
+    ReadOnly,
+}
+
+/// How this node stands to a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Standing {
+    #[default]
+    Member,
+    Left,
+    Removed,
+    ComingBack,
+    Joining,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct Member {
+    pub(crate) account: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) me: bool,
+    #[serde(default)]
+    pub(crate) role: Role,
+    #[serde(default)]
+    pub(crate) nodes: u32,
+}
+
+/// A conversation with everything that its members agree on.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) conversation: Conversation,
+    pub(crate) history: History,
+    pub(crate) disappearing_s: u64,
+    pub(crate) may_invite: String,
+    pub(crate) may_edit: String,
+    pub(crate) invites: Vec<Invite>,
+    pub(crate) suite: String,
+    pub(crate) could_be_hybrid: bool,
+    pub(crate) requests: Vec<JoinRequest>,
+    pub(crate) pending: Vec<String>,
+}
+
+/// What new members are shown of what was before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum History {
+    Nothing,
+    Days { days: u16 },
+    Everything,
+}
+
+/// A link by which people may join.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct Invite {
+    #[serde(rename = "invite")]
+    pub(crate) id: String,
+    /// Only on the node that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) link: Option<String>,
+    pub(crate) creator_name: String,
+    pub(crate) expires_at_ms: u64,
+    #[serde(default)]
+    pub(crate) uses: Option<u16>,
+    pub(crate) role: Role,
+    pub(crate) approval: bool,
+}
+
+/// Somebody who asks to join.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct JoinRequest {
+    pub(crate) account: String,
+    pub(crate) name: String,
+    pub(crate) asked_at_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]

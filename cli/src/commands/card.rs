@@ -25,16 +25,21 @@ pub(super) async fn run(api: &Api, output: &Output, qr: bool) -> Result<(), Fail
         output.remark("Give this link to somebody; they add you with `tidings add LINK`, and you add theirs.");
         return Ok(());
     }
-    let code = QrCode::with_error_correction_level(card.short_link.as_bytes(), EcLevel::L)
-        .map_err(|error| Failure::Refused(format!("the short link does not fit into a QR code: {error}")))?;
+    output.text(drawn_link(&card.short_link, output.page().columns)?)?;
+    output.text(styled(QUIET, &card.short_link))
+}
+
+/// A link as a QR code for a terminal of this many columns.
+pub(super) fn drawn_link(link: &str, terminal: Option<usize>) -> Result<String, Failure> {
+    let code = QrCode::with_error_correction_level(link.as_bytes(), EcLevel::L)
+        .map_err(|error| Failure::Refused(format!("the link does not fit into a QR code: {error}")))?;
     let columns = code.width() + 2 * QUIET_ZONE_MODULES;
-    if output.page().columns.is_some_and(|terminal| terminal < columns) {
+    if terminal.is_some_and(|terminal| terminal < columns) {
         return Err(Failure::Refused(format!(
             "the QR code is {columns} columns wide and this terminal is narrower: widen it, or open the page"
         )));
     }
-    output.text(drawn(&code))?;
-    output.text(styled(QUIET, &card.short_link))
+    Ok(drawn(&code))
 }
 
 /// Two rows of modules a line, in half blocks.

@@ -51,6 +51,7 @@ fn name(conversation: &Conversation, page: &Page) -> String {
 fn last_line(conversation: &Conversation) -> String {
     match &conversation.last_message {
         None => String::new(),
+        Some(message) if message.is_system() => one_line(&message.text),
         Some(message) if message.mine => format!("You: {}", one_line(&message.text)),
         Some(message) if conversation.members.len() > 2 => {
             format!("{}: {}", one_line(&message.sender_name), one_line(&message.text))

@@ -56,10 +56,26 @@ pub(crate) struct Added<'a> {
     pub(crate) contact: &'a str,
 }
 
-/// `new`.
+/// `new`, `join`, and what changes a conversation.
 #[derive(Debug, Serialize)]
 pub(crate) struct Started<'a> {
     pub(crate) conversation: &'a str,
+}
+
+/// `members`, a line a member.
+#[derive(Debug, Serialize)]
+pub(crate) struct Member<'a> {
+    account: &'a str,
+    name: &'a str,
+    role: api::Role,
+    nodes: u32,
+    me: bool,
+}
+
+impl<'a> From<&'a api::Member> for Member<'a> {
+    fn from(member: &'a api::Member) -> Self {
+        Self { account: &member.account, name: &member.name, role: member.role, nodes: member.nodes, me: member.me }
+    }
 }
 
 /// `link`.

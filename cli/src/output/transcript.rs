@@ -38,12 +38,30 @@ impl Transcript {
             let _written = writeln!(shown, "{}", styled(QUIET, format_args!("── {day} {rule}")));
             self.day = Some(day);
         }
+        if message.is_system() {
+            let time = page.clock.time_of_day(message.sent_at_ms);
+            let line = wrapped(&lines(&message.text), INDENT, page.text_columns());
+            let line = line.strip_prefix(INDENT).unwrap_or(&line);
+            let _written = writeln!(shown, "{}", styled(QUIET, format_args!("{time}  {line}")));
+            return shown;
+        }
         shown.push_str(&heading(message, page));
         if let Some(answered) = &message.reply_to {
             let quote = self.quotes.get(answered).map_or_else(|| short(answered).to_owned(), Clone::clone);
             let room =
                 page.text_columns().map_or(QUOTE_COLUMNS_MAX, |columns| columns.saturating_sub(INDENT.len() + 2));
             let _written = writeln!(shown, "{INDENT}{}", styled(QUIET, format_args!("↳ {}", cut(&quote, room))));
+        }
+        if let Some(sharer) = &message.shared_by_name {
+            let _written = writeln!(shown, "{INDENT}{}", styled(QUIET, format_args!("shared by {}", one_line(sharer))));
+        }
+        if message.late {
+            let arrived = format_args!(
+                "arrived late, {} at {}",
+                page.clock.day(message.received_at_ms),
+                page.clock.time_of_day(message.received_at_ms)
+            );
+            let _written = writeln!(shown, "{INDENT}{}", styled(QUIET, arrived));
         }
         let text = wrapped(&lines(&message.text), INDENT, page.text_columns());
         let _written = writeln!(shown, "{text}");
@@ -117,6 +135,8 @@ mod tests {
             state: if mine { State::Delivered } else { State::Received },
             kind: "text".to_owned(),
             reply_to: None,
+            late: false,
+            shared_by_name: None,
         }
     }
 
@@ -149,6 +169,22 @@ mod tests {
        and a line
 "
         );
+    }
+
+    #[test]
+    fn what_happened_to_the_conversation_is_one_quiet_line_and_what_came_late_says_so() {
+        let page = Page { columns: Some(60), clock: Clock::standing_at("2026-11-22T10:51:00+00:00[UTC]") };
+        let mut transcript = Transcript::default();
+        let mut line = message("03", false, "2026-11-22T09:06:00Z", "Bob added Carol\u{1b}[2J");
+        line.kind = "system".to_owned();
+        let mut late = message("04", false, "2026-11-22T09:07:00Z", "hello");
+        late.late = true;
+        late.shared_by_name = Some("Dan".to_owned());
+        late.received_at_ms += 3_600_000;
+        let shown: String = [line, late].iter().map(|message| transcript.message(message, &page)).collect();
+        let shown = anstream::adapter::strip_str(&shown).to_string();
+        assert!(shown.contains("\n09:06  Bob added Carol\u{fffd}[2J\n09:07  Bob"), "{shown}");
+        assert!(shown.contains("       shared by Dan\n       arrived late, Today, 22 November at 10:07\n"), "{shown}");
     }
 
     #[test]
