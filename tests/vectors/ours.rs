@@ -6,6 +6,7 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use tidings_crypto::card::{Address, Card, CardNode, SignedCard};
 use tidings_crypto::envelope::{Content, Envelope, EpochId, TopicSecret, WayIn, Week, WelcomeContent};
+use tidings_crypto::group::{GroupId, InviteHost, InviteLink, InviteSeed, Revocation};
 use tidings_crypto::identity::{AccountKey, LocalNode, NodeCertificate, NodeKeys, SafetyNumber, fingerprint};
 use tidings_crypto::vault::{DatabaseKey, Secrets, Unlock, Vault};
 use tidings_node::ids::{AccountId, ConversationId, MessageId};
@@ -226,4 +227,31 @@ fn vaults_and_sealed_values_are_as_written_down() {
         },
     });
     assert_is_written_down("vault.json", &vector);
+}
+
+#[test]
+fn invites_and_evidence_are_as_written_down() {
+    let node = local();
+    let (group, seed) = (GroupId([0x77; 16]), InviteSeed::from_bytes([0x88; 32]));
+    let address = Address(vec![4, 127, 0, 0, 1, 6, 0x10, 0xe1]);
+    let link = InviteLink {
+        group,
+        seed: seed.clone(),
+        name: "Rowing".to_owned(),
+        hosts: vec![InviteHost { peer: node.keys.peer_key(), addresses: vec![address] }],
+    };
+    assert_eq!(InviteLink::parse(&link.link()), Ok(link.clone()));
+    let vector = json!({
+        "secrets": seeds(),
+        "group": encode(&group.0),
+        "account_id": node.account_id().to_string(),
+        "node_id": node.node_id().to_string(),
+        "invite_seed": encode(seed.as_bytes()),
+        "invite_public": encode(&seed.public().0),
+        "invite_id": seed.id().to_string(),
+        "invite_proof": encode(&seed.prove(group, node.account_id()).encode()),
+        "invite_link": *link.link(),
+        "revocation": encode(&Revocation::sign(&node.account, node.node_id()).encode()),
+    });
+    assert_is_written_down("invite.json", &vector);
 }

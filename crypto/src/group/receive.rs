@@ -30,6 +30,7 @@ use crate::{
 
 /// What became of something received.
 #[derive(Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most of what is received is messages, and they want no allocation more")]
 pub enum Received {
     /// Somebody wrote this.
     Message {
