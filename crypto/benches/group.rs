@@ -1,4 +1,8 @@
-//! What a message and a commit cost: time, bytes on the wire, bytes of state to save. `cargo bench -p tidings-crypto`.
+//! What a group costs at 2 to 1,000 members: time, bytes on the wire, bytes to save; T6 and T7 with their targets.
+//!
+//! `cargo bench -p tidings-crypto --features bare` also prints what the library takes without our layer, over the same
+//! state. *Cold* is a group in which only its founder has committed; *warm* one in which members all over the tree
+//! have; `-- 100` leaves larger groups out. Times are medians: a mean would measure what else the machine does.
 
 #![expect(
     clippy::expect_used,
@@ -13,100 +17,315 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tidings_crypto::{
     envelope::WelcomeContent,
-    group::{Change, Group, GroupChanges, GroupId, KeyPackage, Moment, Policy, Received, Suite},
+    group::{
+        Change, Committed, Group, GroupChanges, GroupId, KeyPackage, Moment, Policy, Received, StoredGroup, Suite,
+    },
     identity::LocalNode,
 };
 
 const NOW_MS: u64 = 1_800_000_000_000;
 const MOMENT: Moment = Moment { now_ms: NOW_MS, place: NOW_MS };
 const ID: GroupId = GroupId([1; 16]);
-const ROUNDS: u32 = 1000;
-const PAYLOAD_BYTES: usize = 200;
+const PAYLOAD: [u8; 1024] = [7; 1024];
+/// As many as a commit and a Welcome hold.
+const ADDED_AT_ONCE_MAX: usize = 500;
+/// How many members commit to warm a tree: more make a large group no warmer, and the benchmark slow.
+const WARMING_MAX: usize = 100;
+
+struct Node {
+    me: LocalNode,
+    group: Group,
+}
+
+/// What one operation took, and what it made.
+#[derive(Default)]
+struct Cost {
+    times: Vec<Duration>,
+    wire_bytes: usize,
+    saved_bytes: usize,
+    bare: Option<Duration>,
+}
+
+impl Cost {
+    fn median(&self) -> Duration {
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    }
+
+    fn print(&self, label: &str, what: &str) {
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let bare = self.bare.map_or_else(String::new, |bare| {
+            format!("  library {:>9.3} ms ({:.1}x)", ms(bare), ms(self.median()) / ms(bare))
+        });
+        let Self { wire_bytes, saved_bytes, .. } = self;
+        println!(
+            "{label:<22} {what:<10} {:>9.3} ms  {wire_bytes:>7} B sent  {saved_bytes:>8} B saved{bare}",
+            ms(self.median())
+        );
+    }
+}
+
+fn timed<T>(cost: &mut Cost, act: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let result = act();
+    cost.times.push(begun.elapsed());
+    result
+}
 
 fn state_bytes(changes: &GroupChanges) -> usize {
     changes.state_put.iter().map(|row| row.key.len() + row.value.len()).sum()
 }
 
-fn members(count: usize, rng: &mut ChaCha20Rng) -> Vec<(LocalNode, Group)> {
-    let founder = LocalNode::generate(0, u64::MAX, rng);
-    let policy = Policy::group(founder.account_id(), "Bench".to_owned());
-    let mut group = Group::create(&founder, ID, &policy, Suite::Classic, rng).expect("a group is founded");
-    let others: Vec<_> = (1..count).map(|_| LocalNode::generate(0, u64::MAX, rng)).collect();
-    let packages: Vec<_> = others
-        .iter()
-        .map(|me| KeyPackage::generate(me, Suite::Classic, true, rng).expect("a key package is made"))
-        .collect();
-    let bytes: Vec<&[u8]> = packages.iter().map(|(package, _)| package.bytes.as_slice()).collect();
-    let committed =
-        group.change(&founder, Change { add: bytes, ..Change::default() }, MOMENT, rng).expect("everybody is added");
-    let welcome = committed.welcome.expect("there is a welcome");
+fn join(
+    me: LocalNode,
+    committed: &Committed,
+    package: &KeyPackage,
+    secret: &tidings_crypto::group::KeyPackageSecret,
+) -> Node {
+    let welcome = committed.welcome.clone().expect("there is a welcome");
     let content = WelcomeContent { group: ID.0, epoch: committed.epoch, welcome, inviter_card: vec![] };
-    let mut members = vec![(founder, group)];
-    for (me, (package, secret)) in others.into_iter().zip(&packages) {
-        let lookup = |reference: &[u8; 32]| (*reference == package.reference).then(|| secret.clone());
-        let joined = Group::join(&me, &content, lookup, NOW_MS).expect("everybody joins");
-        members.push((me, joined.group));
+    let lookup = |reference: &[u8; 32]| (*reference == package.reference).then(|| secret.clone());
+    let group = Group::join(&me, &content, lookup, NOW_MS).expect("everybody joins").group;
+    Node { me, group }
+}
+
+/// A group of so many; the founder, how long founding took, and some members all over the tree, the last one last.
+fn found(suite: Suite, count: usize, rng: &mut ChaCha20Rng) -> (Node, Duration, Vec<Node>) {
+    let me = LocalNode::generate(0, u64::MAX, rng);
+    let mut others = Vec::new();
+    for _ in 1..count {
+        let other = LocalNode::generate(0, u64::MAX, rng);
+        let (package, secret) = KeyPackage::generate(&other, suite, true, rng).expect("a key package is made");
+        others.push((other, package, secret));
     }
-    members
+    let begun = Instant::now();
+    let policy = Policy::group(me.account_id(), "Bench".to_owned());
+    let mut group = Group::create(&me, ID, &policy, suite, rng).expect("a group is founded");
+    let mut committed = Vec::new();
+    for batch in others.chunks(ADDED_AT_ONCE_MAX) {
+        let add = batch.iter().map(|(_, package, _)| package.bytes.as_slice()).collect();
+        let change = Change { add, ..Change::default() };
+        committed.push(group.change(&me, change, MOMENT, rng).expect("everybody is added"));
+    }
+    let founding = begun.elapsed();
+    let stride = count.div_ceil(WARMING_MAX);
+    let last = others.len().saturating_sub(1);
+    let mut joined = Vec::new();
+    for (number, (other, package, secret)) in others.into_iter().enumerate() {
+        if number % stride == 0 || number + 2 > last {
+            let batch = committed.get(number / ADDED_AT_ONCE_MAX).expect("each was in a batch");
+            joined.push(join(other, batch, &package, &secret));
+        }
+    }
+    (Node { me, group }, founding, joined)
 }
 
-/// The middle one in microseconds: a mean would measure what else the machine does.
-fn median(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+/// Each of them comes back by the one before, which is a commit whose epoch is all that it holds.
+fn warm(founder: &Node, members: &mut [Node], rng: &mut ChaCha20Rng) {
+    for index in 0..members.len() {
+        let (before, from) = members.split_at_mut(index);
+        let Some(member) = from.first_mut() else { continue };
+        let giver = before.last().unwrap_or(founder);
+        let sealed = giver.group.way_in(&giver.me, member.me.node_id(), rng).expect("a way in is given");
+        let way_in = sealed.open(&member.me.keys).expect("it is for this member");
+        member.group.come_back(&member.me, &way_in, MOMENT, rng).expect("everybody comes back");
+    }
 }
 
-fn messages(count: usize) {
+fn saved(group: &mut Group) -> StoredGroup {
+    let changes = group.take_changes();
+    StoredGroup { id: ID, epochs: changes.epochs_put, state: changes.state_put }
+}
+
+#[cfg(feature = "bare")]
+mod bare {
+    use super::{Duration, Group, Instant, LocalNode, PAYLOAD};
+    use tidings_crypto::{group::bare::Bare, identity::NodeId};
+
+    fn once<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+        let begun = Instant::now();
+        let result = act();
+        (result, begun.elapsed())
+    }
+
+    /// Load, encrypt, decrypt.
+    pub(super) fn messages(me: &LocalNode, author: &Group, reader: &Group) -> Option<[Duration; 3]> {
+        let (mut from, loading) = once(|| Bare::load(author).expect("it loads"));
+        let mut to = Bare::load(reader).expect("it loads");
+        let (mut encrypting, mut decrypting) = (Vec::new(), Vec::new());
+        for _ in 0..101 {
+            let (bytes, time) = once(|| from.encrypt(me, &PAYLOAD).expect("it is encrypted"));
+            encrypting.push(time);
+            decrypting.push(once(|| to.receive(&bytes).expect("it is read")).1);
+        }
+        encrypting.sort_unstable();
+        decrypting.sort_unstable();
+        Some([loading, *encrypting.get(50)?, *decrypting.get(50)?])
+    }
+
+    /// Making a commit, and taking it.
+    pub(super) fn commit(
+        me: &LocalNode,
+        author: &Group,
+        reader: &Group,
+        add: &[&[u8]],
+        remove: &[NodeId],
+    ) -> Option<[Duration; 2]> {
+        let (mut from, mut to) = (Bare::load(author).expect("it loads"), Bare::load(reader).expect("it loads"));
+        let (bytes, making) = once(|| from.commit(me, add, remove, author).expect("a commit is made"));
+        let ((), taking) = once(|| to.receive(&bytes).expect("it is taken"));
+        Some([making, taking])
+    }
+}
+
+#[cfg(not(feature = "bare"))]
+mod bare {
+    use super::{Duration, Group, LocalNode};
+    use tidings_crypto::identity::NodeId;
+
+    pub(super) fn messages(_: &LocalNode, _: &Group, _: &Group) -> Option<[Duration; 3]> {
+        None
+    }
+
+    pub(super) fn commit(_: &LocalNode, _: &Group, _: &Group, _: &[&[u8]], _: &[NodeId]) -> Option<[Duration; 2]> {
+        None
+    }
+}
+
+/// An author and a reader who hold the same epoch.
+struct Pair {
+    label: String,
+    author: Node,
+    reader: Node,
+    rng: ChaCha20Rng,
+}
+
+impl Pair {
+    fn messages(&mut self) {
+        let (mut encrypting, mut decrypting) = (Cost::default(), Cost::default());
+        let bare = bare::messages(&self.author.me, &self.author.group, &self.reader.group);
+        self.author.group.take_changes();
+        self.reader.group.take_changes();
+        for _ in 0..101 {
+            let Node { me, group } = &mut self.author;
+            let content = timed(&mut encrypting, || group.encrypt(me, &PAYLOAD, &mut self.rng).expect("encrypted"));
+            encrypting.wire_bytes = content.message.len();
+            encrypting.saved_bytes = state_bytes(&self.author.group.take_changes());
+            let received = timed(&mut decrypting, || self.reader.group.receive(&content));
+            assert!(matches!(received, Received::Message { .. }), "{received:?}");
+            decrypting.saved_bytes = state_bytes(&self.reader.group.take_changes());
+        }
+        encrypting.bare = bare.map(|[_, time, _]| time);
+        decrypting.bare = bare.map(|[_, _, time]| time);
+        encrypting.print(&self.label, "encrypt");
+        decrypting.print(&self.label, "decrypt");
+    }
+
+    /// A commit by the author that the reader takes; `None` is an update.
+    fn commit(&mut self, what: &str, change: &Change<'_>) -> (Committed, Duration) {
+        let (mut making, mut taking) = (Cost::default(), Cost::default());
+        let bare = bare::commit(&self.author.me, &self.author.group, &self.reader.group, &change.add, &change.remove);
+        let Node { me, group } = &mut self.author;
+        let committed =
+            timed(&mut making, || group.change(me, change.clone(), MOMENT, &mut self.rng).expect("it is made"));
+        making.wire_bytes = committed.content.message.len();
+        making.saved_bytes = state_bytes(&self.author.group.take_changes());
+        let received = timed(&mut taking, || self.reader.group.receive(&committed.content));
+        assert!(matches!(received, Received::Committed { .. }), "{received:?}");
+        taking.saved_bytes = state_bytes(&self.reader.group.take_changes());
+        making.bare = bare.map(|[time, _]| time);
+        taking.bare = bare.map(|[_, time]| time);
+        making.print(&self.label, what);
+        taking.print(&self.label, "  apply");
+        (committed, taking.median())
+    }
+
+    /// Adds one, who joins, and removes it again.
+    fn membership(&mut self, suite: Suite) {
+        let newcomer = LocalNode::generate(0, u64::MAX, &mut self.rng);
+        let node = newcomer.node_id();
+        let (package, secret) = KeyPackage::generate(&newcomer, suite, true, &mut self.rng).expect("a key package");
+        let (committed, _) = self.commit("add", &Change { add: vec![&package.bytes], ..Change::default() });
+        let mut joining = Cost { wire_bytes: committed.welcome.as_ref().map_or(0, Vec::len), ..Cost::default() };
+        let mut joined = timed(&mut joining, || join(newcomer, &committed, &package, &secret));
+        let stored = saved(&mut joined.group);
+        joining.saved_bytes = stored.state.iter().map(|row| row.value.len()).sum();
+        joining.print(&self.label, "join");
+        let mut loading = Cost::default();
+        let group = timed(&mut loading, || Group::load(stored).expect("it loads"));
+        assert_eq!(group.head(), committed.epoch);
+        loading.bare = bare::messages(&self.author.me, &self.author.group, &self.reader.group).map(|[time, ..]| time);
+        loading.print(&self.label, "load");
+        self.commit("remove", &Change { remove: vec![node], ..Change::default() });
+    }
+
+    /// Two commit at once; the time from the arrival of the other's commit to the same head on both sides.
+    fn heal(&mut self) -> Duration {
+        let Self { author, reader, rng, .. } = self;
+        let ours = author.group.change(&author.me, Change::default(), MOMENT, rng).expect("an update is made");
+        let theirs = reader.group.change(&reader.me, Change::default(), MOMENT, rng).expect("an update is made");
+        let mut healing = Cost::default();
+        timed(&mut healing, || author.group.receive(&theirs.content));
+        timed(&mut healing, || reader.group.receive(&ours.content));
+        assert_eq!(author.group.head(), reader.group.head(), "both are at one head");
+        assert_eq!(author.group.authenticator(), reader.group.authenticator(), "and hold the same keys");
+        healing.print(&self.label, "heal fork");
+        healing.times.iter().max().copied().unwrap_or_default()
+    }
+}
+
+fn verdict(what: &str, time: Duration, target_ms: u64) {
+    let met = if time <= Duration::from_millis(target_ms) { "met" } else { "MISSED" };
+    println!("{what}: {:.1} ms; target {target_ms} ms: {met}", time.as_secs_f64() * 1e3);
+}
+
+fn measure(suite: Suite, count: usize) {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let mut members = members(count, &mut rng);
-    let [(me, sender), (_, receiver), ..] = members.as_mut_slice() else { return };
-    let payload = vec![7; PAYLOAD_BYTES];
-    let (mut encrypting, mut decrypting) = (Vec::new(), Vec::new());
-    let (mut wire_bytes, mut sent_bytes, mut read_bytes) = (0, 0, 0);
-    for _ in 0..ROUNDS {
-        let begun = Instant::now();
-        let content = sender.encrypt(me, &payload, &mut rng).expect("it is encrypted");
-        sent_bytes = state_bytes(&sender.take_changes());
-        encrypting.push(begun.elapsed());
-        wire_bytes = content.message.len();
-        let begun = Instant::now();
-        assert!(matches!(receiver.receive(&content), Received::Message { .. }), "it is read");
-        read_bytes = state_bytes(&receiver.take_changes());
-        decrypting.push(begun.elapsed());
+    let (founder, founding, mut members) = found(suite, count, &mut rng);
+    let largest = count == 1000;
+    if largest {
+        verdict("T7 create a group of 1,000", founding, 1000);
+    } else {
+        println!("{suite:?} {count:>5}           create     {:>9.3} ms", founding.as_secs_f64() * 1e3);
     }
-    println!(
-        "{count:>4} members: encrypt {:.0} µs, {sent_bytes} bytes saved; decrypt {:.0} µs, {read_bytes} bytes saved; \
-         {PAYLOAD_BYTES} bytes become {wire_bytes}",
-        median(encrypting),
-        median(decrypting),
-    );
-}
-
-fn commits(count: usize) {
-    let mut rng = ChaCha20Rng::seed_from_u64(2);
-    let mut members = members(count, &mut rng);
-    let [(me, author), (_, reader), ..] = members.as_mut_slice() else { return };
-    author.take_changes();
-    reader.take_changes();
-    let begun = Instant::now();
-    let committed = author.change(me, Change::default(), MOMENT, &mut rng).expect("an update is made");
-    let making = begun.elapsed();
-    let begun = Instant::now();
-    assert!(matches!(reader.receive(&committed.content), Received::Committed { .. }), "it is taken");
-    let taking = begun.elapsed();
-    let changes = reader.take_changes();
-    println!(
-        "{count:>4} members: update {:.1} ms, receive {:.1} ms, {} bytes on the wire, {} bytes saved",
-        making.as_secs_f64() * 1e3,
-        taking.as_secs_f64() * 1e3,
-        committed.content.message.len(),
-        state_bytes(&changes),
-    );
+    let reader = members.pop().expect("there is somebody besides the founder");
+    let label = format!("{suite:?} {count} cold");
+    let mut pair = Pair { label, author: founder, reader, rng };
+    pair.messages();
+    pair.commit("update", &Change::default());
+    if suite.members_max() > count {
+        pair.membership(suite);
+    }
+    let healing = pair.heal();
+    if count < 10 {
+        return;
+    }
+    let Pair { author: mut founder, mut rng, .. } = pair;
+    warm(&founder, &mut members, &mut rng);
+    let mut reader = members.pop().expect("there are ten");
+    let sealed = reader.group.way_in(&reader.me, founder.me.node_id(), &mut rng).expect("a way in is given");
+    let way_in = sealed.open(&founder.me.keys).expect("it is for the founder");
+    let committed = founder.group.come_back(&founder.me, &way_in, MOMENT, &mut rng).expect("the founder comes back");
+    assert!(matches!(reader.group.receive(&committed.content), Received::Committed { .. }), "the other follows");
+    let mut pair = Pair { label: format!("{suite:?} {count} warm"), author: founder, reader, rng };
+    pair.messages();
+    let (_, applying) = pair.commit("update", &Change::default());
+    if suite.members_max() > count {
+        pair.membership(suite);
+    }
+    let warm_healing = pair.heal();
+    if largest {
+        verdict("T7 apply a warm commit at 1,000", applying, 100);
+        verdict("T6 heal a fork at 1,000 (of which this layer)", healing.max(warm_healing), 500);
+    }
 }
 
 fn main() {
-    for count in [2, 10, 100] {
-        messages(count);
-        commits(count);
+    let count_max = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1000);
+    for (suite, counts) in [(Suite::Classic, vec![2, 10, 100, 1000]), (Suite::Hybrid, vec![2, 10, 64])] {
+        for count in counts.into_iter().filter(|count| *count <= count_max) {
+            measure(suite, count);
+        }
     }
 }

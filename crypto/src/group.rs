@@ -28,6 +28,8 @@ mod summary;
 mod tree_change;
 mod way_in;
 
+#[cfg(feature = "bare")]
+pub mod bare;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 #[cfg(test)]

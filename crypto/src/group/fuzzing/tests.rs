@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
+use rand_core::Rng as _;
+
 use super::*;
 use crate::{
     card::{Card, CardNode},
@@ -113,6 +115,36 @@ fn the_corpus_gives_outcomes_whole_cut_off_and_damaged() {
         }
     }
     assert!(seeds.is_empty(), "seeds of no target: {:?}", seeds.keys());
+}
+
+/// Changes, cuts, doubles and overwrites: what a fuzzer does, without its knowledge of what is reached.
+fn mutate(bytes: &mut Vec<u8>, rng: &mut ChaCha20Rng) {
+    for _ in 0..=rng.next_u32() % 4 {
+        let at = usize::try_from(rng.next_u32()).unwrap() % (bytes.len() + 1);
+        match rng.next_u32() % 6 {
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at, rng.next_u32().to_be_bytes()[0]),
+            2 => bytes.extend_from_within(at.min(bytes.len() / 2)..bytes.len() / 2),
+            3 => bytes.iter_mut().skip(at).take(4).for_each(|byte| *byte = 0xff),
+            _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << (rng.next_u32() % 8)),
+        }
+    }
+}
+
+/// `TIDINGS_FUZZ_ROUNDS` says how many changed inputs each target gets.
+#[test]
+fn changed_inputs_give_outcomes() {
+    let rounds = std::env::var("TIDINGS_FUZZ_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(50);
+    let seeds = seeds();
+    for Target { name, run } in TARGETS {
+        let mut rng = ChaCha20Rng::seed_from_u64(5);
+        for round in 0..rounds {
+            let seeds = &seeds[name];
+            let mut bytes = seeds[round % seeds.len()].clone();
+            mutate(&mut bytes, &mut rng);
+            run(&bytes);
+        }
+    }
 }
 
 #[test]
