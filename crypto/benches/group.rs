@@ -212,7 +212,7 @@ impl Pair {
             let content = timed(&mut encrypting, || group.encrypt(me, &PAYLOAD, &mut self.rng).expect("encrypted"));
             encrypting.wire_bytes = content.message.len();
             encrypting.saved_bytes = state_bytes(&self.author.group.take_changes());
-            let received = timed(&mut decrypting, || self.reader.group.receive(&content));
+            let received = timed(&mut decrypting, || self.reader.group.receive(&content, NOW_MS));
             assert!(matches!(received, Received::Message { .. }), "{received:?}");
             decrypting.saved_bytes = state_bytes(&self.reader.group.take_changes());
         }
@@ -231,7 +231,7 @@ impl Pair {
             timed(&mut making, || group.change(me, change.clone(), MOMENT, &mut self.rng).expect("it is made"));
         making.wire_bytes = committed.content.message.len();
         making.saved_bytes = state_bytes(&self.author.group.take_changes());
-        let received = timed(&mut taking, || self.reader.group.receive(&committed.content));
+        let received = timed(&mut taking, || self.reader.group.receive(&committed.content, NOW_MS));
         assert!(matches!(received, Received::Committed { .. }), "{received:?}");
         taking.saved_bytes = state_bytes(&self.reader.group.take_changes());
         making.bare = bare.map(|[time, _]| time);
@@ -266,8 +266,8 @@ impl Pair {
         let ours = author.group.change(&author.me, Change::default(), MOMENT, rng).expect("an update is made");
         let theirs = reader.group.change(&reader.me, Change::default(), MOMENT, rng).expect("an update is made");
         let mut healing = Cost::default();
-        timed(&mut healing, || author.group.receive(&theirs.content));
-        timed(&mut healing, || reader.group.receive(&ours.content));
+        timed(&mut healing, || author.group.receive(&theirs.content, NOW_MS));
+        timed(&mut healing, || reader.group.receive(&ours.content, NOW_MS));
         assert_eq!(author.group.head(), reader.group.head(), "both are at one head");
         assert_eq!(author.group.authenticator(), reader.group.authenticator(), "and hold the same keys");
         healing.print(&self.label, "heal fork");
@@ -307,7 +307,10 @@ fn measure(suite: Suite, count: usize) {
     let sealed = reader.group.way_in(&reader.me, founder.me.node_id(), &mut rng).expect("a way in is given");
     let way_in = sealed.open(&founder.me.keys).expect("it is for the founder");
     let committed = founder.group.come_back(&founder.me, &way_in, MOMENT, &mut rng).expect("the founder comes back");
-    assert!(matches!(reader.group.receive(&committed.content), Received::Committed { .. }), "the other follows");
+    assert!(
+        matches!(reader.group.receive(&committed.content, NOW_MS), Received::Committed { .. }),
+        "the other follows"
+    );
     let mut pair = Pair { label: format!("{suite:?} {count} warm"), author: founder, reader, rng };
     pair.messages();
     let (_, applying) = pair.commit("update", &Change::default());

@@ -36,7 +36,10 @@ pub mod fuzzing;
 #[expect(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "small numbers of a test's own making")]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use openmls::prelude::{
     GroupId as MlsGroupId, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn,
@@ -54,7 +57,7 @@ use crate::{
 };
 
 use authenticated::Authenticated;
-use epochs::{EpochTree, LIVE_EPOCHS_MAX};
+use epochs::{EpochNode, EpochTree, HELD_EPOCHS_MAX, NodeKind, Place, SavedTree};
 use key_package::{NodeSigner, capabilities, credential, unlimited};
 use provider::Provider;
 use state::{EpochState, Known};
@@ -121,8 +124,6 @@ pub struct Group {
     states: BTreeMap<EpochId, EpochState>,
     /// Epochs whose MLS group may be loaded, the one used last at the back.
     recently_used: VecDeque<EpochId>,
-    epochs_unsaved: BTreeSet<EpochId>,
-    epochs_dropped: BTreeSet<EpochId>,
 }
 
 impl std::fmt::Debug for Group {
@@ -255,44 +256,36 @@ impl Group {
 
     /// A group as it was saved.
     pub fn load(stored: StoredGroup) -> Result<Self, LoadError> {
-        let tree = EpochTree::from_nodes(stored.epochs.iter().map(|row| (row.id, row.node)))?;
         let mls_id = stored.id.to_mls();
         let mut saved: BTreeMap<EpochId, BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>> = BTreeMap::new();
         for row in stored.state {
             saved.entry(row.epoch).or_default().insert(row.key, row.value);
         }
+        let mut tree = SavedTree::default();
         let mut states = BTreeMap::new();
         let mut known = Known::new();
-        for (epoch, _) in tree.nodes().filter(|(_, node)| !node.tombstone) {
-            let rows = Rows::from_saved(saved.remove(&epoch).ok_or(LoadError::State)?);
-            let state = EpochState::from_saved(rows, &mls_id, &known).map_err(|_| LoadError::State)?;
-            known.extend(state.known());
-            states.insert(epoch, state);
+        for EpochRow { id, node } in stored.epochs {
+            let mut electorate = None;
+            if node.kind != NodeKind::Tombstone {
+                let rows = Rows::from_saved(saved.remove(&id).ok_or(LoadError::State)?);
+                let state = EpochState::from_saved(rows, &mls_id, &known).map_err(|_| LoadError::State)?;
+                known.extend(state.known());
+                electorate = Some(Arc::new(state.electorate()));
+                states.insert(id, state);
+            }
+            tree.nodes.push((node, electorate));
         }
+        let tree = EpochTree::load(tree)?;
         if !saved.is_empty() {
             return Err(LoadError::State);
         }
-        Ok(Self {
-            id: stored.id,
-            mls_id,
-            tree,
-            states,
-            recently_used: VecDeque::new(),
-            epochs_unsaved: BTreeSet::new(),
-            epochs_dropped: BTreeSet::new(),
-        })
+        Ok(Self { id: stored.id, mls_id, tree, states, recently_used: VecDeque::new() })
     }
 
     fn rooted(id: GroupId, root: EpochId, number: u64, state: EpochState) -> Self {
-        Self {
-            id,
-            mls_id: id.to_mls(),
-            tree: EpochTree::new(root, number),
-            states: BTreeMap::from([(root, state)]),
-            recently_used: VecDeque::from([root]),
-            epochs_unsaved: BTreeSet::from([root]),
-            epochs_dropped: BTreeSet::new(),
-        }
+        let tree = EpochTree::new(EpochNode::root(root, number, 0), Arc::new(state.electorate()));
+        let states = BTreeMap::from([(root, state)]);
+        Self { id, mls_id: id.to_mls(), tree, states, recently_used: VecDeque::from([root]) }
     }
 
     /// Encrypts a message in the head.
@@ -404,12 +397,12 @@ impl Group {
 
     /// What must be saved since the last call, and no more.
     pub fn take_changes(&mut self) -> GroupChanges {
-        let mut changes = GroupChanges {
-            epochs_deleted: std::mem::take(&mut self.epochs_dropped).into_iter().collect(),
-            ..GroupChanges::default()
-        };
-        for id in std::mem::take(&mut self.epochs_unsaved) {
-            changes.epochs_put.extend(self.tree.node(id).map(|node| EpochRow { id, node: *node }));
+        let tree = self.tree.take_changes();
+        let mut changes = GroupChanges { epochs_deleted: tree.epochs_deleted, ..GroupChanges::default() };
+        for id in tree.epochs_put {
+            if let Place::Here(node) = self.tree.place(id) {
+                changes.epochs_put.push(EpochRow { id, node });
+            }
         }
         for (epoch, state) in &mut self.states {
             let rows = state.rows.take_changes();
@@ -440,7 +433,7 @@ impl Group {
     }
 }
 
-const _: () = assert!(LOADED_EPOCHS_MAX < LIVE_EPOCHS_MAX, "most epochs are quiet and need not be loaded");
+const _: () = assert!(LOADED_EPOCHS_MAX < HELD_EPOCHS_MAX, "most epochs are quiet and need not be loaded");
 
 fn encrypt_in<R: CryptoRng + ?Sized>(
     state: &mut EpochState,

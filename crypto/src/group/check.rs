@@ -58,9 +58,6 @@ pub enum Refusal {
     /// The change is against the group's policy.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
-    /// Its committer has made too many commits in this place.
-    #[error("the committer has made too many commits in one epoch")]
-    TooManySiblings,
 }
 
 /// The epoch that a commit was made in, as far as it is needed to judge the commit: nothing secret.

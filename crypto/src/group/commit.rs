@@ -211,7 +211,7 @@ impl Group {
         let mut summary = checked.into_summary(parent_id, &parent.policy, claims.moment);
         let state = EpochState::adopt(rows, group, members, topic)?;
         summary.settle_leaves(&state.members);
-        self.adopt(Child { node, state: Some(state) });
+        self.adopt(Child { node, state: Some(state) }, claims.moment.now_ms);
         Ok(Committed { content: Content { epoch: parent_id, message }, welcome, epoch: id, summary })
     }
 }

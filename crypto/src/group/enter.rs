@@ -20,11 +20,11 @@ impl Group {
 
     /// Goes on in the group where a Welcome leads. What this node held before is only read from now on. Whether the
     /// Welcome is to be taken [`Group::may_enter`] says; here one into another group changes nothing.
-    pub fn enter(&mut self, joined: Joined, _now_ms: u64) {
+    pub fn enter(&mut self, joined: Joined, now_ms: u64) {
         let Self { id, tree, mut states, .. } = joined.group;
         let root = tree.root();
         if let (true, Some(state), Some(node)) = (id == self.id, states.remove(&root), tree.node(root)) {
-            self.land(root, node.number, state);
+            self.land(root, node.number, state, now_ms);
         }
     }
 

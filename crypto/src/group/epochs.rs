@@ -1,18 +1,32 @@
 //! The tree of epochs and the rule that picks its head (PROTOCOL §3). Pure, and ignorant of MLS.
 //!
-//! The head is a function of the set of nodes and nothing else: from the root, at each node take the child of
-//! lowest [`Rank`]. The order of arrival, the depth of a branch and its age never count. What is refused here is
-//! refused by everybody who has seen the same commits.
+//! Where the group is (the goal) is a function of the commits and of the members' ballots and of nothing else: not of the
+//! order of arrival, nor of the depth of a branch, nor of a clock. The head is as far as this node can follow there.
+//! Only forgetting asks a clock, and it changes no outcome that was settled.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ballots;
+mod forget;
+mod journal;
+mod walk;
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers of a test's own making")]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{epoch_id::EpochId, identity::NodeId};
 
-/// How many commits of one committer under one parent are kept: two prove that it equivocated, more prove no more.
-pub const SIBLINGS_OF_ONE_COMMITTER_MAX: usize = 2;
+use forget::Memory;
+use journal::Journal;
 
-/// How many epochs of a group are kept at once (a guess; forgetting will keep real groups far below it).
-pub const LIVE_EPOCHS_MAX: usize = 64;
+pub use ballots::{ACCOUNT_WEIGHT, BALLOT_DELAY_MS, Ballot, CHOICES_MAX, Cast, Choice, Electorate};
+pub use forget::{BOUND_MS, EPOCHS_MAX, Forgotten, HELD_EPOCHS_MAX, HORIZON_MS, REMOVED_EPOCHS_MAX, RemovedEpoch};
+pub use journal::TreeChanges;
+pub use walk::Standing;
 
 /// What a commit does, as far as its rank is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,46 +52,99 @@ pub struct Rank {
     pub commit: EpochId,
 }
 
+/// What this node has of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// All of its state.
+    Held,
+    /// A commit removed this node: the epoch takes part in the rule, but there are no keys for it.
+    Tombstone,
+    /// Its public state: the secrets are destroyed, and a late commit on it can still be verified.
+    Skeleton,
+    /// Its public state: it was made by a commit on an epoch whose secrets were destroyed before the commit came.
+    Ghost,
+    /// All of its state, to read what is late; it takes no part in the rule.
+    Detached,
+}
+
 /// A node of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EpochNode {
-    /// The epoch it follows; none for the root.
+    /// The epoch it follows; none for the root and for what is detached.
     pub parent: Option<EpochId>,
     /// MLS's number of the epoch: it counts commits, and siblings share it.
     pub number: u64,
     /// Its place among its siblings.
     pub rank: Rank,
-    /// Who committed it; none for the root.
+    /// Who committed it; none for the epoch with which a group begins.
     pub committer: Option<NodeId>,
-    /// This node was removed by that commit: the epoch takes part in the rule, but there are no keys for it.
-    pub tombstone: bool,
+    /// What this node has of it.
+    pub kind: NodeKind,
+    /// When it entered the tree, or was detached, by this node's clock; 0 if that was never noted.
+    pub since_ms: u64,
+    /// When it got its first child here.
+    pub passed_ms: Option<u64>,
+    /// When it was first seen settled, of those that are.
+    pub settled_ms: Option<u64>,
 }
 
 /// What became of a node that was to be inserted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Insertion {
-    /// It is in the tree. What it outranked, with all that followed, is not any more.
-    Inserted {
-        /// The epochs that left the tree.
-        dropped: Vec<EpochId>,
-    },
+    /// It is in the tree.
+    Inserted,
     /// It was there before.
     Known,
-    /// The tree lacks the epoch it follows.
+    /// It, or the epoch that it follows, was there once and is not any more.
+    Gone,
+    /// The tree never had the epoch that it follows.
     UnknownParent,
-    /// Its committer has [`SIBLINGS_OF_ONE_COMMITTER_MAX`] better ones in the same place.
-    Outranked,
-    /// The tree has [`LIVE_EPOCHS_MAX`] nodes.
-    Full,
 }
 
-/// The tree: one root, and for every other node its parent.
+/// Where an epoch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the tree, or detached.
+    Here(EpochNode),
+    /// It was removed.
+    Gone,
+    /// It was never here.
+    Unknown,
+}
+
+/// The tree: one root, and for every other node its parent; what is detached; and the ballots of the members.
 #[derive(Clone, Debug)]
 pub struct EpochTree {
-    nodes: BTreeMap<EpochId, EpochNode>,
+    nodes: BTreeMap<EpochId, Placed>,
     children: BTreeMap<EpochId, BTreeSet<Rank>>,
+    detached: BTreeMap<EpochId, EpochNode>,
+    ballots: BTreeMap<NodeId, Ballot>,
+    /// Who names an epoch in its ballot, whether the epoch is here or not.
+    named: BTreeMap<EpochId, BTreeSet<NodeId>>,
+    memory: Memory,
     root: EpochId,
     head: EpochId,
+    goal: EpochId,
+    journal: Journal,
+}
+
+/// An epoch in the tree. `votes` weighs the votes for it among its siblings.
+#[derive(Clone, Debug)]
+struct Placed {
+    node: EpochNode,
+    electorate: Option<Arc<Electorate>>,
+    votes: u64,
+}
+
+/// A tree as it was saved.
+#[derive(Clone, Debug, Default)]
+pub struct SavedTree {
+    /// The nodes in any order, each with those who may vote there (nobody, for a tombstone).
+    pub nodes: Vec<(EpochNode, Option<Arc<Electorate>>)>,
+    /// The members' ballots.
+    pub ballots: Vec<(NodeId, Ballot)>,
+    /// The epochs that were removed, oldest first.
+    pub removed: Vec<RemovedEpoch>,
 }
 
 /// Rows that do not make one tree.
@@ -92,127 +159,246 @@ pub enum NotATree {
     /// A node follows one that is not there.
     #[error("an epoch follows one that is missing")]
     Orphan,
-    /// There are more nodes than [`LIVE_EPOCHS_MAX`], or more siblings than a committer may have.
+    /// There are more nodes than [`EPOCHS_MAX`] and the one that is taken before room is made.
     #[error("it has more epochs than a tree may have")]
     TooMany,
 }
 
+impl EpochNode {
+    /// The epoch with which a tree begins here: one that this node founded or joined. `number` is MLS's.
+    pub fn root(epoch: EpochId, number: u64, now_ms: u64) -> Self {
+        let rank = Rank { class: RankClass::Other, power: 0, lottery: [0; 32], commit: epoch };
+        Self {
+            parent: None,
+            number,
+            rank,
+            committer: None,
+            kind: NodeKind::Held,
+            since_ms: now_ms,
+            passed_ms: None,
+            settled_ms: None,
+        }
+    }
+}
+
 impl EpochTree {
-    /// A tree of one node. `number` is the MLS epoch that this node founded or joined.
-    pub fn new(root: EpochId, number: u64) -> Self {
-        let rank = Rank { class: RankClass::Other, power: 0, lottery: [0; 32], commit: root };
-        let node = EpochNode { parent: None, number, rank, committer: None, tombstone: false };
-        Self { nodes: BTreeMap::from([(root, node)]), children: BTreeMap::new(), root, head: root }
+    /// A tree of one node.
+    pub fn new(root: EpochNode, electorate: Arc<Electorate>) -> Self {
+        let id = root.rank.commit;
+        let mut tree = Self {
+            nodes: BTreeMap::new(),
+            children: BTreeMap::new(),
+            detached: BTreeMap::new(),
+            ballots: BTreeMap::new(),
+            named: BTreeMap::new(),
+            memory: Memory::default(),
+            root: id,
+            head: id,
+            goal: id,
+            journal: Journal::default(),
+        };
+        tree.plant(root, electorate);
+        tree
     }
 
-    /// The tree that these nodes make, in whatever order they come.
-    pub fn from_nodes(nodes: impl IntoIterator<Item = (EpochId, EpochNode)>) -> Result<Self, NotATree> {
-        let nodes: BTreeMap<EpochId, EpochNode> = nodes.into_iter().collect();
-        let mut roots = nodes.iter().filter(|(_, node)| node.parent.is_none());
-        let (Some((root, _)), None) = (roots.next(), roots.next()) else {
-            let roots = nodes.values().filter(|node| node.parent.is_none()).count();
-            return Err(NotATree::Roots { roots });
-        };
-        let root = *root;
-        let mut children: BTreeMap<EpochId, BTreeSet<Rank>> = BTreeMap::new();
-        for node in nodes.values() {
-            if let Some(parent) = node.parent {
-                children.entry(parent).or_default().insert(node.rank);
-            }
-        }
-        let mut tree = Self { nodes, children, root, head: root };
-        if tree.nodes.len() > LIVE_EPOCHS_MAX {
+    /// The tree that was saved.
+    pub fn load(saved: SavedTree) -> Result<Self, NotATree> {
+        let (detached, nodes): (Vec<_>, Vec<_>) =
+            saved.nodes.into_iter().partition(|(node, _)| node.kind == NodeKind::Detached);
+        if nodes.len() > EPOCHS_MAX.saturating_add(1) {
             return Err(NotATree::TooMany);
+        }
+        let roots: Vec<EpochId> =
+            nodes.iter().filter(|(node, _)| node.parent.is_none()).map(|(node, _)| node.rank.commit).collect();
+        let &[root] = roots.as_slice() else { return Err(NotATree::Roots { roots: roots.len() }) };
+        let mut tree = Self {
+            nodes: BTreeMap::new(),
+            children: BTreeMap::new(),
+            detached: detached.into_iter().map(|(node, _)| (node.rank.commit, node)).collect(),
+            ballots: BTreeMap::new(),
+            named: BTreeMap::new(),
+            memory: Memory::default(),
+            root,
+            head: root,
+            goal: root,
+            journal: Journal::default(),
+        };
+        for (node, electorate) in nodes {
+            if let Some(parent) = node.parent {
+                tree.children.entry(parent).or_default().insert(node.rank);
+            }
+            tree.nodes.insert(node.rank.commit, Placed { node, electorate, votes: 0 });
         }
         if tree.subtree(root).len() != tree.nodes.len() {
             return Err(NotATree::Orphan);
         }
-        tree.head = tree.walk();
+        for removed in saved.removed {
+            tree.memory.add(removed);
+        }
+        for (node, ballot) in saved.ballots {
+            tree.hold_ballot(node, ballot);
+            tree.count(node);
+        }
+        tree.find_head();
         Ok(tree)
     }
 
-    /// THE RULE's answer: the epoch that is written in.
+    /// THE RULE's answer as far as this node can follow it: the epoch that is written in.
     pub fn head(&self) -> EpochId {
         self.head
     }
 
-    /// The oldest epoch there is.
+    /// THE RULE's answer: where the group is.
+    pub fn goal(&self) -> EpochId {
+        self.goal
+    }
+
+    /// The oldest epoch that takes part in the rule.
     pub fn root(&self) -> EpochId {
         self.root
     }
 
-    /// The node of an epoch.
+    /// The node of an epoch in the tree.
     pub fn node(&self, epoch: EpochId) -> Option<&EpochNode> {
-        self.nodes.get(&epoch)
+        self.nodes.get(&epoch).map(|placed| &placed.node)
     }
 
-    /// All epochs and their nodes, by id.
+    /// The epochs in the tree and their nodes, by id.
     pub fn nodes(&self) -> impl Iterator<Item = (EpochId, &EpochNode)> {
-        self.nodes.iter().map(|(id, node)| (*id, node))
+        self.nodes.iter().map(|(id, placed)| (*id, &placed.node))
+    }
+
+    /// The epochs that are held to be read only, by id.
+    pub fn detached(&self) -> impl Iterator<Item = (EpochId, &EpochNode)> {
+        self.detached.iter().map(|(id, node)| (*id, node))
+    }
+
+    /// Where an epoch is.
+    pub fn place(&self, epoch: EpochId) -> Place {
+        match self.node(epoch).or_else(|| self.detached.get(&epoch)) {
+            Some(node) => Place::Here(*node),
+            None if self.memory.find(epoch).is_some() => Place::Gone,
+            None => Place::Unknown,
+        }
+    }
+
+    /// The epochs that follow an epoch, of lowest rank first.
+    pub fn children(&self, epoch: EpochId) -> impl Iterator<Item = EpochId> {
+        self.children.get(&epoch).into_iter().flatten().map(|rank| rank.commit)
+    }
+
+    /// The epochs from the root to this one, both included; none if it is not in the tree.
+    pub fn path(&self, to: EpochId) -> Vec<EpochId> {
+        let mut path = Vec::new();
+        let mut here = Some(to);
+        while let Some((id, placed)) = here.and_then(|id| self.nodes.get_key_value(&id)) {
+            path.push(*id);
+            here = placed.node.parent;
+        }
+        path.reverse();
+        path
     }
 
     /// Whether no further epoch has a place.
     pub fn is_full(&self) -> bool {
-        self.nodes.len() >= LIVE_EPOCHS_MAX
+        self.nodes.len() >= HELD_EPOCHS_MAX
     }
 
     /// Whether the head is this epoch or descends from it.
     pub fn leads_to_head(&self, epoch: EpochId) -> bool {
-        let mut here = Some(self.head);
-        while let Some(id) = here {
-            if id == epoch {
-                return true;
-            }
-            here = self.nodes.get(&id).and_then(|node| node.parent);
-        }
-        false
+        self.path(self.head).contains(&epoch)
     }
 
-    /// Adds the epoch that `node.rank.commit` names, and finds the head anew.
-    pub fn insert(&mut self, node: EpochNode) -> Insertion {
+    /// Those who may vote at an epoch.
+    pub fn electorate(&self, epoch: EpochId) -> Option<&Arc<Electorate>> {
+        self.nodes.get(&epoch).and_then(|placed| placed.electorate.as_ref())
+    }
+
+    /// Adds the epoch that `node.rank.commit` names, with those who may vote there (nobody, for a tombstone).
+    pub fn insert(&mut self, node: EpochNode, electorate: Option<Arc<Electorate>>, now_ms: u64) -> Insertion {
         let id = node.rank.commit;
-        if self.nodes.contains_key(&id) {
-            return Insertion::Known;
+        match self.place(id) {
+            Place::Here(_) => return Insertion::Known,
+            Place::Gone => return Insertion::Gone,
+            Place::Unknown => {}
         }
-        let Some(parent) = node.parent.filter(|parent| self.nodes.contains_key(parent)) else {
-            return Insertion::UnknownParent;
-        };
-        if self.is_full() {
-            return Insertion::Full;
+        let Some(parent_id) = node.parent else { return Insertion::UnknownParent };
+        if !self.nodes.contains_key(&parent_id) {
+            let was_here = self.place(parent_id) != Place::Unknown;
+            return if was_here { Insertion::Gone } else { Insertion::UnknownParent };
         }
-        let surplus = self.surplus(parent, &node);
-        if surplus == Some(node.rank) {
-            return Insertion::Outranked;
+        let voters = self.voters_naming(id);
+        for voter in &voters {
+            self.uncount(*voter);
         }
-        let mut dropped = Vec::new();
-        if let Some(outranked) = surplus {
-            dropped = self.drop_subtree(parent, outranked);
+        let node = EpochNode { since_ms: now_ms, passed_ms: None, settled_ms: None, ..node };
+        self.children.entry(parent_id).or_default().insert(node.rank);
+        self.nodes.insert(id, Placed { node, electorate, votes: 0 });
+        self.journal.note_new(id);
+        if let Some(parent) = self.nodes.get_mut(&parent_id).filter(|parent| parent.node.passed_ms.is_none()) {
+            parent.node.passed_ms = Some(now_ms);
+            self.journal.note_changed(parent_id);
         }
-        self.nodes.insert(id, node);
-        self.children.entry(parent).or_default().insert(node.rank);
-        self.head = self.walk();
-        Insertion::Inserted { dropped }
+        for voter in voters {
+            self.count(voter);
+        }
+        self.refresh(now_ms);
+        Insertion::Inserted
     }
 
-    /// The highest rank among one committer's commits under a parent, this one included, if they are too many.
-    fn surplus(&self, parent: EpochId, new: &EpochNode) -> Option<Rank> {
-        let siblings = self.children.get(&parent)?;
-        let same_committer = |rank: &&Rank| self.nodes.get(&rank.commit).is_some_and(|n| n.committer == new.committer);
-        let mut ranks: BTreeSet<Rank> = siblings.iter().filter(same_committer).copied().collect();
-        ranks.insert(new.rank);
-        if ranks.len() > SIBLINGS_OF_ONE_COMMITTER_MAX { ranks.last().copied() } else { None }
+    /// Makes another epoch the root: this node came into the group there. What it held before is only read from now
+    /// on; what it had no keys for goes.
+    pub fn reroot(&mut self, root: EpochNode, electorate: Arc<Electorate>, now_ms: u64) -> Forgotten {
+        let mut forgotten = Forgotten::default();
+        for (id, placed) in std::mem::take(&mut self.nodes) {
+            if id == root.rank.commit {
+                self.journal.note_stripped(id);
+            } else if placed.node.kind == NodeKind::Held {
+                let node = EpochNode {
+                    parent: None,
+                    kind: NodeKind::Detached,
+                    since_ms: now_ms,
+                    settled_ms: None,
+                    ..placed.node
+                };
+                self.detached.insert(id, node);
+                self.journal.note_changed(id);
+            } else if placed.node.kind == NodeKind::Ghost {
+                // Where this node comes in now, it may be able to follow the same commit.
+                self.journal.note_dropped(id);
+                forgotten.removed.push(id);
+            } else {
+                self.note_removed(RemovedEpoch { epoch: id, lies_elsewhere: false }, &mut forgotten);
+            }
+        }
+        if self.detached.remove(&root.rank.commit).is_some() {
+            self.journal.note_stripped(root.rank.commit);
+        }
+        self.children.clear();
+        self.plant(EpochNode { since_ms: now_ms, ..root }, electorate);
+        self.drop_idle_ballots();
+        self.refresh(now_ms);
+        forgotten
     }
 
-    fn drop_subtree(&mut self, parent: EpochId, top: Rank) -> Vec<EpochId> {
-        let dropped = self.subtree(top.commit);
-        for id in &dropped {
-            self.nodes.remove(id);
-            self.children.remove(id);
-        }
-        if let Some(siblings) = self.children.get_mut(&parent) {
-            siblings.remove(&top);
-        }
-        dropped
+    /// What must be saved since the last call.
+    pub fn take_changes(&mut self) -> TreeChanges {
+        self.journal.take()
+    }
+
+    fn plant(&mut self, root: EpochNode, electorate: Arc<Electorate>) {
+        let id = root.rank.commit;
+        let node = EpochNode { parent: None, passed_ms: None, settled_ms: None, ..root };
+        self.nodes.insert(id, Placed { node, electorate: Some(electorate), votes: 0 });
+        self.root = id;
+        self.head = id;
+        self.goal = id;
+        self.journal.note_new(id);
+    }
+
+    /// Whether it is certain that an epoch lies below nothing that is in the tree.
+    fn lies_elsewhere(&self, epoch: EpochId) -> bool {
+        self.detached.contains_key(&epoch) || self.memory.find(epoch) == Some(true)
     }
 
     /// An epoch and all that follow it.
@@ -220,189 +406,9 @@ impl EpochTree {
         let mut found = vec![top];
         let mut next = 0;
         while let Some(id) = found.get(next).copied() {
-            found.extend(self.children.get(&id).into_iter().flatten().map(|rank| rank.commit));
+            found.extend(self.children(id));
             next = next.saturating_add(1);
         }
         found
-    }
-
-    fn walk(&self) -> EpochId {
-        let mut here = self.root;
-        while let Some(best) = self.children.get(&here).and_then(BTreeSet::first) {
-            here = best.commit;
-        }
-        here
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "small numbers of a test's own making")]
-mod tests {
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::{Rng, SeedableRng};
-
-    use super::*;
-
-    fn id(byte: u8) -> EpochId {
-        EpochId([byte; 32])
-    }
-
-    fn node(byte: u8, parent: u8, committer: u8, lottery: u8) -> EpochNode {
-        EpochNode {
-            parent: Some(id(parent)),
-            number: 1,
-            rank: Rank { class: RankClass::Other, power: 0, lottery: [lottery; 32], commit: id(byte) },
-            committer: Some(NodeId([committer; 32])),
-            tombstone: false,
-        }
-    }
-
-    fn removal(byte: u8, parent: u8, committer: u8, lottery: u8) -> EpochNode {
-        let mut node = node(byte, parent, committer, lottery);
-        node.rank.class = RankClass::Removal;
-        node
-    }
-
-    fn inserted() -> Insertion {
-        Insertion::Inserted { dropped: vec![] }
-    }
-
-    #[test]
-    fn the_head_is_the_lowest_ranked_child_however_deep_the_other_branch_is() {
-        let mut tree = EpochTree::new(id(0), 0);
-        assert_eq!(tree.insert(node(1, 0, 1, 9)), inserted());
-        assert_eq!(tree.insert(node(2, 1, 1, 1)), inserted());
-        assert_eq!(tree.insert(node(3, 2, 1, 1)), inserted());
-        assert_eq!(tree.head(), id(3));
-        assert_eq!(tree.insert(node(4, 0, 2, 8)), inserted());
-        assert_eq!(tree.head(), id(4));
-        assert!(!tree.leads_to_head(id(3)) && tree.leads_to_head(id(0)) && tree.leads_to_head(id(4)));
-    }
-
-    #[test]
-    fn a_removal_goes_before_everything_else() {
-        let mut tree = EpochTree::new(id(0), 0);
-        tree.insert(node(1, 0, 1, 0));
-        tree.insert(removal(2, 0, 2, 255));
-        assert_eq!(tree.head(), id(2));
-    }
-
-    #[test]
-    fn the_order_of_arrival_does_not_matter() {
-        let nodes = [node(1, 0, 1, 5), node(2, 0, 2, 3), node(3, 1, 2, 1), node(4, 2, 1, 4), removal(5, 2, 2, 9)];
-        let orders = [[0, 1, 2, 3, 4], [1, 4, 3, 0, 2], [0, 2, 1, 3, 4], [1, 3, 4, 0, 2]];
-        let heads = orders.map(|order| {
-            let mut tree = EpochTree::new(id(0), 0);
-            for index in order {
-                assert_eq!(tree.insert(nodes[index]), inserted());
-            }
-            tree.head()
-        });
-        assert_eq!(heads, [id(5); 4]);
-    }
-
-    #[test]
-    fn of_three_commits_by_one_committer_the_two_lowest_stay_in_every_order() {
-        let siblings = [node(1, 0, 7, 5), node(2, 0, 7, 5), node(3, 0, 7, 5)];
-        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
-            let mut tree = EpochTree::new(id(0), 0);
-            for index in order {
-                tree.insert(siblings[index]);
-            }
-            assert_eq!(tree.head(), id(1));
-            let kept: Vec<EpochId> = tree.nodes().map(|(id, _)| id).collect();
-            assert_eq!(kept, [id(0), id(1), id(2)]);
-        }
-    }
-
-    #[test]
-    fn what_followed_an_outranked_commit_leaves_with_it() {
-        let mut tree = EpochTree::new(id(0), 0);
-        tree.insert(node(2, 0, 7, 5));
-        tree.insert(node(9, 0, 7, 5));
-        tree.insert(node(10, 9, 8, 5));
-        let insertion = tree.insert(node(1, 0, 7, 5));
-        assert_eq!(insertion, Insertion::Inserted { dropped: vec![id(9), id(10)] });
-        assert_eq!(tree.insert(node(11, 10, 8, 5)), Insertion::UnknownParent);
-        assert_eq!(tree.insert(node(9, 0, 7, 5)), Insertion::Outranked);
-    }
-
-    #[test]
-    fn a_full_tree_takes_no_more() {
-        let mut tree = EpochTree::new(id(0), 0);
-        for byte in 1..u8::try_from(LIVE_EPOCHS_MAX).unwrap() {
-            assert_eq!(tree.insert(node(byte, byte - 1, 1, 1)), inserted());
-        }
-        assert!(tree.is_full());
-        assert_eq!(tree.insert(node(200, 0, 2, 0)), Insertion::Full);
-        assert_eq!(tree.insert(node(3, 2, 1, 1)), Insertion::Known);
-    }
-
-    #[test]
-    fn rows_that_do_not_make_a_tree_are_refused() {
-        let mut tree = EpochTree::new(id(0), 0);
-        tree.insert(node(1, 0, 1, 1));
-        let rows: Vec<(EpochId, EpochNode)> = tree.nodes().map(|(id, node)| (id, *node)).collect();
-        assert_eq!(EpochTree::from_nodes(rows.clone()).unwrap().head(), id(1));
-        assert_eq!(EpochTree::from_nodes(rows[1..].to_vec()).unwrap_err(), NotATree::Roots { roots: 0 });
-        let orphan = [rows[0], (id(3), node(3, 2, 1, 1))];
-        assert_eq!(EpochTree::from_nodes(orphan).unwrap_err(), NotATree::Orphan);
-    }
-
-    /// A tree in which committers equivocate freely, in no order.
-    fn random_nodes(chance: &mut ChaCha20Rng) -> Vec<EpochNode> {
-        let count = 2 + below(chance, 40);
-        let mut nodes: Vec<EpochNode> = Vec::new();
-        for byte in 1..=u8::try_from(count).unwrap() {
-            let parent = u8::try_from(below(chance, usize::from(byte))).unwrap();
-            let committer = u8::try_from(below(chance, 3)).unwrap();
-            // As with the exporter, a committer has one value on each parent.
-            let lottery = parent.wrapping_mul(31).wrapping_add(committer.wrapping_mul(77));
-            let class = if below(chance, 6) == 0 { RankClass::Removal } else { RankClass::Other };
-            let mut new = node(byte, parent, committer, lottery);
-            new.rank = Rank { class, commit: scattered(byte), ..new.rank };
-            new.parent = Some(if parent == 0 { id(0) } else { scattered(parent) });
-            nodes.push(new);
-        }
-        nodes
-    }
-
-    /// Ids that say nothing of the order in which they were made.
-    fn scattered(byte: u8) -> EpochId {
-        EpochId::of_commit(&[byte])
-    }
-
-    fn below(chance: &mut ChaCha20Rng, bound: usize) -> usize {
-        usize::try_from(chance.next_u32()).unwrap() % bound
-    }
-
-    /// Inserts in a random order, offering again what came before its parent.
-    fn grown(nodes: &[EpochNode], chance: &mut ChaCha20Rng) -> EpochTree {
-        let mut tree = EpochTree::new(id(0), 0);
-        let mut waiting = nodes.to_vec();
-        for last in (1..waiting.len()).rev() {
-            waiting.swap(last, below(chance, last + 1));
-        }
-        loop {
-            let before = waiting.len();
-            waiting.retain(|node| tree.insert(*node) == Insertion::UnknownParent);
-            if waiting.len() == before {
-                return tree;
-            }
-        }
-    }
-
-    #[test]
-    fn the_same_commits_make_the_same_tree_in_every_order_whoever_equivocates() {
-        let mut chance = ChaCha20Rng::seed_from_u64(1);
-        for _ in 0..500 {
-            let nodes = random_nodes(&mut chance);
-            let one = grown(&nodes, &mut chance);
-            let other = grown(&nodes, &mut chance);
-            assert!(one.nodes().eq(other.nodes()));
-            assert_eq!(one.head(), other.head());
-            let saved = one.nodes().map(|(id, node)| (id, *node));
-            assert_eq!(EpochTree::from_nodes(saved).unwrap().head(), one.head());
-        }
     }
 }

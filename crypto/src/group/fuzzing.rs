@@ -237,7 +237,7 @@ fn stored_state(bytes: &[u8]) {
 fn receive(bytes: &[u8]) {
     with_scene(|scene| {
         let content = Content { epoch: scene.reader.head(), message: bytes.to_vec() };
-        let received = scene.reader.receive(&content);
+        let received = scene.reader.receive(&content, NOW_MS);
         assert!(!matches!(received, Received::Committed { .. }) || scene.reader.am_member());
     });
 }

@@ -15,7 +15,7 @@ use super::{
     Forbidden, Group, Member, Refusal, Summary,
     authenticated::{Authenticated, Claims},
     check::{check, check_return},
-    epochs::Insertion,
+    epochs::{Insertion, NodeKind, Place},
     framing::CommitFrame,
     key_package::LibraryFailure,
     provider::Provider,
@@ -61,6 +61,8 @@ pub enum Received {
     },
     /// It is hostile or damaged.
     Refused(Refusal),
+    /// It belongs to an epoch that was forgotten here: whoever wrote it can write it again where the group is now.
+    Gone,
     /// Its epoch is known, but its key was used before or is out of reach.
     Unreadable,
     /// It is a commit, and the tree has no room for it. It may have later.
@@ -83,6 +85,7 @@ impl std::fmt::Debug for Received {
             Self::Known => f.write_str("Known"),
             Self::RemovedHere { .. } => f.write_str("RemovedHere"),
             Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
+            Self::Gone => f.write_str("Gone"),
             Self::Unreadable => f.write_str("Unreadable"),
             Self::TreeFull => f.write_str("TreeFull"),
         }
@@ -135,10 +138,12 @@ impl From<Stopped> for Received {
 impl Group {
     /// Takes in a message or a commit. The same contents, in whatever order, lead to the same tree and the same head,
     /// provided that what is [`Received::UnknownEpoch`] is offered again when that epoch has come.
-    pub fn receive(&mut self, content: &Content) -> Received {
+    pub fn receive(&mut self, content: &Content, now_ms: u64) -> Received {
         match self.unpack(content) {
             Ok(Unpacked::Message { epoch, message }) => self.receive_message(epoch, message),
-            Ok(Unpacked::Commit { parent, claims, id, message }) => self.receive_commit(parent, &claims, id, message),
+            Ok(Unpacked::Commit { parent, claims, id, message }) => {
+                self.receive_commit(parent, &claims, id, message, now_ms)
+            }
             Err(refusal) => refusal.into(),
         }
     }
@@ -188,9 +193,12 @@ impl Group {
     }
 
     fn receive_message(&mut self, epoch: EpochId, message: PrivateMessageIn) -> Received {
-        let Some(node) = self.tree.node(epoch) else { return Received::UnknownEpoch(epoch) };
-        if node.tombstone {
-            return Received::RemovedHere { summary: None };
+        match self.tree.place(epoch) {
+            Place::Here(node) if node.kind == NodeKind::Tombstone => return Received::RemovedHere { summary: None },
+            Place::Here(_) => {}
+            Place::Gone => return Received::Gone,
+            Place::Unknown if self.is_before_root(message.epoch().as_u64()) => return Received::Gone,
+            Place::Unknown => return Received::UnknownEpoch(epoch),
         }
         self.note_use(epoch);
         let Some(state) = self.states.get_mut(&epoch) else { return Received::Unreadable };
@@ -206,13 +214,24 @@ impl Group {
         }
     }
 
-    fn receive_commit(&mut self, parent: EpochId, claims: &Claims, id: EpochId, message: PublicMessageIn) -> Received {
+    fn receive_commit(
+        &mut self,
+        parent: EpochId,
+        claims: &Claims,
+        id: EpochId,
+        message: PublicMessageIn,
+        now_ms: u64,
+    ) -> Received {
         if self.tree.node(id).is_some() {
             return Received::Known;
         }
-        let Some(node) = self.tree.node(parent) else { return Received::UnknownEpoch(parent) };
-        if node.tombstone {
-            return Received::RemovedHere { summary: None };
+        match self.tree.place(parent) {
+            Place::Here(node) if node.kind == NodeKind::Tombstone => return Received::RemovedHere { summary: None },
+            Place::Here(node) if node.kind == NodeKind::Detached => return Received::Gone,
+            Place::Here(_) => {}
+            Place::Gone => return Received::Gone,
+            Place::Unknown if self.is_before_root(message.epoch().as_u64()) => return Received::Gone,
+            Place::Unknown => return Received::UnknownEpoch(parent),
         }
         if self.tree.is_full() {
             return Received::TreeFull;
@@ -222,17 +241,21 @@ impl Group {
             Ok(materialised) => materialised,
             Err(stopped) => return stopped.into(),
         };
-        let head_now = match self.adopt(child) {
-            Insertion::Inserted { .. } => self.head(),
-            Insertion::Outranked => return Refusal::TooManySiblings.into(),
+        let head_now = match self.adopt(child, now_ms) {
+            Insertion::Inserted => self.head(),
             Insertion::Known => return Received::Known,
+            Insertion::Gone => return Received::Gone,
             Insertion::UnknownParent => return Received::UnknownEpoch(parent),
-            Insertion::Full => return Received::TreeFull,
         };
         if let Received::Committed { head_moved, .. } = &mut outcome {
             *head_moved = head_now != head_before;
         }
         outcome
+    }
+
+    /// Whether an epoch of this number can never come any more.
+    fn is_before_root(&self, number: u64) -> bool {
+        self.tree.node(self.tree.root()).is_some_and(|root| number < root.number)
     }
 
     /// Processes a commit in a copy of its parent: the child, and what to tell if the tree takes it.

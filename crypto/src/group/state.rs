@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::{
     BadLeaf, GroupId, Member, Policy,
     check::Parent,
+    epochs::Electorate,
     key_package::LibraryFailure,
     provider::Crypto,
     storage::{Overlay, Rows, Slot},
@@ -77,6 +78,11 @@ impl EpochState {
     /// Whether an account may write here.
     pub(super) fn may_write(&self, account: &AccountId) -> bool {
         self.policy.may_write(account, &self.members)
+    }
+
+    /// Those who may vote here.
+    pub(super) fn electorate(&self) -> Electorate {
+        Electorate::new(self.members.iter().map(|member| (member.account, member.node)))
     }
 
     /// The members, for an epoch that comes after this one.

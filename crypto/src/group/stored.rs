@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::{
     GroupId,
-    epochs::{EpochNode, NotATree, Rank, RankClass},
+    epochs::{EpochNode, NodeKind, NotATree, Rank, RankClass},
 };
 use crate::{
     codec::{Malformed, Reader, Writer},
@@ -12,7 +12,8 @@ use crate::{
     identity::NodeId,
 };
 
-const ROW_VERSION: u8 = 1;
+/// Version 1 knew tombstones only, and no times.
+const ROW_VERSION: u8 = 2;
 
 /// One epoch of the tree. Nothing in it is secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,25 +89,34 @@ pub enum LoadError {
 impl EpochRow {
     /// The row's bytes, for a database that keeps them as one blob.
     pub fn encode(&self) -> Vec<u8> {
-        let EpochNode { parent, number, rank, committer, tombstone } = self.node;
+        let EpochNode { parent, number, rank, committer, kind, since_ms, passed_ms, settled_ms } = self.node;
         let class = match rank.class {
             RankClass::Removal => 0,
             RankClass::TakesAway => 2,
             RankClass::Other => 1,
+        };
+        let kind = match kind {
+            NodeKind::Held => 0,
+            NodeKind::Tombstone => 1,
+            NodeKind::Skeleton => 2,
+            NodeKind::Ghost => 3,
+            NodeKind::Detached => 4,
         };
         let mut writer = Writer::new();
         writer.u8(ROW_VERSION).array(&self.id.0);
         write_optional(&mut writer, parent.map(|id| id.0));
         writer.u64(number).u8(class).u8(rank.power).array(&rank.lottery);
         write_optional(&mut writer, committer.map(|id| id.0));
-        writer.u8(u8::from(tombstone));
+        // No time is 0, which is long past.
+        writer.u8(kind).u64(since_ms).u64(passed_ms.unwrap_or_default()).u64(settled_ms.unwrap_or_default());
         writer.into_bytes()
     }
 
-    /// Reads what [`EpochRow::encode`] wrote.
+    /// Reads what [`EpochRow::encode`] wrote, in this version or an earlier one.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        reader.version(ROW_VERSION)?;
+        let is_first_version = bytes.first() == Some(&1);
+        reader.version(if is_first_version { 1 } else { ROW_VERSION })?;
         let id = EpochId(reader.array()?);
         let parent = read_optional(&mut reader)?.map(EpochId);
         let number = reader.u64()?;
@@ -118,9 +128,23 @@ impl EpochRow {
         };
         let rank = Rank { class, power: reader.u8()?, lottery: reader.array()?, commit: id };
         let committer = read_optional(&mut reader)?.map(NodeId);
-        let tombstone = read_flag(&mut reader)?;
+        let kind = match reader.u8()? {
+            0 => NodeKind::Held,
+            1 => NodeKind::Tombstone,
+            2 => NodeKind::Skeleton,
+            3 => NodeKind::Ghost,
+            4 => NodeKind::Detached,
+            _ => return Err(Malformed::Invalid { what: "the kind of an epoch" }),
+        };
+        let mut node =
+            EpochNode { parent, number, rank, committer, kind, since_ms: 0, passed_ms: None, settled_ms: None };
+        if !is_first_version {
+            node.since_ms = reader.u64()?;
+            node.passed_ms = Some(reader.u64()?).filter(|at_ms| *at_ms > 0);
+            node.settled_ms = Some(reader.u64()?).filter(|at_ms| *at_ms > 0);
+        }
         reader.finish()?;
-        Ok(Self { id, node: EpochNode { parent, number, rank, committer, tombstone } })
+        Ok(Self { id, node })
     }
 }
 

@@ -1,11 +1,13 @@
 //! How an epoch enters the tree: its rank, its node, and what leaves when it comes.
 
+use std::sync::Arc;
+
 use openmls::prelude::MlsGroup;
 
 use super::{
     Group,
     check::Checked,
-    epochs::{EpochNode, EpochTree, Insertion, Rank},
+    epochs::{Electorate, EpochNode, Insertion, NodeKind, Rank},
     key_package::LibraryFailure,
     state::{self, EpochState},
 };
@@ -33,39 +35,42 @@ impl Group {
         let lottery = lottery.as_slice().try_into().map_err(|_| LibraryFailure)?;
         let rank = Rank { class: checked.class, power: checked.power, lottery, commit: id };
         let number = group.epoch().as_u64().checked_add(1).ok_or(LibraryFailure)?;
-        Ok(EpochNode { parent: Some(parent), number, rank, committer: Some(committer), tombstone })
+        let kind = if tombstone { NodeKind::Tombstone } else { NodeKind::Held };
+        Ok(EpochNode { parent: Some(parent), committer: Some(committer), rank, kind, ..EpochNode::root(id, number, 0) })
     }
 
-    /// Puts a new epoch into the tree, and forgets what it displaces.
-    pub(super) fn adopt(&mut self, child: Child) -> Insertion {
+    /// Puts a new epoch into the tree.
+    pub(super) fn adopt(&mut self, child: Child, now_ms: u64) -> Insertion {
         let id = child.node.rank.commit;
-        let insertion = self.tree.insert(child.node);
-        let Insertion::Inserted { dropped } = &insertion else { return insertion };
-        for gone in dropped {
-            self.states.remove(gone);
-            if !self.epochs_unsaved.remove(gone) {
-                self.epochs_dropped.insert(*gone);
-            }
-        }
-        self.epochs_unsaved.insert(id);
-        if let Some(state) = child.state {
+        let electorate = child.state.as_ref().map(|state| self.electorate_of(child.node.parent, state));
+        let insertion = self.tree.insert(child.node, electorate, now_ms);
+        if insertion == Insertion::Inserted
+            && let Some(state) = child.state
+        {
             self.states.insert(id, state);
             self.note_use(id);
         }
         insertion
     }
 
-    /// Puts this node into an epoch that it came into from outside: the epoch is the root from now on.
-    pub(super) fn land(&mut self, root: EpochId, number: u64, state: EpochState) {
-        for gone in std::mem::take(&mut self.states).into_keys() {
-            if !self.epochs_unsaved.remove(&gone) {
-                self.epochs_dropped.insert(gone);
-            }
+    /// Most epochs have the members of the one before: they share one electorate.
+    fn electorate_of(&self, parent: Option<EpochId>, state: &EpochState) -> Arc<Electorate> {
+        let electorate = state.electorate();
+        match parent.and_then(|parent| self.tree.electorate(parent)) {
+            Some(same) if **same == electorate => Arc::clone(same),
+            _ => Arc::new(electorate),
         }
-        self.tree = EpochTree::new(root, number);
+    }
+
+    /// Puts this node into an epoch that it came into from outside: the epoch is the root from now on. What it held
+    /// before is only read.
+    pub(super) fn land(&mut self, root: EpochId, number: u64, state: EpochState, now_ms: u64) {
+        let electorate = Arc::new(state.electorate());
+        let forgotten = self.tree.reroot(EpochNode::root(root, number, now_ms), electorate, now_ms);
+        for gone in &forgotten.removed {
+            self.states.remove(gone);
+        }
         self.states.insert(root, state);
-        self.epochs_unsaved.insert(root);
-        self.recently_used.clear();
         self.note_use(root);
     }
 }

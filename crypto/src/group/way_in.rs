@@ -153,7 +153,7 @@ impl Group {
             rows.put(Slot::Inviter.key(), Zeroizing::new(inviter.0.to_vec()));
         }
         let state = EpochState::adopt(rows, group, members, Some(way_in.topic.clone()))?;
-        self.land(epoch, number, state);
+        self.land(epoch, number, state, moment.now_ms);
         Ok(Committed { content: Content { epoch: way_in.epoch, message }, welcome: None, epoch, summary })
     }
 

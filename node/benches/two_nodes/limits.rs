@@ -176,7 +176,7 @@ fn decrypt(bytes: usize) -> f64 {
     let sealed: Vec<_> = (0..MESSAGES).map(|_| sender.encrypt(&alice, &vec![7; bytes], &mut rng).unwrap()).collect();
     let began = Instant::now();
     for content in &sealed {
-        std::hint::black_box(receiver.receive(content));
+        std::hint::black_box(receiver.receive(content, 0));
     }
     MESSAGES as f64 / began.elapsed().as_secs_f64()
 }

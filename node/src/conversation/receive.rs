@@ -197,7 +197,7 @@ impl State {
             return self.take_receipt(batch, conversation, topic.group, &content).await;
         }
         let Some(loaded) = self.group(batch, topic.group).await? else { return Ok(Arrival::Later) };
-        match loaded.group.receive(&content) {
+        match loaded.group.receive(&content, batch.now_ms) {
             Received::Message { sender, payload, .. } => {
                 self.save_group(batch, topic.group).await?;
                 self.take_payload(batch, conversation, &sender, &payload, envelope).await?;
@@ -223,6 +223,7 @@ impl State {
                 Ok(if parked { Arrival::Taken } else { Arrival::Later })
             }
             Received::Known => Ok(Arrival::Known),
+            Received::Gone => Ok(Arrival::Gone),
             // So far ahead of what is here that the ratchet does not reach: what is missing comes first.
             Received::Unreadable | Received::TreeFull => Ok(Arrival::Later),
             Received::Refused(_) => Ok(Arrival::Refused),

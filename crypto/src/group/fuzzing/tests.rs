@@ -175,7 +175,7 @@ fn the_seeds_are_valid() {
     let mut scene = Scene::new().unwrap();
     let mut receive = |number: usize| {
         let content = Content { epoch: scene.reader.head(), message: seeds["receive"][number].clone() };
-        scene.reader.receive(&content)
+        scene.reader.receive(&content, NOW_MS)
     };
     assert!(matches!(receive(0), Received::Message { .. }));
     assert!(matches!(receive(1), Received::Committed { .. }));

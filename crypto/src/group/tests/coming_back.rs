@@ -70,7 +70,7 @@ fn assert_together(nodes: &mut [Node]) {
 fn whoever_cannot_follow_comes_back_and_is_read_and_reads() {
     let (mut nodes, mut lost) = one_is_lost(4, 200);
     let late = nodes[0].send("the lost one cannot read this yet");
-    assert_eq!(lost.group.receive(&late), Received::UnknownEpoch(late.epoch));
+    assert_eq!(lost.group.receive(&late, NOW_MS), Received::UnknownEpoch(late.epoch));
     let given = way_in(&nodes[1], &lost.me);
     assert_eq!((given.group, given.epoch), (GROUP.0, nodes[1].group.head()));
     let members_before = nodes[0].group.members().len();
@@ -78,13 +78,15 @@ fn whoever_cannot_follow_comes_back_and_is_read_and_reads() {
     assert_eq!(back.content.epoch, given.epoch, "it names its parent");
     assert_eq!(lost.group.topic_secret(back.epoch), Some(&given.topic), "nobody left, so the topic stays");
     for node in &mut nodes {
-        let Received::Committed { epoch, head_moved, summary } = node.group.receive(&back.content) else { panic!() };
+        let Received::Committed { epoch, head_moved, summary } = node.group.receive(&back.content, NOW_MS) else {
+            panic!()
+        };
         assert_eq!((epoch, summary.committer.node, head_moved), (back.epoch, lost.me.node_id(), true));
         assert!(summary.added.is_empty() && summary.removed.is_empty(), "it is the same member as before");
         assert!(summary.came_back && *summary == back.summary);
         assert_eq!(node.group.members().len(), members_before);
     }
-    assert_eq!(lost.group.receive(&back.content), Received::Known);
+    assert_eq!(lost.group.receive(&back.content, NOW_MS), Received::Known);
     nodes.push(lost);
     assert_together(&mut nodes);
     for node in &mut nodes {
@@ -120,7 +122,7 @@ fn a_removed_node_cannot_come_back() {
     let before = way_in(&nodes[1], &gone.me);
     let removal = nodes[0].remove(&gone.me);
     nodes[1].follow(&removal.content);
-    gone.group.receive(&removal.content);
+    gone.group.receive(&removal.content, NOW_MS);
     assert_eq!(gone.group.way_in(&gone.me, nodes[0].me.node_id(), &mut gone.rng), None);
     assert_eq!(nodes[0].group.way_in(&nodes[0].me, gone.me.node_id(), &mut gone.rng), None);
     // A way in that was stolen from somebody else is none for a node that is not a member there.
@@ -128,7 +130,7 @@ fn a_removed_node_cannot_come_back() {
     assert_eq!(gone.come_back(&stolen), Err(ComeBackError::NotAMember));
     let forged = forged_return(&stolen, &gone.me, NOW_MS);
     for node in &mut nodes {
-        assert_eq!(node.group.receive(&forged), Received::Refused(Refusal::NotAMember));
+        assert_eq!(node.group.receive(&forged, NOW_MS), Received::Refused(Refusal::NotAMember));
     }
     // What it was given before its removal leads beside the removal, which wins everywhere.
     let beside = forged_return(&before, &gone.me, NOW_MS);
@@ -151,7 +153,7 @@ fn a_stranger_with_a_stolen_way_in_is_refused_by_all_alike() {
     for (me, refusal) in cases {
         let content = forged_return(&stolen, &me, NOW_MS);
         assert_refused(&mut nodes, &content, refusal);
-        assert_eq!(nodes[0].group.receive(&content), Received::Refused(refusal));
+        assert_eq!(nodes[0].group.receive(&content, NOW_MS), Received::Refused(refusal));
     }
 }
 
@@ -236,7 +238,7 @@ fn a_return_that_loses_against_another_commit_is_made_again() {
         }
         assert_eq!(nodes[0].group.head(), rival.epoch);
         let unheard = nodes[0].send("on the winning branch");
-        assert_eq!(lost.group.receive(&unheard), Received::UnknownEpoch(rival.epoch));
+        assert_eq!(lost.group.receive(&unheard, NOW_MS), Received::UnknownEpoch(rival.epoch));
         let given = way_in(&nodes[0], &lost.me);
         let again = lost.come_back(&given).unwrap();
         for node in &mut nodes {
@@ -276,11 +278,11 @@ fn a_return_cannot_be_moved_to_another_epoch() {
     // A member who lies about its head strands whom it lets in, and nobody else.
     let nowhere = WayIn { epoch: EpochId([9; 32]), ..given.clone() };
     let content = forged_return(&nowhere, &lost.me, NOW_MS);
-    assert_eq!(nodes[0].group.receive(&content), Received::UnknownEpoch(EpochId([9; 32])));
+    assert_eq!(nodes[0].group.receive(&content, NOW_MS), Received::UnknownEpoch(EpochId([9; 32])));
     let back = lost.come_back(&given).unwrap();
     let mut moved = back.content.clone();
     moved.message[40] ^= 1;
-    assert!(matches!(nodes[0].group.receive(&moved), Received::Refused(_)));
+    assert!(matches!(nodes[0].group.receive(&moved, NOW_MS), Received::Refused(_)));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::world::*;
 use crate::{
     envelope::Content,
     epoch_id::EpochId,
-    group::{epochs::LIVE_EPOCHS_MAX, framing::CommitFrame, *},
+    group::{epochs::HELD_EPOCHS_MAX, framing::CommitFrame, *},
 };
 
 #[test]
@@ -25,19 +25,19 @@ fn both_branches_of_a_fork_are_read_by_all() {
     assert_ne!(nodes[0].group.head(), nodes[2].group.head());
     let before: Vec<EpochId> = nodes.iter().map(|node| node.group.head()).collect();
     // What follows an unknown commit is named, so that it can be parked, and nothing is lost by trying.
-    assert_eq!(nodes[0].group.receive(&deeper), Received::UnknownEpoch(deeper.epoch));
-    assert_eq!(nodes[0].group.receive(&messages[2]), Received::UnknownEpoch(messages[2].epoch));
+    assert_eq!(nodes[0].group.receive(&deeper, NOW_MS), Received::UnknownEpoch(deeper.epoch));
+    assert_eq!(nodes[0].group.receive(&messages[2], NOW_MS), Received::UnknownEpoch(messages[2].epoch));
     let mut moved = [false; 4];
     for (index, node) in nodes.iter_mut().enumerate() {
         for commit in [&left, &right, &deeper] {
-            match node.group.receive(commit) {
+            match node.group.receive(commit, NOW_MS) {
                 Received::Committed { head_moved, .. } => moved[index] |= head_moved,
                 other => assert_eq!(other, Received::Known),
             }
         }
         for (author, message) in messages.iter().enumerate() {
             if author == index {
-                assert_eq!(node.group.receive(message), Received::Known);
+                assert_eq!(node.group.receive(message, NOW_MS), Received::Known);
             } else {
                 assert_eq!(node.read(message), author.to_string());
             }
@@ -75,7 +75,7 @@ fn whoever_was_added_on_the_losing_branch_is_added_again_on_the_winning_one() {
         nodes[1].follow(&again.content);
         let mut group = join(&newcomer, &again, &package, &secret).unwrap().group;
         let content = nodes[1].send("at last");
-        assert!(matches!(group.receive(&content), Received::Message { .. }));
+        assert!(matches!(group.receive(&content, NOW_MS), Received::Message { .. }));
         return;
     }
     panic!("in none of eight forks did the addition lose");
@@ -91,7 +91,7 @@ fn a_removal_wins_over_any_other_commit() {
         assert!(nodes[1].follow(&escape.content));
         assert!(nodes[1].follow(&removal.content));
         assert!(!nodes[0].follow(&escape.content));
-        assert!(matches!(third.group.receive(&removal.content), Received::RemovedHere { .. }));
+        assert!(matches!(third.group.receive(&removal.content, NOW_MS), Received::RemovedHere { .. }));
         for node in nodes.iter().chain([&third]) {
             assert_eq!(node.group.head(), removal.epoch);
         }
@@ -104,17 +104,17 @@ fn a_full_tree_takes_no_commit_but_all_messages() {
     let mut nodes = nodes(2, 70);
     while !nodes[0].group.tree().is_full() {
         let update = nodes[0].update();
-        match nodes[1].group.receive(&update.content) {
+        match nodes[1].group.receive(&update.content, NOW_MS) {
             Received::Committed { .. } => {}
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(nodes[0].group.tree().nodes().count(), LIVE_EPOCHS_MAX);
+    assert_eq!(nodes[0].group.tree().nodes().count(), HELD_EPOCHS_MAX);
     let node = &mut nodes[0];
     assert_eq!(node.group.update(&node.me, NOW_MS, &mut node.rng), Err(CommitError::TreeFull));
     // The second joined one epoch later, so its tree has room for one more.
     let last = nodes[1].update();
-    assert_eq!(nodes[0].group.receive(&last.content), Received::TreeFull);
+    assert_eq!(nodes[0].group.receive(&last.content, NOW_MS), Received::TreeFull);
     let content = nodes[0].send("still talking");
     assert_eq!(nodes[1].read(&content), "still talking");
 }
@@ -201,7 +201,7 @@ impl Run {
                 continue;
             }
             let node = &mut self.nodes[index];
-            let received = node.group.receive(&self.log[item]);
+            let received = node.group.receive(&self.log[item], NOW_MS);
             if below(chance, 8) == 0 {
                 // A crash between receiving and saving: it is received again.
                 node.restart();
@@ -220,7 +220,7 @@ impl Run {
                 Received::UnknownEpoch(epoch) => self.parked[index].entry(epoch).or_default().push(item),
                 Received::Known | Received::RemovedHere { .. } => {}
                 Received::Refused(refusal) => panic!("refused: {refusal}"),
-                Received::Unreadable | Received::TreeFull => panic!("unreadable or full"),
+                Received::Gone | Received::Unreadable | Received::TreeFull => panic!("unreadable or full"),
             }
         }
     }
@@ -241,7 +241,7 @@ impl Run {
                 let epoch = node.group.tree().node(content.epoch);
                 let frame = CommitFrame::read(&content.message).ok();
                 let is_commit = frame.is_some_and(|frame| node.group.tree().node(frame.id).is_some());
-                let can_read = epoch.is_some_and(|epoch| !epoch.tombstone);
+                let can_read = epoch.is_some_and(|epoch| epoch.kind != NodeKind::Tombstone);
                 assert!(is_commit || self.read[index].contains(&item) || !can_read, "{item} was not read");
             }
         }
@@ -252,7 +252,7 @@ impl Run {
         self.forks = parents.values().filter(|children| **children > 1).count();
         let content = self.nodes[reference].send("the end");
         for node in self.nodes.iter_mut().filter(|node| members.contains(&node.me.node_id())) {
-            if node.group.receive(&content) != Received::Known {
+            if node.group.receive(&content, NOW_MS) != Received::Known {
                 node.group.encrypt(&node.me, b"x", &mut node.rng).unwrap();
             }
         }

@@ -33,7 +33,7 @@ fn whoever_was_removed_is_added_again() {
     gone.save();
     let removal = nodes[0].remove(&gone.me);
     nodes[1].follow(&removal.content);
-    gone.group.receive(&removal.content);
+    gone.group.receive(&removal.content, NOW_MS);
     assert!(!gone.group.am_member());
     let unread = nodes[0].send("while it was away");
     let (commit, joined) = add_again(&mut nodes[1], &gone.me);
@@ -44,7 +44,7 @@ fn whoever_was_removed_is_added_again() {
     for node in &mut nodes {
         assert_both_ways(node, &mut gone);
     }
-    assert!(!matches!(gone.group.receive(&unread), Received::Message { .. }));
+    assert!(!matches!(gone.group.receive(&unread, NOW_MS), Received::Message { .. }));
     let update = gone.update().content;
     for node in &mut nodes {
         assert!(node.follow(&update));
@@ -122,6 +122,6 @@ fn a_welcome_that_was_taken_before_is_not_taken_again() {
     let mut group = again().group;
     assert!(!group.may_enter(&again()));
     let update = adder.update().content;
-    group.receive(&update);
+    group.receive(&update, NOW_MS);
     assert!(!group.may_enter(&again()));
 }

@@ -272,7 +272,7 @@ fn an_invite_lets_in_no_more_than_it_says_even_at_once() {
         .collect();
     for node in &mut nodes {
         for commit in &commits {
-            node.group.receive(&commit.content);
+            node.group.receive(&commit.content, NOW_MS);
         }
     }
     let head = nodes[0].group.head();
@@ -295,8 +295,8 @@ fn a_revocation_wins_over_whoever_comes_in_at_the_same_time() {
     let node = &mut nodes[1];
     let admission = node.group.change(&node.me, joiner.change(), at(NOW_MS), &mut node.rng).unwrap();
     for node in &mut nodes {
-        node.group.receive(&admission.content);
-        node.group.receive(&revocation.content);
+        node.group.receive(&admission.content, NOW_MS);
+        node.group.receive(&revocation.content, NOW_MS);
         assert_eq!(node.group.head(), revocation.epoch);
     }
     assert_forbidden(&mut nodes, 1, &joiner.change(), forbidden(BadEvidence::NoSuchInvite));

@@ -29,10 +29,10 @@ fn three_members_read_each_other_and_know_who_wrote() {
     let content = nodes[2].send("hello");
     let sender = nodes[2].me.node_id();
     for node in &mut nodes[..2] {
-        let Received::Message { sender: member, epoch, .. } = node.group.receive(&content) else { panic!() };
+        let Received::Message { sender: member, epoch, .. } = node.group.receive(&content, NOW_MS) else { panic!() };
         assert_eq!((member.node, epoch), (sender, content.epoch));
     }
-    assert_eq!(nodes[2].group.receive(&content), Received::Known);
+    assert_eq!(nodes[2].group.receive(&content, NOW_MS), Received::Known);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn messages_are_read_in_any_order_and_once() {
         assert_eq!(nodes[1].read(content), number.to_string());
     }
     for content in &contents {
-        assert_eq!(nodes[1].group.receive(content), Received::Unreadable);
+        assert_eq!(nodes[1].group.receive(content, NOW_MS), Received::Unreadable);
     }
 }
 
@@ -58,11 +58,11 @@ fn a_removed_member_knows_it_and_reads_no_more() {
     let after = nodes[0].send("but not this");
     assert!(nodes[1].follow(&removal.content));
     assert_eq!(nodes[1].read(&after), "but not this");
-    let received = gone.group.receive(&removal.content);
+    let received = gone.group.receive(&removal.content, NOW_MS);
     assert!(matches!(&received, Received::RemovedHere { summary: Some(summary) } if **summary == removal.summary));
     assert!(!gone.group.am_member());
     assert_eq!(gone.group.head(), removal.epoch, "the tombstone takes part in the rule");
-    assert_eq!(gone.group.receive(&after), Received::RemovedHere { summary: None });
+    assert_eq!(gone.group.receive(&after, NOW_MS), Received::RemovedHere { summary: None });
     assert_eq!(gone.read(&before), "you can still read this");
     assert_eq!(gone.group.encrypt(&gone.me, b"x", &mut gone.rng), Err(EncryptError::NotAMember));
     assert!(matches!(gone.group.update(&gone.me, NOW_MS, &mut gone.rng), Err(CommitError::NotAMember)));
@@ -74,7 +74,7 @@ fn a_removed_member_knows_it_and_reads_no_more() {
     gone.save();
     gone.restart();
     assert!(!gone.group.am_member());
-    assert_eq!(gone.group.receive(&after), Received::RemovedHere { summary: None });
+    assert_eq!(gone.group.receive(&after, NOW_MS), Received::RemovedHere { summary: None });
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn an_account_adds_its_second_node_to_a_direct_conversation_but_nobody_else() {
     let (commit, mut phone) = anna.invite(phone);
     ben.follow(&commit);
     let content = phone.send("from my phone");
-    let Received::Message { sender, .. } = ben.group.receive(&content) else { panic!() };
+    let Received::Message { sender, .. } = ben.group.receive(&content, NOW_MS) else { panic!() };
     assert_eq!(sender.account, anna.me.account_id());
     let (package, _) = KeyPackage::generate(&local_node(&mut rng(10)), Suite::Classic, true, &mut rng(11)).unwrap();
     let third = ben.group.add(&ben.me, &[&package.bytes], NOW_MS, &mut ben.rng);
@@ -157,7 +157,7 @@ fn several_are_added_at_once_with_one_welcome() {
     for (me, (package, secret)) in others.iter().zip(&packages) {
         let mut group = join(me, &committed, package, secret).unwrap().group;
         assert_eq!(group.head(), committed.epoch);
-        assert!(matches!(group.receive(&content), Received::Message { .. }));
+        assert!(matches!(group.receive(&content, NOW_MS), Received::Message { .. }));
         assert_eq!(group.members().len(), 6);
     }
 }

@@ -32,7 +32,7 @@ fn a_commit_is_verified_and_judged_by_what_is_public() {
     assert_eq!(public.members, nodes[0].group.members());
     let gone = nodes.pop().unwrap();
     let removal = nodes[1].remove(&gone.me);
-    let Received::Committed { summary, .. } = nodes[0].group.receive(&removal.content) else { panic!() };
+    let Received::Committed { summary, .. } = nodes[0].group.receive(&removal.content, NOW_MS) else { panic!() };
     let (message, claims) = unpack(&removal.content);
     let (checked, staged) = public.receive(GROUP, message, &claims).unwrap();
     assert_eq!((&checked.committer, &checked.removed), (&summary.committer, &summary.removed));
@@ -40,7 +40,7 @@ fn a_commit_is_verified_and_judged_by_what_is_public() {
     let (next, rows) = public.advance(staged).unwrap();
     assert_eq!(next.members, nodes[0].group.members());
     assert!(PublicEpoch::of_rows(&rows.public(), &GROUP.to_mls()).is_ok());
-    let update = nodes[2].group.receive(&removal.content);
+    let update = nodes[2].group.receive(&removal.content, NOW_MS);
     assert!(matches!(update, Received::Committed { .. }));
     let (message, claims) = unpack(&nodes[2].update().content);
     assert_eq!(next.receive(GROUP, message, &claims).unwrap().0.committer.node, nodes[2].me.node_id());
@@ -52,7 +52,7 @@ fn the_own_commit_of_a_forgotten_state_is_verified_by_what_is_public() {
     nodes[0].save();
     let update = nodes[0].update();
     nodes[0].restart();
-    assert_eq!(nodes[0].group.receive(&update.content), Received::Unreadable);
+    assert_eq!(nodes[0].group.receive(&update.content, NOW_MS), Received::Unreadable);
     let (message, claims) = unpack(&update.content);
     let (checked, _) = public_head(&nodes[0]).receive(GROUP, message, &claims).unwrap();
     assert_eq!(checked.committer.node, nodes[0].me.node_id());

@@ -93,7 +93,7 @@ pub(super) fn all_follow(nodes: &mut [Node], author: usize, change: Change<'_>) 
     let committed = node.group.change(&node.me, change, at(NOW_MS), &mut node.rng).unwrap();
     for (index, node) in nodes.iter_mut().enumerate() {
         if index != author && node.group.am_member() {
-            match node.group.receive(&committed.content) {
+            match node.group.receive(&committed.content, NOW_MS) {
                 Received::Committed { summary, .. } => assert_eq!(*summary, committed.summary),
                 // Whoever is out does not see where the others are.
                 Received::RemovedHere { summary: Some(summary) } => {
@@ -169,7 +169,7 @@ pub(super) fn assert_forbidden(nodes: &mut [Node], author: usize, change: &Chang
     assert!(node.group.take_changes().is_empty(), "nothing happens before it is refused");
     let content = forced(node, change, at(NOW_MS));
     let other = &mut nodes[if author == 0 { 1 } else { 0 }];
-    assert_eq!(other.group.receive(&content), Received::Refused(Refusal::Forbidden(reason)));
+    assert_eq!(other.group.receive(&content, NOW_MS), Received::Refused(Refusal::Forbidden(reason)));
 }
 
 type Case = (&'static str, fn(&Scene, usize) -> Change<'_>, [Option<Forbidden>; 4]);
@@ -320,7 +320,7 @@ fn whoever_may_only_read_is_not_heard() {
         let node = &mut nodes[index];
         node.save();
         let refused = Received::Refused(Refusal::Forbidden(Forbidden::Writing));
-        assert_eq!(node.group.receive(&content), refused);
+        assert_eq!(node.group.receive(&content, NOW_MS), refused);
         assert!(node.group.take_changes().is_empty());
     }
     let content = nodes[OWNER].send("you only listen");
@@ -343,7 +343,7 @@ fn a_commit_that_leaves_behind_what_it_has_to_settle_is_refused() {
         let claims = Claims { moment: at(NOW_MS), evidence: vec![] };
         let content = forged(&mut nodes[OWNER], plan, claims);
         let refused = Received::Refused(Refusal::Forbidden(Forbidden::NotSettled));
-        assert_eq!(nodes[MEMBER].group.receive(&content), refused);
+        assert_eq!(nodes[MEMBER].group.receive(&content, NOW_MS), refused);
     }
     // Nobody writes the list of those who are gone by hand.
     let gone = Policy { gone: BTreeMap::from([(scene.stranger, 1)]), ..policy_of(&nodes[0]) };
@@ -360,7 +360,7 @@ fn a_policy_that_breaks_a_limit_is_not_made_and_not_taken() {
     let node = &mut nodes[0];
     let error = node.group.change(&node.me, change, at(NOW_MS), &mut node.rng).unwrap_err();
     assert!(matches!(error, CommitError::Policy(_)));
-    assert_eq!(nodes[1].group.receive(&content), Received::Refused(Refusal::Policy));
+    assert_eq!(nodes[1].group.receive(&content, NOW_MS), Received::Refused(Refusal::Policy));
     assert!(
         Group::create(
             &nodes[0].me,
@@ -410,7 +410,7 @@ fn two_owners_remove_each_other_and_one_of_them_stays() {
     let commits = [remove(OWNER, two), remove(OTHER + OWNER, one)];
     for (index, node) in nodes.iter_mut().enumerate() {
         for commit in if index % 2 == 0 { [0, 1] } else { [1, 0] } {
-            node.group.receive(&commits[commit]);
+            node.group.receive(&commits[commit], NOW_MS);
         }
     }
     let head = nodes[MEMBER].group.head();
@@ -521,7 +521,7 @@ fn in_a_direct_conversation_both_set_what_is_kept_and_nothing_else() {
         let node = &mut nodes[0];
         assert!(node.group.change(&node.me, change.clone(), at(NOW_MS), &mut node.rng).is_err());
         let content = forced(node, &change, at(NOW_MS));
-        assert!(matches!(nodes[1].group.receive(&content), Received::Refused(_)));
+        assert!(matches!(nodes[1].group.receive(&content, NOW_MS), Received::Refused(_)));
     }
 }
 

@@ -113,7 +113,7 @@ fn debug_shows_no_secrets() {
     let mut nodes = nodes(2, 27);
     let content = nodes[0].send("secret text");
     let (_, secret) = KeyPackage::generate(&nodes[0].me, Suite::Classic, true, &mut rng(28)).unwrap();
-    let received = nodes[1].group.receive(&content);
+    let received = nodes[1].group.receive(&content, NOW_MS);
     let changes = nodes[1].group.take_changes();
     let topic = nodes[0].group.topic_secrets();
     let shown = format!("{:?} {secret:?} {received:?} {changes:?} {topic:?} {:?}", nodes[0].group, group_policy());

@@ -39,7 +39,7 @@ fn a_group_of_either_suite_lives_through_joins_forks_removals_and_restarts() {
         let removal = nodes[1].remove(&gone.me);
         nodes[0].follow(&removal.content);
         nodes[2].follow(&removal.content);
-        assert!(matches!(gone.group.receive(&removal.content), Received::RemovedHere { .. }));
+        assert!(matches!(gone.group.receive(&removal.content, NOW_MS), Received::RemovedHere { .. }));
         let (commit, mut joined) = nodes[2].invite(local_node(&mut rng(201)));
         nodes[0].follow(&commit);
         nodes[1].follow(&commit);

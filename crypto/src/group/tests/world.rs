@@ -159,7 +159,7 @@ impl Node {
 
     /// Receives a message and says what it says.
     pub(super) fn read(&mut self, content: &Content) -> String {
-        match self.group.receive(content) {
+        match self.group.receive(content, NOW_MS) {
             Received::Message { payload, .. } => String::from_utf8(payload.to_vec()).unwrap(),
             other => panic!("expected a message, got {other:?}"),
         }
@@ -167,7 +167,7 @@ impl Node {
 
     /// Receives a commit that is taken.
     pub(super) fn follow(&mut self, content: &Content) -> bool {
-        match self.group.receive(content) {
+        match self.group.receive(content, NOW_MS) {
             Received::Committed { head_moved, .. } => head_moved,
             other => panic!("expected a commit, got {other:?}"),
         }

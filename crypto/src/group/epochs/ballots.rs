@@ -1,0 +1,279 @@
+//! Who may vote where, what a ballot says, and how the votes are counted (PROTOCOL §3.3, §3.4).
+//!
+//! A member votes for a child of an epoch by having settled somewhere below it. Tallies are kept up to date one ballot
+//! and one epoch at a time: a group of a thousand does not count a thousand ballots for each commit.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::{EpochTree, NodeKind};
+use crate::{
+    codec::{Malformed, Reader, Writer},
+    epoch_id::EpochId,
+    identity::{AccountId, NodeId},
+};
+
+/// So many branches a ballot names at most. A node that changes branches more often forgets the oldest choice.
+pub const CHOICES_MAX: usize = 16;
+
+/// What an account's nodes have together: it can be divided evenly among up to eight.
+pub const ACCOUNT_WEIGHT: u64 = 840;
+
+/// A node casts its ballot once its head has been there for this long (a guess: forks are mostly over by then).
+pub const BALLOT_DELAY_MS: u64 = 30_000;
+
+/// Who may vote at an epoch: its members, each account with the same weight, divided among its nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Electorate {
+    weights: BTreeMap<NodeId, u64>,
+    total: u64,
+}
+
+impl Electorate {
+    /// The electorate of these members.
+    pub fn new(members: impl IntoIterator<Item = (AccountId, NodeId)>) -> Self {
+        let mut accounts: BTreeMap<AccountId, BTreeSet<NodeId>> = BTreeMap::new();
+        for (account, node) in members {
+            accounts.entry(account).or_default().insert(node);
+        }
+        let mut electorate = Self::default();
+        for nodes in accounts.into_values() {
+            let count = u64::try_from(nodes.len()).unwrap_or(u64::MAX);
+            let weight = ACCOUNT_WEIGHT.checked_div(count).unwrap_or_default();
+            electorate.total = electorate.total.saturating_add(weight.saturating_mul(count));
+            electorate.weights.extend(nodes.into_iter().map(|node| (node, weight)));
+        }
+        electorate
+    }
+
+    /// What a node's vote weighs; nothing for whoever is no member.
+    pub fn weight(&self, node: NodeId) -> Option<u64> {
+        self.weights.get(&node).copied()
+    }
+
+    /// What all votes weigh together.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+}
+
+/// An epoch that a node has settled on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Choice {
+    /// MLS's number of the epoch: who lacks the epoch still knows how deep it can lie.
+    pub number: u64,
+    /// The epoch.
+    pub epoch: EpochId,
+}
+
+/// What a node has settled on. Of a node's ballots the newest counts and no other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ballot {
+    /// The highest of a node counts.
+    pub number: u64,
+    /// The branches it settled on, in that order; at most [`CHOICES_MAX`].
+    pub choices: Vec<Choice>,
+}
+
+impl Ballot {
+    /// Writes the ballot's fields.
+    pub fn encode(&self, writer: &mut Writer) {
+        writer.u64(self.number).u16(u16::try_from(self.choices.len()).unwrap_or(u16::MAX));
+        for choice in &self.choices {
+            writer.u64(choice.number).array(&choice.epoch.0);
+        }
+    }
+
+    /// Reads what [`Ballot::encode`] wrote.
+    pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let number = reader.u64()?;
+        let count = usize::from(reader.u16()?);
+        if count > CHOICES_MAX {
+            return Err(Malformed::TooLong { what: "a ballot", limit: CHOICES_MAX });
+        }
+        let mut choices = Vec::with_capacity(count);
+        for _ in 0..count {
+            choices.push(Choice { number: reader.u64()?, epoch: EpochId(reader.array()?) });
+        }
+        Ok(Self { number, choices })
+    }
+
+    /// Which of two ballots of one node counts: the newer, and of two with one number always the same one.
+    fn replaces(&self, other: &Self) -> bool {
+        let by_choices = || self.choices.len().cmp(&other.choices.len()).then_with(|| self.choices.cmp(&other.choices));
+        self.number.cmp(&other.number).then_with(by_choices) == Ordering::Greater
+    }
+}
+
+/// What became of a ballot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cast {
+    /// It counts now.
+    Taken,
+    /// That one, or one that replaces it, was there.
+    Known,
+    /// The node is a member of no epoch of the tree.
+    NotAMember,
+}
+
+impl EpochTree {
+    /// Counts a node's ballot, whose signature was verified.
+    pub fn cast(&mut self, node: NodeId, ballot: Ballot, now_ms: u64) -> Cast {
+        if self.ballots.get(&node).is_some_and(|held| !ballot.replaces(held)) {
+            return Cast::Known;
+        }
+        if !self.is_voter(node) {
+            return Cast::NotAMember;
+        }
+        self.uncount(node);
+        self.hold_ballot(node, ballot);
+        self.count(node);
+        self.journal.note_ballot(node);
+        self.refresh(now_ms);
+        Cast::Taken
+    }
+
+    /// A node's ballot.
+    pub fn ballot(&self, node: NodeId) -> Option<&Ballot> {
+        self.ballots.get(&node)
+    }
+
+    /// When a node that settles where this tree does has something new to say, if ever.
+    pub fn ballot_due_at_ms(&self, me: NodeId) -> Option<u64> {
+        let head = self.nodes.get(&self.head)?;
+        let is_settled_here = self.head == self.goal && head.node.kind == NodeKind::Held && self.head != self.root;
+        if !is_settled_here || self.is_last_choice(me, self.head) {
+            return None;
+        }
+        Some(head.node.since_ms.saturating_add(BALLOT_DELAY_MS))
+    }
+
+    /// The ballot that an honest node casts now, if one is due. Its vote at any one fork stays what it was.
+    pub fn next_ballot(&self, me: NodeId, now_ms: u64) -> Option<Ballot> {
+        if self.ballot_due_at_ms(me)? > now_ms {
+            return None;
+        }
+        let number = self.nodes.get(&self.head)?.node.number;
+        let mut ballot = self.ballots.get(&me).cloned().unwrap_or_default();
+        ballot.number = ballot.number.saturating_add(1).max(now_ms);
+        if ballot.choices.last().is_some_and(|last| self.leads_to_head(last.epoch)) {
+            ballot.choices.pop();
+        }
+        ballot.choices.push(Choice { number, epoch: self.head });
+        if ballot.choices.len() > CHOICES_MAX {
+            ballot.choices.remove(0);
+        }
+        Some(ballot)
+    }
+
+    /// The weight of the votes for an epoch among its siblings.
+    pub fn votes(&self, epoch: EpochId) -> u64 {
+        self.nodes.get(&epoch).map_or(0, |placed| placed.votes)
+    }
+
+    /// The child of an epoch that no further vote of honest members can outvote.
+    pub fn settled_child(&self, epoch: EpochId) -> Option<EpochId> {
+        let total = self.nodes.get(&epoch)?.electorate.as_ref()?.total();
+        let children = self.children.get(&epoch)?;
+        let cast = children.iter().fold(0_u64, |sum, child| sum.saturating_add(self.votes(child.commit)));
+        let uncast = total.saturating_sub(cast);
+        // Only a child with the most votes can win; of several, the one of lowest rank, which comes first.
+        let best = children.iter().rev().max_by_key(|child| self.votes(child.commit))?;
+        let votes = self.votes(best.commit);
+        let beats = |other: &super::Rank| {
+            let others = self.votes(other.commit).saturating_add(uncast);
+            votes > others || (votes == others && best < other)
+        };
+        let wins = votes > uncast && children.iter().filter(|child| *child != best).all(beats);
+        wins.then_some(best.commit)
+    }
+
+    pub(super) fn hold_ballot(&mut self, node: NodeId, ballot: Ballot) {
+        if let Some(replaced) = self.ballots.get(&node) {
+            for choice in &replaced.choices {
+                if let Some(voters) = self.named.get_mut(&choice.epoch) {
+                    voters.remove(&node);
+                    if voters.is_empty() {
+                        self.named.remove(&choice.epoch);
+                    }
+                }
+            }
+        }
+        for choice in &ballot.choices {
+            self.named.entry(choice.epoch).or_default().insert(node);
+        }
+        self.ballots.insert(node, ballot);
+    }
+
+    pub(super) fn count(&mut self, voter: NodeId) {
+        for (child, weight) in self.votes_of(voter) {
+            if let Some(placed) = self.nodes.get_mut(&child) {
+                placed.votes = placed.votes.saturating_add(weight);
+            }
+        }
+    }
+
+    pub(super) fn uncount(&mut self, voter: NodeId) {
+        for (child, weight) in self.votes_of(voter) {
+            if let Some(placed) = self.nodes.get_mut(&child) {
+                placed.votes = placed.votes.saturating_sub(weight);
+            }
+        }
+    }
+
+    /// Those whose ballots name an epoch.
+    pub(super) fn voters_naming(&self, epoch: EpochId) -> Vec<NodeId> {
+        self.named.get(&epoch).into_iter().flatten().copied().collect()
+    }
+
+    /// Ballots of nodes that may vote nowhere count nowhere.
+    pub(super) fn drop_idle_ballots(&mut self) {
+        let idle: Vec<NodeId> = self.ballots.keys().copied().filter(|node| !self.is_voter(*node)).collect();
+        for node in idle {
+            self.hold_ballot(node, Ballot::default());
+            self.ballots.remove(&node);
+            self.journal.note_ballot_dropped(node);
+        }
+    }
+
+    fn is_voter(&self, node: NodeId) -> bool {
+        self.nodes.values().filter_map(|placed| placed.electorate.as_ref()).any(|voters| voters.weight(node).is_some())
+    }
+
+    fn is_last_choice(&self, me: NodeId, epoch: EpochId) -> bool {
+        self.ballots.get(&me).and_then(|ballot| ballot.choices.last()).is_some_and(|last| last.epoch == epoch)
+    }
+
+    /// A node's votes, one an epoch at which it may vote: the child there, and the weight.
+    ///
+    /// At an epoch the first choice that lies below it decides. A choice that is not here could lie below any epoch
+    /// of a lower number: at those the node has not voted yet, whatever its later choices are.
+    fn votes_of(&self, voter: NodeId) -> Vec<(EpochId, u64)> {
+        let mut votes = Vec::new();
+        let Some(ballot) = self.ballots.get(&voter) else { return votes };
+        let mut decided = BTreeSet::new();
+        let mut hidden_below = 0;
+        for choice in &ballot.choices {
+            if !self.nodes.contains_key(&choice.epoch) {
+                if !self.lies_elsewhere(choice.epoch) {
+                    hidden_below = choice.number.max(hidden_below);
+                }
+                continue;
+            }
+            let mut child = choice.epoch;
+            while let Some(parent) = self.nodes.get(&child).and_then(|placed| placed.node.parent) {
+                let Some(placed) = self.nodes.get(&parent) else { break };
+                // What is decided or hidden here is so all the way up.
+                if placed.node.number < hidden_below || !decided.insert(parent) {
+                    break;
+                }
+                let weight = placed.electorate.as_ref().and_then(|electorate| electorate.weight(voter));
+                votes.extend(weight.map(|weight| (child, weight)));
+                child = parent;
+            }
+        }
+        votes
+    }
+}

@@ -1,0 +1,160 @@
+//! Ballots: what they count for, what is settled, and what an honest node says.
+
+use super::*;
+use crate::codec::{Malformed, Reader, Writer};
+
+#[test]
+fn what_more_than_half_settled_on_wins_whatever_its_rank() {
+    let mut tree = grown(&[removal(1, 0, 1, 0), node(2, 0, 2, 9)]);
+    vote(&mut tree, &[2], 2, NOW_MS);
+    assert_eq!((tree.settled_child(id(0)), tree.head()), (None, id(1)));
+    vote(&mut tree, &[3], 2, NOW_MS);
+    assert_eq!((tree.settled_child(id(0)), tree.head()), (Some(id(2)), id(2)));
+}
+
+#[test]
+fn where_the_votes_are_equal_and_all_are_cast_the_lower_rank_is_settled() {
+    let mut tree = EpochTree::new(EpochNode::root(id(0), 0, NOW_MS), people(2));
+    grow(&mut tree, node(1, 0, 1, 9), NOW_MS);
+    grow(&mut tree, node(2, 0, 2, 1), NOW_MS);
+    vote(&mut tree, &[1], 1, NOW_MS);
+    assert_eq!(tree.settled_child(id(0)), None);
+    vote(&mut tree, &[2], 2, NOW_MS);
+    assert_eq!(tree.settled_child(id(0)), Some(id(2)));
+}
+
+#[test]
+fn an_account_with_many_nodes_has_one_vote() {
+    let many = (10..18).map(|byte| (AccountId([1; 32]), person(byte)));
+    let others = [(AccountId([2; 32]), person(2)), (AccountId([3; 32]), person(3))];
+    let electorate = Arc::new(Electorate::new(many.chain(others)));
+    assert_eq!(electorate.total(), 3 * ACCOUNT_WEIGHT);
+    assert_eq!(electorate.weight(person(10)), Some(ACCOUNT_WEIGHT / 8));
+    let mut tree = EpochTree::new(EpochNode::root(id(0), 0, NOW_MS), electorate);
+    grow(&mut tree, node(1, 0, 1, 1), NOW_MS);
+    grow(&mut tree, node(2, 0, 2, 2), NOW_MS);
+    vote(&mut tree, &[10, 11, 12, 13, 14, 15, 16, 17], 1, NOW_MS);
+    assert_eq!(tree.settled_child(id(0)), None);
+    vote(&mut tree, &[2, 3], 2, NOW_MS);
+    assert_eq!(tree.settled_child(id(0)), Some(id(2)));
+}
+
+#[test]
+fn the_weights_of_an_accounts_nodes_are_rounded_down() {
+    let eleven = Electorate::new((0..11).map(|byte| (AccountId([1; 32]), person(byte))));
+    assert_eq!((eleven.weight(person(0)), eleven.total()), (Some(76), 836));
+}
+
+#[test]
+fn a_vote_counts_at_every_epoch_above_and_where_one_is_a_member_only() {
+    let mut tree = tree(3);
+    grow(&mut tree, node(1, 0, 1, 1), NOW_MS);
+    assert_eq!(tree.insert(node(2, 1, 1, 1), Some(people(2)), NOW_MS), Insertion::Inserted);
+    assert_eq!(tree.insert(node(3, 2, 1, 1), Some(people(2)), NOW_MS), Insertion::Inserted);
+    vote(&mut tree, &[3], 3, NOW_MS);
+    assert_eq!([1, 2, 3].map(|byte| tree.votes(id(byte))), [ACCOUNT_WEIGHT, ACCOUNT_WEIGHT, 0]);
+    assert_eq!(tree.cast(person(9), ballot(1, &[(3, 3)]), NOW_MS), Cast::NotAMember);
+}
+
+#[test]
+fn of_a_nodes_ballots_the_newest_counts_and_of_two_with_one_number_always_the_same() {
+    let one = ballot(5, &[(1, 1)]);
+    let other = ballot(5, &[(1, 2)]);
+    for order in [[&one, &other], [&other, &one]] {
+        let mut tree = grown(&[node(1, 0, 1, 1), node(2, 0, 2, 2)]);
+        for ballot in order {
+            tree.cast(person(1), ballot.clone(), NOW_MS);
+        }
+        assert_eq!(tree.ballot(person(1)), Some(&other));
+        assert_eq!((tree.votes(id(1)), tree.votes(id(2))), (0, ACCOUNT_WEIGHT));
+        assert_eq!(tree.cast(person(1), ballot(4, &[(1, 1)]), NOW_MS), Cast::Known);
+        assert_eq!(tree.cast(person(1), ballot(6, &[]), NOW_MS), Cast::Taken);
+        assert_eq!(tree.votes(id(2)), 0);
+    }
+}
+
+#[test]
+fn a_choice_of_a_commit_that_has_not_come_is_not_replaced_by_the_next_one() {
+    // Person 1 settled on 9, which follows 2, and went over to 1 later. Whoever lacks 9 must not count it for 1.
+    let mut tree = grown(&[node(1, 0, 1, 1), node(2, 0, 2, 2)]);
+    tree.cast(person(1), ballot(1, &[(2, 9), (1, 1)]), NOW_MS);
+    tree.cast(person(2), ballot(1, &[(1, 1)]), NOW_MS);
+    assert_eq!((tree.votes(id(1)), tree.votes(id(2))), (ACCOUNT_WEIGHT, 0));
+    assert_eq!(tree.settled_child(id(0)), None);
+    grow(&mut tree, EpochNode { number: 2, ..node(9, 2, 2, 1) }, NOW_MS);
+    assert_eq!((tree.votes(id(1)), tree.votes(id(2))), (ACCOUNT_WEIGHT, ACCOUNT_WEIGHT));
+    assert_eq!(tree.settled_child(id(0)), None);
+    reloaded(&tree);
+}
+
+#[test]
+fn a_choice_too_shallow_to_lie_below_an_epoch_hides_nothing_there() {
+    let mut tree = grown(&[node(1, 0, 1, 1), EpochNode { number: 2, ..node(2, 1, 1, 1) }]);
+    tree.cast(person(1), ballot(1, &[(1, 9), (2, 2)]), NOW_MS);
+    assert_eq!((tree.votes(id(1)), tree.votes(id(2))), (0, ACCOUNT_WEIGHT));
+}
+
+#[test]
+fn a_node_votes_for_its_head_once_it_has_been_there_for_a_while() {
+    let mut tree = tree(3);
+    let me = person(1);
+    assert_eq!(tree.ballot_due_at_ms(me), None, "there is nothing to vote on");
+    grow(&mut tree, node(1, 0, 1, 5), NOW_MS);
+    let due_ms = NOW_MS + BALLOT_DELAY_MS;
+    assert_eq!(tree.ballot_due_at_ms(me), Some(due_ms));
+    assert_eq!(tree.next_ballot(me, due_ms - 1), None);
+    let first = tree.next_ballot(me, due_ms).unwrap();
+    assert_eq!(first, ballot(due_ms, &[(1, 1)]));
+    tree.cast(me, first, due_ms);
+    assert_eq!(tree.ballot_due_at_ms(me), None);
+}
+
+#[test]
+fn an_honest_vote_at_a_fork_stays_what_it_was() {
+    let mut tree = grown(&[node(5, 0, 1, 5)]);
+    let me = person(1);
+    let mut now_ms = NOW_MS;
+    let mut settle = |tree: &mut EpochTree| {
+        now_ms += BALLOT_DELAY_MS;
+        let ballot = tree.next_ballot(me, now_ms).unwrap();
+        tree.cast(me, ballot, now_ms);
+        tree.ballot(me).unwrap().choices.iter().map(|choice| choice.epoch).collect::<Vec<_>>()
+    };
+    assert_eq!(settle(&mut tree), [id(5)]);
+    grow(&mut tree, EpochNode { number: 2, ..node(6, 5, 1, 5) }, NOW_MS);
+    assert_eq!(settle(&mut tree), [id(6)], "further on the same branch");
+    grow(&mut tree, node(7, 0, 2, 4), NOW_MS);
+    assert_eq!(settle(&mut tree), [id(6), id(7)], "another branch won");
+    assert_eq!((tree.votes(id(5)), tree.votes(id(7))), (ACCOUNT_WEIGHT, 0));
+    grow(&mut tree, EpochNode { number: 2, ..node(8, 7, 2, 5) }, NOW_MS);
+    assert_eq!(settle(&mut tree), [id(6), id(8)]);
+    assert_eq!((tree.votes(id(5)), tree.votes(id(7)), tree.votes(id(8))), (ACCOUNT_WEIGHT, 0, ACCOUNT_WEIGHT));
+}
+
+#[test]
+fn a_ballot_names_no_more_branches_than_it_may() {
+    let mut tree = tree(3);
+    for byte in (1..40).rev() {
+        grow(&mut tree, node(byte, 0, byte, byte), NOW_MS);
+        let ballot = tree.next_ballot(person(1), NOW_MS + BALLOT_DELAY_MS).unwrap();
+        assert!(ballot.choices.len() <= CHOICES_MAX);
+        tree.cast(person(1), ballot, NOW_MS);
+    }
+    assert_eq!(tree.ballot(person(1)).unwrap().choices.len(), CHOICES_MAX);
+}
+
+#[test]
+fn a_ballot_is_read_as_it_was_written_and_no_longer_one_is() {
+    let ballot = ballot(7, &[(1, 1), (2, 2)]);
+    let mut writer = Writer::new();
+    ballot.encode(&mut writer);
+    let bytes = writer.into_bytes();
+    assert_eq!(Ballot::decode(&mut Reader::new(&bytes)), Ok(ballot));
+    for length in 0..bytes.len() {
+        assert!(Ballot::decode(&mut Reader::new(&bytes[..length])).is_err());
+    }
+    let mut writer = Writer::new();
+    writer.u64(1).u16(17);
+    let long = Ballot::decode(&mut Reader::new(writer.written()));
+    assert_eq!(long, Err(Malformed::TooLong { what: "a ballot", limit: CHOICES_MAX }));
+}
