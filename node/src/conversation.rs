@@ -4,6 +4,12 @@
 
 pub mod audience;
 pub mod changes;
+pub(crate) mod commits;
+pub(crate) mod group;
+pub(crate) mod history;
+pub(crate) mod intents;
+pub(crate) mod invites;
+pub(crate) mod leaving;
 pub mod ledger;
 pub(crate) mod membership;
 pub(crate) mod receipts;
@@ -12,6 +18,7 @@ pub(crate) mod resend;
 pub(crate) mod send;
 pub mod state;
 pub mod transcript;
+pub(crate) mod upkeep;
 pub(crate) mod way_back;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,6 +169,15 @@ impl Conversation {
         {
             self.places.remove(&oldest.id);
         }
+    }
+
+    /// A line is taken out of the transcript.
+    pub(crate) fn remove_message(&mut self, id: MessageId) {
+        if let Some(place) = self.places.remove(&id) {
+            self.by_place.remove(&Placed { place, id });
+        }
+        self.leaves.remove(id);
+        self.change();
     }
 
     /// Where a message is, if that is in memory.

@@ -6,8 +6,9 @@
 
 pub(crate) mod batch;
 pub(crate) mod door;
+pub(crate) mod packages;
 mod people;
-mod pushes;
+pub(crate) mod pushes;
 mod state;
 pub(crate) mod topics;
 
@@ -314,6 +315,7 @@ impl State {
     }
 
     async fn command(&mut self, batch: &mut Batch<'_, '_>, command: Command) -> Result<Reply, Halt> {
+        let group = |detail| Reply::Group(Box::new(detail));
         match command {
             Command::Card => Ok(Reply::Card(self.card_links())),
             Command::SetName(name) => self.set_name(batch, name).await.map(|()| Reply::Done),
@@ -321,17 +323,29 @@ impl State {
             Command::CreateConversation { contacts, name } => {
                 self.create_conversation(batch, &contacts, name).await.map(Reply::Conversation)
             }
-            Command::Group(_)
-            | Command::Picture(_)
-            | Command::AddMembers { .. }
-            | Command::RemoveMembers { .. }
-            | Command::Leave(_)
-            | Command::SetRole { .. }
-            | Command::SetPolicy { .. }
-            | Command::CreateInvite { .. }
-            | Command::RevokeInvite { .. }
-            | Command::Join(_)
-            | Command::Decide { .. } => Err(Refused::NotBuilt.into()),
+            Command::Group(id) => self.group_detail(batch, id).await.map(group),
+            Command::Picture(id) => self.picture(batch, id).await.map(Reply::Picture),
+            Command::AddMembers { conversation, accounts } => {
+                self.add_members(batch, conversation, accounts).await.map(group)
+            }
+            Command::RemoveMembers { conversation, accounts } => {
+                self.remove_members(batch, conversation, accounts).await.map(group)
+            }
+            Command::Leave(id) => self.leave(batch, id).await.map(Reply::Conversation),
+            Command::SetRole { conversation, account, role } => {
+                self.set_role(batch, conversation, account, role).await.map(group)
+            }
+            Command::SetPolicy { conversation, patch } => self.set_policy(batch, conversation, patch).await.map(group),
+            Command::CreateInvite { conversation, new } => {
+                self.create_invite(batch, conversation, new).await.map(Reply::Invite)
+            }
+            Command::RevokeInvite { conversation, invite } => {
+                self.revoke_invite(batch, conversation, invite).await.map(group)
+            }
+            Command::Join(link) => self.join(batch, &link).await.map(Reply::Conversation),
+            Command::Decide { conversation, account, accept } => {
+                self.decide(batch, conversation, account, accept).await.map(group)
+            }
             Command::Send(message) => self.send(batch, message).await.map(Reply::Message),
             Command::MarkSeen { conversation, up_to } => {
                 self.mark_seen(batch, conversation, up_to).await.map(|()| Reply::Done)
@@ -350,7 +364,9 @@ impl State {
             NetworkEvent::AddressesChanged => Ok(()), // The loop reads the addresses and sends `Input::Addresses`.
             NetworkEvent::Connected { peer, path } => {
                 self.connected(batch, peer, path);
-                Ok(())
+                self.host_appeared(batch, peer).await?;
+                self.ask_for_packages(batch, peer).await?;
+                self.ask_for_fellows(batch, peer).await
             }
             NetworkEvent::Disconnected { peer } => {
                 self.disconnected(batch, peer);

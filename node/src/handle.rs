@@ -12,6 +12,7 @@ pub use self::group::{
     GroupDetail, History, InviteView, JoinRequest, MessageKind, NewInvite, Permission, Picture, PolicyPatch, Role,
     Standing, Suite, SystemChange, SystemLine, Who,
 };
+pub(crate) use self::group::{role_from_number, role_number};
 pub use self::refused::Refused;
 pub use self::views::{
     CardLinks, Contact, Conversation, Member, Message, MessageDetail, MessagePage, MessageState, NewMessage, PageAt,

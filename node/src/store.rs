@@ -3,12 +3,15 @@
 //! The writer is a [`Tx`]: everything that one batch of inputs decides is committed together or not at all. Reads for
 //! the page and the command line go through [`Reader`] and never wait for the writer. SQL is written nowhere else.
 
+mod changes;
 mod contacts;
 mod conversations;
 mod envelopes;
 mod groups;
+mod invites;
 mod messages;
 mod outbox;
+mod packages;
 mod recipients;
 mod sent;
 mod sessions;
@@ -26,12 +29,15 @@ use sqlx::sqlite::{
 use sqlx::{Connection, QueryBuilder, Sqlite};
 use tidings_crypto::vault::DatabaseKey;
 
+pub use self::changes::{IntentRow, LineRow};
 pub use self::contacts::ContactRow;
 pub use self::conversations::{ConversationKind, ConversationRow, MemberRow};
 pub use self::envelopes::{Parked, ParkedBy};
 pub use self::groups::{EpochKeys, GroupRow};
+pub use self::invites::{JoinRequestRow, JoiningRow};
 pub use self::messages::{MessageRow, RowKind};
 pub use self::outbox::{Due, OutboxRow, Taken};
+pub use self::packages::{KeyPackageRow, KeyPackageUse};
 pub use self::sent::{SentRow, SentText, SentTogether};
 pub use self::views::Me;
 pub(crate) use self::views::unnamed;

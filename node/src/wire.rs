@@ -3,5 +3,7 @@
 //! Pure: bytes in, values or a reason out. What a peer sent is parsed whole or refused whole.
 
 pub mod content;
+pub mod history;
+pub mod join;
 pub mod receipt;
 pub mod request;

@@ -3,6 +3,10 @@
 
 #[cfg(test)]
 mod engine;
+#[cfg(test)]
+mod groups;
+#[cfg(test)]
+mod invites;
 
 use tidings_tests::faults::Faults;
 use tidings_tests::schedule::{self, Report, Size};

@@ -3,7 +3,7 @@
 
 use tidings_crypto::codec::{Malformed, Reader, Writer};
 
-use crate::handle::{History, Permission, Role, SystemChange, SystemLine, Who};
+use crate::handle::{History, Permission, Role, SystemChange, SystemLine, Who, role_from_number, role_number};
 use crate::ids::AccountId;
 
 const VERSION: u8 = 1;
@@ -62,7 +62,7 @@ pub fn encode(changes: &[Change]) -> Vec<u8> {
             Change::Renamed(from, to) => writer.u8(6).bytes(from.as_bytes()).bytes(to.as_bytes()),
             Change::TopicSet(topic) => writer.u8(7).bytes(topic.as_bytes()),
             Change::PictureSet => writer.u8(8),
-            Change::RoleSet(account, role) => writer.u8(9).array(&account.0).u8(role.number()),
+            Change::RoleSet(account, role) => writer.u8(9).array(&account.0).u8(role_number(*role)),
             Change::HistorySet(History::Nothing) => writer.u8(10).u8(0),
             Change::HistorySet(History::Everything) => writer.u8(10).u8(1),
             Change::HistorySet(History::Days(days)) => writer.u8(10).u8(2).u16(*days),
@@ -109,7 +109,7 @@ fn decode_one(reader: &mut Reader<'_>) -> Result<Change, Malformed> {
         8 => Change::PictureSet,
         9 => {
             let account = AccountId(reader.array()?);
-            Change::RoleSet(account, Role::from_number(reader.u8()?).ok_or_else(invalid)?)
+            Change::RoleSet(account, role_from_number(reader.u8()?).ok_or_else(invalid)?)
         }
         10 => Change::HistorySet(match reader.u8()? {
             0 => History::Nothing,

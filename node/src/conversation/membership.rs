@@ -4,20 +4,18 @@ use std::collections::btree_map::Entry;
 
 use rand_core::Rng;
 use tidings_crypto::card::SignedCard;
-use tidings_crypto::envelope::{Envelope, WelcomeContent};
-use tidings_crypto::group::{
-    Change, Group, GroupId, JoinError, KeyPackage, Kind as GroupKind, Member, Moment, Policy, Suite,
-};
+use tidings_crypto::envelope::Envelope;
+use tidings_crypto::group::{Change, Group, GroupId, JoinError, Joined, Kind as GroupKind, Moment, Policy};
 
 use super::Conversation;
+use super::commits::member_rows;
 use super::receive::Arrival;
 use crate::engine::batch::{Batch, Halt};
 use crate::engine::{LoadedGroup, State};
-use crate::handle::{self, Refused, Role, Standing};
-use crate::ids::{AccountId, ConversationId, PeerKey};
+use crate::handle::{self, Refused, Standing};
+use crate::ids::{AccountId, ConversationId};
 use crate::network::NetworkCommand;
-use crate::outbox::Kind;
-use crate::store::{ConversationKind, ConversationRow, EpochKeys, GroupRow, MemberRow, OutboxRow, StoreError};
+use crate::store::{ConversationKind, ConversationRow, EpochKeys, GroupRow, MemberRow, StoreError};
 
 /// Conversations of one node: two topics each, and the swarm hears 10,000.
 const GROUPS_MAX: usize = 5_000;
@@ -26,6 +24,8 @@ const GROUPS_A_CONVERSATION_MAX: usize = 4;
 /// After joining with a key package that others may have used too, a node renews its keys within this time: long
 /// enough that several joiners seldom commit at once. A guess.
 const UPDATE_AFTER_JOIN_MS: (u64, u64) = (2_000, 10_000);
+/// MLS's number of the epoch that a group's founding commit makes.
+const FOUNDING_NUMBER: u64 = 1;
 /// A group whose commit found the tree of epochs full tries again after this long. A guess.
 pub(crate) const UPDATE_RETRY_MS: u64 = 60 * 60 * 1_000;
 
@@ -41,10 +41,8 @@ impl State {
         contacts.sort_unstable();
         contacts.dedup();
         contacts.retain(|account| *account != self.me.account_id());
-        let mut cards = Vec::with_capacity(contacts.len());
         for account in &contacts {
-            let contact = self.contacts.get(account).ok_or(Refused::UnknownContact)?;
-            cards.push(contact.card.clone().ok_or(Refused::CardIncomplete)?);
+            self.card_of(account)?;
         }
         let group = GroupId(batch.random());
         let (id, kind, policy) = match (contacts.as_slice(), name) {
@@ -63,7 +61,7 @@ impl State {
             }
         };
         if self.conversation(batch, id).await?.is_none() {
-            self.found(batch, id, kind, group, &policy, &cards).await?;
+            self.found(batch, id, kind, group, &policy, &contacts).await?;
         }
         self.save_conversations(batch).await?;
         batch.tx.flush().await?;
@@ -79,61 +77,35 @@ impl State {
         kind: ConversationKind,
         group_id: GroupId,
         policy: &Policy,
-        cards: &[SignedCard],
+        accounts: &[AccountId],
     ) -> Result<(), Halt> {
         let damaged = || StoreError::Damaged { what: "group" };
-        let nodes = cards.iter().flat_map(|card| &card.card().nodes);
-        let mut packages: Vec<&[u8]> = Vec::new();
-        for node in nodes {
-            // A card could carry somebody else's key package, and what is written to the one would reach the other.
-            let is_theirs = KeyPackage::check(&node.key_package, batch.now_ms)
-                .is_ok_and(|checked| checked.member.node == node.certificate.node_id());
-            if !is_theirs {
+        let suite = self.suite_for(batch, accounts).await?;
+        let mut add = Vec::new();
+        for account in accounts {
+            let Some(packages) = self.packages_for(batch, suite, account).await? else {
                 let reason = "their card carries keys that are not theirs or not valid now; ask for a fresh link";
                 return Err(Refused::BadLink(reason.to_owned()).into());
-            }
-            packages.push(&node.key_package);
+            };
+            add.extend(packages);
         }
         if self.group_rows.len() >= GROUPS_MAX {
             return Err(Refused::LimitReached { what: "conversations", limit: GROUPS_MAX as u64 }.into());
         }
-        let mut group = Group::create(&self.me, group_id, policy, Suite::Classic, batch.rng).map_err(|_| damaged())?;
-        let change = Change { add: packages, ..Change::default() };
-        let moment = Moment { now_ms: batch.now_ms, place: batch.now_ms };
+        let mut group = Group::create(&self.me, group_id, policy, suite, batch.rng).map_err(|_| damaged())?;
+        let change = Change { add: add.iter().map(Vec::as_slice).collect(), ..Change::default() };
+        let moment = Moment { now_ms: batch.now_ms, place: 0 };
         let committed = group.change(&self.me, change, moment, batch.rng).map_err(|error| {
             // The founder is alone in the group: only what the cards say can be wrong.
-            Refused::BadLink(format!("their card cannot be used to start a conversation: {error}"))
+            Refused::BadLink(format!("a card cannot be used to start a conversation: {error}"))
         })?;
-        let members: Vec<Member> = group.members().to_vec();
-        let welcome = WelcomeContent {
-            group: group_id.0,
-            epoch: committed.epoch,
-            welcome: committed.welcome.unwrap_or_default(),
-            inviter_card: self.profile.card.bytes().to_vec(),
-        };
-        let me = self.me.node_id();
-        let mut sealed = Vec::with_capacity(members.len());
-        for member in members.iter().filter(|member| member.node != me) {
-            let mailbox = member.certificate.mailbox_key();
-            let envelope = Envelope::seal_welcome(&mailbox, &welcome, batch.rng)
-                .map_err(|_| Refused::LimitReached { what: "nodes in one conversation", limit: 1_000 })?;
-            sealed.push((member, envelope));
+        self.begin(batch, id, kind, group, None).await?;
+        if kind == ConversationKind::Group {
+            let founder = committed.summary.committer.clone();
+            self.add_founding_line(batch, id, committed.epoch, &founder).await?;
         }
-        self.begin(batch, id, kind, group, &members, None).await?;
-        for (member, envelope) in sealed {
-            batch.keep(&envelope);
-            let peer = member.certificate.peer_key();
-            batch.tx.put_outbox(OutboxRow {
-                peer,
-                node: member.node,
-                kind: Kind::Welcome,
-                conversation: id,
-                sequence: 0,
-                envelope: envelope.id(),
-                next_attempt_ms: batch.now_ms,
-            });
-            self.owe(peer, batch.now_ms);
-        }
+        self.owe_welcomes(batch, id, group_id, &committed).await?;
+        self.committed_now(batch, group_id).await?;
         Ok(())
     }
 
@@ -144,11 +116,10 @@ impl State {
         id: ConversationId,
         kind: ConversationKind,
         group: Group,
-        members: &[Member],
         update_due_ms: Option<u64>,
     ) -> Result<(), StoreError> {
         let group_id = group.id();
-        let rows = member_rows(members);
+        let rows = group.policy().map(|policy| member_rows(group.members(), policy)).unwrap_or_default();
         let row = GroupRow { id: group_id, conversation: id, update_due_ms };
         batch.tx.put_group(row).await?;
         self.group_rows.insert(group_id, row);
@@ -160,6 +131,7 @@ impl State {
             conversation.add_group(group_id);
             if conversation.groups.first() == Some(&group_id) {
                 conversation.members.clone_from(&rows);
+                conversation.change().standing = Standing::Member;
                 batch.tx.put_members(id, &rows).await?;
             }
         } else {
@@ -183,14 +155,13 @@ impl State {
         for member in rows.iter().filter(|member| member.node != me) {
             self.meet(batch, member);
         }
-        batch
-            .changed_contacts
-            .extend(rows.iter().map(|member| member.account).filter(|id| self.contacts.contains_key(id)));
-        Ok(())
+        let here = |account: &AccountId| self.contacts.contains_key(account);
+        batch.changed_contacts.extend(rows.iter().map(|member| member.account).filter(here));
+        self.after_commit(batch, group_id).await
     }
 
     /// A member's node: from now on it is recognised, and reached for where no card says how.
-    fn meet(&mut self, batch: &mut Batch<'_, '_>, member: &MemberRow) {
+    pub(crate) fn meet(&mut self, batch: &mut Batch<'_, '_>, member: &MemberRow) {
         if let Entry::Vacant(unknown) = self.accounts_by_peer.entry(member.peer) {
             unknown.insert(member.account);
             batch.network(NetworkCommand::Know { peer: member.peer, addresses: Vec::new() });
@@ -204,9 +175,7 @@ impl State {
         envelope: &Envelope,
     ) -> Result<Arrival, StoreError> {
         let Ok(welcome) = envelope.open_welcome(&self.me.keys) else { return Ok(Arrival::Refused) };
-        if self.group_rows.contains_key(&GroupId(welcome.group)) {
-            return Ok(Arrival::Taken); // The same invitation, sealed again.
-        }
+        let group_id = GroupId(welcome.group);
         let packages = &self.key_packages;
         let lookup = |reference: &[u8; 32]| packages.get(reference).cloned();
         let joined = match Group::join(&self.me, &welcome, lookup, batch.now_ms) {
@@ -219,33 +188,63 @@ impl State {
         if card.card().account.id() != inviter {
             return Ok(Arrival::Refused);
         }
-        let members = joined.group.members().to_vec();
+        self.key_package_used(batch, &joined.key_package).await?;
+        if let Some(known) = self.group(batch, group_id).await? {
+            // The same invitation, sealed again, or one back into the group.
+            if known.group.may_enter(&joined) {
+                self.enter(batch, group_id, joined).await?;
+            }
+            return Ok(Arrival::Taken);
+        }
         let Some((id, kind)) = self.conversation_of(&joined.group, inviter) else { return Ok(Arrival::Refused) };
         let carried = self.group_rows.values().filter(|row| row.conversation == id).count();
         let stranger = self.contacts.get(&inviter).is_none_or(|contact| !contact.row.added);
         // Who is not a contact may write to me, and no more than that.
-        if carried >= GROUPS_A_CONVERSATION_MAX
-            || self.group_rows.len() >= GROUPS_MAX
-            || (stranger && kind == ConversationKind::Group)
-        {
+        let wanted = self.joinings.contains_key(&group_id);
+        let is_full = carried >= GROUPS_A_CONVERSATION_MAX || self.group_rows.len() >= GROUPS_MAX;
+        if is_full || (stranger && kind == ConversationKind::Group && !wanted) {
             return Ok(Arrival::Later);
         }
         match self.contacts.get(&inviter) {
+            _ if kind == ConversationKind::Group => self.put_met_card(batch, card).await?,
             None if !self.has_room_for_stranger() => return Ok(Arrival::Later),
             None => self.put_card(batch, card, false).await?,
             Some(known) => {
                 let newer = known.card.as_ref().is_none_or(|known| known.card().serial < card.card().serial);
                 let added = known.row.added;
-                if newer {
+                // Who was only a fellow member somewhere writes to me now.
+                if newer || known.row.met {
                     self.put_card(batch, card, added).await?;
                 }
             }
         }
-        let (least_ms, most_ms) = UPDATE_AFTER_JOIN_MS;
-        let wait_ms = least_ms + u64::from(batch.rng.next_u32()) % (most_ms - least_ms);
-        let due_ms = batch.now_ms.saturating_add(wait_ms);
-        self.begin(batch, id, kind, joined.group, &members, Some(due_ms)).await?;
+        let due_ms = update_after_join_ms(batch);
+        let root = joined.group.tree().node(joined.group.head()).map_or(0, |node| node.number);
+        let epoch = joined.group.head();
+        let founder = joined.inviter.clone();
+        self.begin(batch, id, kind, joined.group, Some(due_ms)).await?;
+        if kind == ConversationKind::Group && root == FOUNDING_NUMBER {
+            self.add_founding_line(batch, id, epoch, &founder).await?;
+        }
+        self.joined(batch, group_id).await?;
+        self.ask_fellows_of(batch, inviter).await?;
         Ok(Arrival::Taken)
+    }
+
+    /// A Welcome leads back into a group that is here: removed and added again, or added on a branch that lost.
+    async fn enter(&mut self, batch: &mut Batch<'_, '_>, id: GroupId, joined: Joined) -> Result<(), StoreError> {
+        let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
+        let Some(loaded) = self.groups.get_mut(&id) else { return Ok(()) };
+        loaded.group.enter(joined, batch.now_ms);
+        self.save_group(batch, id).await?;
+        row.update_due_ms = Some(update_after_join_ms(batch));
+        batch.tx.put_group(row).await?;
+        self.group_rows.insert(id, row);
+        if let Some(conversation) = self.conversation(batch, row.conversation).await? {
+            conversation.change().standing = Standing::Member;
+        }
+        self.joined(batch, id).await?;
+        self.after_commit(batch, id).await
     }
 
     /// Which conversation a joined group carries; `None` for a direct one that is not between the inviter and me.
@@ -259,64 +258,11 @@ impl State {
             GroupKind::Group => Some((ConversationId::of_group(group.id()), ConversationKind::Group)),
         }
     }
-
-    /// Renews this node's keys in a group.
-    pub(crate) async fn update_keys(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
-        let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
-        row.update_due_ms = None;
-        if self.conversation(batch, row.conversation).await?.is_some() && self.group(batch, id).await?.is_some() {
-            let Some(loaded) = self.groups.get_mut(&id) else { return Ok(()) };
-            let moment = Moment { now_ms: batch.now_ms, place: batch.now_ms };
-            match loaded.group.change(&self.me, Change::default(), moment, batch.rng) {
-                Ok(committed) => {
-                    let parent_secret = loaded.group.topic_secret(committed.content.epoch).cloned();
-                    self.save_group(batch, id).await?;
-                    self.after_commit(batch, id).await?;
-                    let week = tidings_crypto::envelope::Week::of(batch.now_ms);
-                    let sealed =
-                        parent_secret.and_then(|secret| Envelope::seal(&secret, week, &committed.content).ok());
-                    if let Some(envelope) = sealed {
-                        self.spread(batch, row.conversation, &envelope, Kind::Commit, 0).await?;
-                    }
-                }
-                Err(tidings_crypto::group::CommitError::TreeFull) => {
-                    row.update_due_ms = Some(batch.now_ms.saturating_add(UPDATE_RETRY_MS));
-                }
-                Err(error) => tracing::warn!(%error, "a group's keys could not be renewed"),
-            }
-        }
-        batch.tx.put_group(row).await?;
-        self.group_rows.insert(id, row);
-        Ok(())
-    }
-
-    /// A group has a new epoch: its members and topics may be others.
-    pub(crate) async fn after_commit(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
-        self.follow_topics(batch, id).await?;
-        let Some(conversation) = self.group_rows.get(&id).map(|row| row.conversation) else { return Ok(()) };
-        let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
-        let rows = member_rows(loaded.group.members());
-        let Some(conversation) = self.conversations.get_mut(&conversation) else { return Ok(()) };
-        if conversation.groups.first() == Some(&id) && conversation.members != rows && !rows.is_empty() {
-            conversation.members.clone_from(&rows);
-            conversation.change();
-            let id = conversation.row.id;
-            batch.tx.put_members(id, &rows).await?;
-        }
-        Ok(())
-    }
 }
 
-fn member_rows(members: &[Member]) -> Vec<MemberRow> {
-    let mut rows: Vec<MemberRow> = members
-        .iter()
-        .map(|member| MemberRow {
-            node: member.node,
-            account: member.account,
-            peer: PeerKey(member.certificate.peer_key().0),
-            role: Role::Member,
-        })
-        .collect();
-    rows.sort_unstable_by_key(|row| row.node);
-    rows
+/// When a node that has just joined renews its keys.
+fn update_after_join_ms(batch: &mut Batch<'_, '_>) -> u64 {
+    let (least_ms, most_ms) = UPDATE_AFTER_JOIN_MS;
+    let wait_ms = least_ms + u64::from(batch.rng.next_u32()) % (most_ms - least_ms);
+    batch.now_ms.saturating_add(wait_ms)
 }

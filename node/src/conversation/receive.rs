@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use tidings_crypto::envelope::{Envelope, Kind as EnvelopeKind};
 use tidings_crypto::group::{GroupId, Member, Received};
 
-use super::transcript;
+use super::{leaving, transcript};
 use crate::engine::batch::Batch;
 use crate::engine::topics::Topic;
 use crate::engine::{MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
@@ -193,6 +193,9 @@ impl State {
         if self.conversation(batch, conversation).await?.is_none() {
             return Ok(Arrival::Later);
         }
+        if leaving::is_leave(&content.message) {
+            return self.take_leave(batch, topic.group, &content).await;
+        }
         if UnverifiedReceipt::is_receipt(&content.message) {
             return self.take_receipt(batch, conversation, topic.group, &content).await;
         }
@@ -200,18 +203,24 @@ impl State {
         match loaded.group.receive(&content, batch.now_ms) {
             Received::Message { sender, payload, .. } => {
                 self.save_group(batch, topic.group).await?;
-                self.take_payload(batch, conversation, &sender, &payload, envelope).await?;
+                self.take_payload(batch, conversation, topic.group, &sender, &payload, envelope).await?;
                 Ok(Arrival::Taken)
             }
-            Received::Committed { epoch, .. } => {
+            Received::Committed { epoch, summary, .. } => {
                 self.save_group(batch, topic.group).await?;
+                self.note_received(batch, topic.group, epoch, &summary).await?;
                 self.after_commit(batch, topic.group).await?;
                 let freed = batch.tx.unpark(topic.group, Some(epoch)).await?;
                 waiting.extend(freed.into_iter().filter_map(Brought::of_parked));
                 Ok(Arrival::Taken)
             }
-            Received::RemovedHere { .. } => {
+            Received::RemovedHere { summary } => {
+                let removed = loaded.group.policy().is_none().then(|| loaded.group.head());
                 self.save_group(batch, topic.group).await?;
+                if let Some((summary, epoch)) = summary.zip(removed) {
+                    self.note_received(batch, topic.group, epoch, &summary).await?;
+                }
+                self.after_commit(batch, topic.group).await?;
                 Ok(Arrival::Taken)
             }
             Received::UnknownEpoch(epoch) => {
@@ -234,12 +243,16 @@ impl State {
         &mut self,
         batch: &mut Batch<'_, '_>,
         conversation: ConversationId,
+        group: GroupId,
         sender: &Member,
         payload: &[u8],
         envelope: &Envelope,
     ) -> Result<(), StoreError> {
         match Content::decode(payload) {
             Ok(Content::Text(text)) => self.take_text(batch, conversation, sender, text, envelope).await,
+            Ok(Content::History(shared)) => self.take_history(batch, conversation, group, sender, shared).await,
+            Ok(Content::JoinRequest(request)) => self.take_join_request(batch, group, &request).await,
+            Ok(Content::JoinRefused(account)) => self.take_join_refusal(batch, group, sender, account).await,
             Ok(Content::Newer) => {
                 tracing::info!("a member sent something that only a newer version understands");
                 Ok(())
@@ -265,6 +278,10 @@ impl State {
         self.owe_receipt(batch, id, sender.node);
         // A sequence number is the author's word, and may name two messages: only the id decides.
         if batch.tx.message_place(id, message).await?.is_some() {
+            batch.tx.flush().await?;
+            if batch.tx.unshare_message(message, sender.node, text.sequence).await? {
+                batch.moved.insert(message); // Somebody shared it before; now it is its author's word.
+            }
             return Ok(());
         }
         let mut places = Vec::with_capacity(text.parents.len());

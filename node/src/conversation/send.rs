@@ -7,7 +7,7 @@ use super::transcript::{self, Placed};
 use crate::engine::State;
 use crate::engine::batch::{Batch, Halt};
 use crate::event::Event;
-use crate::handle::{Message, MessageKind, MessageState, NewMessage, Refused, TEXT_BYTES_MAX};
+use crate::handle::{Message, MessageKind, MessageState, NewMessage, Refused, Standing, TEXT_BYTES_MAX};
 use crate::ids::{ConversationId, MessageId};
 use crate::network::NetworkCommand;
 use crate::outbox::{FIRST_ATTEMPT_AFTER_MS, GOSSIP_WINDOW_MAX, Kind};
@@ -50,6 +50,11 @@ impl State {
         };
         let me = self.me.account_id();
         let conversation = self.conversation(batch, new.conversation).await?.ok_or(Refused::UnknownConversation)?;
+        match conversation.row.standing {
+            Standing::Member | Standing::ComingBack => {}
+            Standing::Joining => return Err(Refused::NotJoinedYet.into()),
+            Standing::Left | Standing::Removed => return Err(Refused::NotAMember.into()),
+        }
         let group = *conversation.groups.first().ok_or(Refused::UnknownConversation)?;
         let sequence = conversation.row.next_sequence;
         let parents: Vec<Placed> = conversation.leaves.parents().collect();

@@ -48,6 +48,11 @@ impl Leaves {
         }
     }
 
+    /// A line is gone.
+    pub fn remove(&mut self, id: MessageId) {
+        self.leaves.retain(|leaf| leaf.id != id);
+    }
+
     /// A message moved to another place.
     pub fn moved(&mut self, message: Placed) {
         if let Some(leaf) = self.leaves.iter_mut().find(|leaf| leaf.id == message.id) {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use tidings_crypto::card::{ADDRESSES_MAX, Card, CardLink, CardNode, ShortCard, SignedCard, valid_name};
 use tidings_crypto::group::{KeyPackage, KeyPackageSecret, Suite};
-use tidings_crypto::identity::{LocalNode, SafetyNumber};
+use tidings_crypto::identity::{LocalNode, NodeCertificate, NodeId, SafetyNumber};
 
 use super::batch::{Batch, Halt};
+use super::pushes::Asked;
 use super::{State, StoreError};
 use crate::event::Event;
 use crate::handle::{self, CardLinks, Refused};
 use crate::ids::{AccountId, Address, ConversationId, PeerKey};
 use crate::network::NetworkCommand;
-use crate::store::{ContactRow, unnamed};
+use crate::store::{ContactRow, KeyPackageUse, unnamed};
 use crate::wire::request::{Request, Response};
 
 /// Strangers who wrote first are kept up to this many; further ones are refused until some are accepted.
@@ -28,6 +29,18 @@ pub(crate) struct Profile {
     addresses: Vec<Address>,
     key_package: Vec<u8>,
     pub(crate) card: SignedCard,
+}
+
+impl Profile {
+    /// The last-resort key package on the card.
+    pub(crate) fn key_package(&self) -> &[u8] {
+        &self.key_package
+    }
+
+    /// Another one for the next card.
+    pub(crate) fn set_key_package(&mut self, bytes: Vec<u8>) {
+        self.key_package = bytes;
+    }
 }
 
 /// A person known to this node.
@@ -50,6 +63,12 @@ impl Contact {
         }
     }
 
+    /// The node behind a peer, by the card.
+    pub(crate) fn node_of(&self, peer: &PeerKey) -> Option<NodeId> {
+        let nodes = self.card.as_ref()?.card().nodes.iter();
+        nodes.map(|node| &node.certificate).find(|known| known.peer_key() == *peer).map(NodeCertificate::node_id)
+    }
+
     /// Asks the swarm to reach this person's nodes.
     pub(crate) fn know(&self, batch: &mut Batch<'_, '_>) {
         for (peer, addresses) in self.peers() {
@@ -68,10 +87,11 @@ pub(super) async fn load_profile(
     if batch.tx.setting("name").await?.is_none() {
         batch.tx.set_setting("name", name.as_bytes()).await?;
     }
-    if batch.tx.key_packages().await?.is_empty() {
+    if !batch.tx.key_packages().await?.iter().any(|row| row.kind == KeyPackageUse::LastResort) {
         let (package, secret) = KeyPackage::generate(me, Suite::Classic, true, batch.rng).map_err(|_| damaged)?;
         let reference = package.reference;
-        batch.tx.put_key_package(&reference, &secret.encode(), &package.bytes, batch.now_ms, batch.rng).await?;
+        let row = (&reference, &secret.encode()[..], &package.bytes[..], KeyPackageUse::LastResort);
+        batch.tx.put_key_package(row, batch.now_ms, batch.rng).await?;
     }
     let damaged = || StoreError::Damaged { what: "profile" };
     let name = String::from_utf8(batch.tx.setting("name").await?.ok_or_else(damaged)?).map_err(|_| damaged())?;
@@ -79,7 +99,8 @@ pub(super) async fn load_profile(
         batch.tx.setting("card serial").await?.and_then(|bytes| bytes.try_into().ok()).map_or(1, u64::from_be_bytes);
     let card = batch.tx.setting("card").await?;
     let rows = batch.tx.key_packages().await?;
-    let key_package = rows.first().ok_or_else(damaged)?.public.clone();
+    let newest = rows.iter().find(|row| row.kind == KeyPackageUse::LastResort);
+    let key_package = newest.ok_or_else(damaged)?.public.clone();
     let secrets = rows
         .iter()
         .map(|row| Ok((row.reference, KeyPackageSecret::decode(&row.secret).map_err(|_| damaged())?)))
@@ -143,7 +164,7 @@ impl State {
     }
 
     /// Signs a card with the next number, and gives it to every connected contact.
-    async fn renew_card(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+    pub(crate) async fn renew_card(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let profile = &mut self.profile;
         let serial = profile.serial.saturating_add(1);
         let Ok(card) = sign_card(&self.me, &profile.name, serial, &profile.addresses, &profile.key_package) else {
@@ -165,7 +186,7 @@ impl State {
     pub(super) fn greet(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
         if self.accounts_by_peer.contains_key(&peer) {
             let card = self.profile.card.bytes().to_vec();
-            self.ask(batch, peer, super::pushes::Asked::Greeting, Request::Hello { card });
+            self.ask(batch, peer, Asked::Greeting, Request::Hello { card });
         }
     }
 
@@ -178,12 +199,16 @@ impl State {
     ) -> Result<(), StoreError> {
         let Ok(card) = SignedCard::decode(bytes) else { return Ok(()) };
         let account = card.card().account.id();
-        let Some(contact) = self.contacts.get(&account) else { return Ok(()) };
+        let Some(contact) = self.contacts.get(&account) else {
+            if self.accounts_by_peer.get(&peer) == Some(&account) {
+                return self.put_met_card(batch, card).await; // A fellow member of some group.
+            }
+            return Ok(());
+        };
         let is_theirs = card.card().nodes.iter().any(|node| node.certificate.peer_key() == peer);
         let newer = contact.card.as_ref().is_none_or(|known| known.card().serial < card.card().serial);
         if is_theirs && newer {
-            let added = contact.row.added;
-            self.put_card(batch, card, added).await?;
+            self.put_met_card(batch, card).await?;
         }
         Ok(())
     }
@@ -191,7 +216,7 @@ impl State {
     /// A contact's node does not know me: who holds a card of an account may ask for its newest.
     pub(super) fn ask_for_card(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
         if let Some(account) = self.accounts_by_peer.get(&peer).copied() {
-            self.ask(batch, peer, super::pushes::Asked::Card, Request::Card { account });
+            self.ask(batch, peer, Asked::Card, Request::Card { account });
         }
     }
 
@@ -256,12 +281,99 @@ impl State {
         self.contact_view(batch, account).await?.ok_or_else(|| Refused::UnknownContact.into())
     }
 
+    /// Asks a member of my groups for the cards of those fellow members that nobody gave me yet: their names, and how
+    /// to reach them.
+    pub(crate) async fn ask_for_fellows(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) -> Result<(), StoreError> {
+        const CARDS_MAX: u32 = 64;
+        let Some(account) = self.accounts_by_peer.get(&peer).copied() else { return Ok(()) };
+        let me = self.me.account_id();
+        for fellow in batch.tx.unknown_fellows(account, CARDS_MAX).await? {
+            if fellow != me {
+                self.ask(batch, peer, Asked::Fellow { account: fellow }, Request::Card { account: fellow });
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks a connected node of this account for the cards of our fellow members.
+    pub(crate) async fn ask_fellows_of(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        account: AccountId,
+    ) -> Result<(), StoreError> {
+        batch.tx.flush().await?;
+        let mut connected = self.connected_peers();
+        let peer = connected.find(|peer| self.accounts_by_peer.get(peer) == Some(&account));
+        drop(connected);
+        match peer {
+            Some(peer) => self.ask_for_fellows(batch, peer).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Gives my card to whoever asks for it, and another's to who shares a group with both of us.
+    pub(super) async fn answer_card(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+        account: AccountId,
+    ) -> Result<Response, StoreError> {
+        if account == self.me.account_id() {
+            return Ok(Response::Card { card: Some(self.profile.card.bytes().to_vec()) });
+        }
+        let card = self.contacts.get(&account).and_then(|contact| contact.card.as_ref());
+        let card = card.map(|card| card.bytes().to_vec());
+        let Some(asker) = self.accounts_by_peer.get(&peer).copied() else { return Ok(Response::Card { card: None }) };
+        let may_know = batch.tx.are_fellows(asker, account).await?;
+        Ok(Response::Card { card: card.filter(|_| may_know) })
+    }
+
+    /// A member gave the card of another.
+    pub(super) async fn take_fellow_card(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        account: AccountId,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        match SignedCard::decode(bytes) {
+            Ok(card) if card.card().account.id() == account => self.put_met_card(batch, card).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps the card of somebody who is no contact, only a fellow member of some group; a contact's is renewed by it.
+    pub(crate) async fn put_met_card(&mut self, batch: &mut Batch<'_, '_>, card: SignedCard) -> Result<(), StoreError> {
+        let account = card.card().account.id();
+        if account == self.me.account_id() {
+            return Ok(());
+        }
+        match self.contacts.get(&account) {
+            Some(known) => {
+                let newer = known.card.as_ref().is_none_or(|known| known.card().serial < card.card().serial);
+                let (added, met) = (known.row.added, known.row.met);
+                if newer { self.keep_card(batch, card, added, met).await } else { Ok(()) }
+            }
+            None if self.contacts.len() >= CONTACTS_MAX => Ok(()),
+            None => self.keep_card(batch, card, false, true).await,
+        }
+    }
+
     /// Keeps a person's newest card.
     pub(crate) async fn put_card(
         &mut self,
         batch: &mut Batch<'_, '_>,
         card: SignedCard,
         added: bool,
+    ) -> Result<(), StoreError> {
+        self.keep_card(batch, card, added, false).await
+    }
+
+    async fn keep_card(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        card: SignedCard,
+        added: bool,
+        met: bool,
     ) -> Result<(), StoreError> {
         let account = card.card().account.id();
         let row = ContactRow {
@@ -271,7 +383,7 @@ impl State {
             safety_number: SafetyNumber::between(&self.me.account.public(), &card.card().account).to_string(),
             card: card.bytes().to_vec(),
             short: String::new(),
-            met: false,
+            met,
         };
         batch.tx.put_contact(&row, batch.now_ms).await?;
         let before = self.contacts.get(&account).map_or_else(Vec::new, Contact::peers);
@@ -290,7 +402,7 @@ impl State {
 
     /// Whether one more stranger may write to me first.
     pub(crate) fn has_room_for_stranger(&self) -> bool {
-        self.contacts.values().filter(|contact| !contact.row.added).count() < STRANGERS_MAX
+        self.contacts.values().filter(|contact| !contact.row.added && !contact.row.met).count() < STRANGERS_MAX
     }
 
     /// Takes a contact into memory.
@@ -334,7 +446,7 @@ impl State {
         batch: &mut Batch<'_, '_>,
         account: AccountId,
     ) -> Result<Option<handle::Contact>, StoreError> {
-        let Some(contact) = self.contacts.get(&account) else { return Ok(None) };
+        let Some(contact) = self.contacts.get(&account).filter(|contact| !contact.row.met) else { return Ok(None) };
         let direct = ConversationId::direct(&self.me.account_id(), &account);
         let conversation = batch.tx.conversation(direct).await?.map(|row| row.id);
         Ok(Some(handle::Contact {

@@ -8,11 +8,12 @@ use super::{State, StoreError};
 use tidings_crypto::group::GroupId;
 
 use crate::handle::{Path, Peer};
-use crate::ids::PeerKey;
+use crate::ids::{AccountId, PeerKey};
 use crate::network::{NetworkCommand, Published, RequestFailure};
 use crate::outbox::{PUSH_ENVELOPES_MAX, next_attempt_ms, push_length};
 use crate::wire::request::{PushVerdict, Request, Response};
 use rand_core::Rng;
+use tidings_crypto::identity::NodeId;
 
 /// A connected peer.
 #[derive(Debug)]
@@ -52,6 +53,21 @@ pub(crate) enum Asked {
     Card,
     /// A way into a group.
     WayIn {
+        /// Which.
+        group: GroupId,
+    },
+    /// The card of a fellow member of some group.
+    Fellow {
+        /// Whose.
+        account: AccountId,
+    },
+    /// Key packages, for one use each.
+    Packages {
+        /// Of which node.
+        node: NodeId,
+    },
+    /// To be let into a group.
+    Join {
         /// Which.
         group: GroupId,
     },
@@ -145,10 +161,9 @@ impl State {
                 Ok(Response::Push { verdicts })
             }
             Request::WayIn { group } => self.answer_way_in(batch, peer, group).await,
-            Request::Card { account } => {
-                let mine = account == self.me.account_id();
-                Ok(Response::Card { card: mine.then(|| self.profile.card.bytes().to_vec()) })
-            }
+            Request::Card { account } => self.answer_card(batch, peer, account).await,
+            Request::Packages => self.answer_packages(batch, peer).await,
+            Request::Join { request } => self.answer_join(batch, peer, &request).await,
         }
     }
 
@@ -180,6 +195,21 @@ impl State {
                     _ => None,
                 };
                 self.take_way_in(batch, group, sealed).await
+            }
+            Some(Asked::Fellow { account }) => match outcome {
+                Ok(Response::Card { card: Some(card) }) => self.take_fellow_card(batch, account, &card).await,
+                _ => Ok(()),
+            },
+            Some(Asked::Packages { node }) => match outcome {
+                Ok(Response::Packages { packages }) => self.take_packages(batch, peer, node, &packages).await,
+                _ => Ok(()),
+            },
+            Some(Asked::Join { group }) => {
+                let verdict = match outcome {
+                    Ok(Response::Join { verdict }) => Some(verdict),
+                    _ => None,
+                };
+                self.join_answered(batch, group, peer, verdict).await
             }
             Some(Asked::Push { rows }) => {
                 if let Some(state) = self.peers.get_mut(&peer).filter(|state| state.push == Some(request)) {

@@ -4,20 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_crypto::envelope::EpochId;
 use tidings_crypto::group::{Group, GroupId, KeyPackageSecret};
-use tidings_crypto::identity::LocalNode;
+use tidings_crypto::identity::{LocalNode, NodeCertificate};
 
 use super::batch::Batch;
 use super::people::{Contact, Profile};
 use super::pushes::{Asked, PeerState};
 use super::topics::{TopicChanges, Topics, next_turn_ms};
 use crate::conversation::Conversation;
+use crate::conversation::invites::Joining;
 use crate::conversation::membership::UPDATE_RETRY_MS;
 use crate::conversation::resend::Resends;
+use crate::conversation::upkeep::{LOOK_EVERY_MS, UPDATE_WITHIN_MS};
 use crate::conversation::way_back::WaysBack;
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
 use crate::network::NetworkCommand;
 use crate::outbox::Kind;
-use crate::store::{EpochKeys, GroupRow, Me, StoreError, Tx};
+use crate::store::{EpochKeys, GroupRow, IntentRow, Me, StoreError, Tx};
 
 /// At most this many groups stay in memory between batches.
 const GROUPS_LOADED_MAX: usize = 256;
@@ -60,6 +62,12 @@ pub(crate) struct State {
     pub(crate) missing_parents: BTreeSet<MessageId>,
     /// How many parents each conversation has named in this run that were not here.
     pub(crate) missing_by_conversation: BTreeMap<ConversationId, u32>,
+    /// What is wanted of the groups, until it is certain.
+    pub(crate) intents: Vec<IntentRow>,
+    /// Groups that the owner asked to join.
+    pub(crate) joinings: BTreeMap<GroupId, Joining>,
+    /// When certificates and key packages are looked at next.
+    pub(crate) upkeep_due_ms: u64,
     /// Conversations whose members wait for a receipt, and when it goes.
     pub(crate) receipts_due: BTreeMap<ConversationId, u64>,
     /// The heads of groups when they were looked at last.
@@ -73,6 +81,14 @@ pub(crate) struct State {
 impl State {
     /// Reads what must be in memory at all times.
     pub(super) async fn load(me: LocalNode, name: &str, batch: &mut Batch<'_, '_>) -> Result<Self, StoreError> {
+        let mut me = me;
+        if let Some(bytes) = batch.tx.setting("certificate").await?
+            && let Ok(renewed) = NodeCertificate::decode(&bytes)
+            && renewed.node_id() == me.node_id()
+            && renewed.number() > me.certificate.number()
+        {
+            me.certificate = renewed;
+        }
         let (profile, key_packages) = super::people::load_profile(&me, name, batch).await?;
         let mut state = Self {
             me,
@@ -97,7 +113,13 @@ impl State {
             heads: BTreeMap::new(),
             resends: Resends::default(),
             ways_back: WaysBack::default(),
+            intents: batch.tx.intents().await?,
+            joinings: BTreeMap::new(),
+            upkeep_due_ms: batch.now_ms,
         };
+        for row in batch.tx.joinings().await? {
+            state.joinings.extend(Joining::new(row.clone()).map(|joining| (row.group, joining)));
+        }
         for row in batch.tx.contacts().await? {
             state.hold_contact(row);
         }
@@ -127,6 +149,11 @@ impl State {
         for contact in self.contacts.values() {
             contact.know(batch);
         }
+        for joining in self.joinings.values().filter(|joining| joining.due_ms().is_some()) {
+            for host in joining.hosts() {
+                batch.network(NetworkCommand::Know { peer: host.peer, addresses: host.addresses.clone() });
+            }
+        }
         // Members who are no contacts are reached where they are met: on the local network, or by calling themselves.
         let covered: BTreeSet<PeerKey> =
             self.contacts.values().flat_map(Contact::peers).map(|(peer, _)| peer).collect();
@@ -142,10 +169,18 @@ impl State {
     /// Nothing waits longer from here than it would have by this clock.
     pub(super) async fn set_clock_back(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let latest_ms = batch.now_ms.saturating_add(UPDATE_RETRY_MS);
-        batch.tx.hasten_all(latest_ms).await?;
+        let latest_update_ms = batch.now_ms.saturating_add(UPDATE_WITHIN_MS);
+        batch.tx.hasten_all(latest_ms, latest_update_ms).await?;
         for row in self.group_rows.values_mut() {
-            row.update_due_ms = row.update_due_ms.map(|due_ms| due_ms.min(latest_ms));
+            row.update_due_ms = row.update_due_ms.map(|due_ms| due_ms.min(latest_update_ms));
         }
+        for row in &mut self.intents {
+            row.due_ms = row.due_ms.map(|due_ms| due_ms.min(latest_ms));
+        }
+        for joining in self.joinings.values_mut() {
+            joining.hasten(batch.now_ms);
+        }
+        self.upkeep_due_ms = self.upkeep_due_ms.min(batch.now_ms.saturating_add(LOOK_EVERY_MS));
         for due_ms in self.receipts_due.values_mut() {
             *due_ms = (*due_ms).min(batch.now_ms);
         }
@@ -172,6 +207,11 @@ impl State {
             let changes = self.topics.turn(batch.now_ms);
             subscribe(batch, changes);
         }
+        self.make_due_intents(batch).await?;
+        self.ask_due_joins(batch).await?;
+        if batch.now_ms >= self.upkeep_due_ms {
+            self.look_after_keys(batch).await?;
+        }
         let due = |row: &&GroupRow| row.update_due_ms.is_some_and(|due_ms| due_ms <= batch.now_ms);
         let due: Vec<GroupId> = self.group_rows.values().filter(due).map(|row| row.id).collect();
         for group in due {
@@ -185,13 +225,12 @@ impl State {
         let pushes = self.peers.values().filter_map(PeerState::due_ms);
         let receipts = self.receipts_due.values().copied();
         let updates = self.group_rows.values().filter_map(|row| row.update_due_ms);
-        pushes
-            .chain(receipts)
-            .chain(updates)
-            .chain(self.resends.due_ms())
-            .chain(self.ways_back.due_ms())
-            .chain([self.turn_due_ms])
-            .min()
+        let intents = self.intents.iter().filter_map(|row| row.due_ms);
+        let joins = self.joinings.values().filter(|joining| joining.hosts().any(|host| self.is_connected(&host.peer)));
+        let joins = joins.filter_map(Joining::due_ms);
+        let own = [self.turn_due_ms, self.upkeep_due_ms];
+        let due = pushes.chain(receipts).chain(updates).chain(intents).chain(joins).chain(own);
+        due.chain(self.resends.due_ms()).chain(self.ways_back.due_ms()).min()
     }
 
     /// A conversation, read if it is not in memory.
@@ -245,7 +284,7 @@ impl State {
     }
 
     /// Lets go of what need not be in memory.
-    pub(super) fn unload_idle(&mut self) {
+    pub(crate) fn unload_idle(&mut self) {
         while self.groups.len() > GROUPS_LOADED_MAX {
             self.groups.pop_first();
         }

@@ -1,57 +1,24 @@
 //! What people see of a group: its members' roles, what it allows, its invites, and the lines that tell its changes.
 
+pub use tidings_crypto::group::{History, Role, Who};
+
 use crate::ids::{AccountId, InviteId};
 
 use super::Conversation;
 
-/// What a member may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Everything.
-    Owner,
-    /// Change members, invites and what the group is called and shows.
-    Admin,
-    /// Write, and what the group's permissions give to everybody.
-    Member,
-    /// Read.
-    ReadOnly,
-}
-
-impl Role {
-    /// The store's number.
-    pub(crate) fn number(self) -> u8 {
-        match self {
-            Self::Owner => 0,
-            Self::Admin => 1,
-            Self::Member => 2,
-            Self::ReadOnly => 3,
-        }
-    }
-
-    /// From the store's number.
-    pub(crate) fn from_number(number: u8) -> Option<Self> {
-        [Self::Owner, Self::Admin, Self::Member, Self::ReadOnly].into_iter().find(|role| role.number() == number)
+/// The store's number of a role.
+pub(crate) fn role_number(role: Role) -> u8 {
+    match role {
+        Role::Owner => 0,
+        Role::Admin => 1,
+        Role::Member => 2,
+        Role::ReadOnly => 3,
     }
 }
 
-/// Who may do something in a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Who {
-    /// Every member, except those who only read.
-    Everybody,
-    /// Owners and admins.
-    Admins,
-}
-
-/// What members give to those who join, of what was written before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum History {
-    /// Nothing.
-    Nothing,
-    /// The messages of this many days.
-    Days(u16),
-    /// Everything that the member has who lets them in.
-    Everything,
+/// A role from the store's number.
+pub(crate) fn role_from_number(number: u8) -> Option<Role> {
+    [Role::Owner, Role::Admin, Role::Member, Role::ReadOnly].into_iter().find(|role| role_number(*role) == number)
 }
 
 /// How a conversation is encrypted.

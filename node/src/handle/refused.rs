@@ -98,9 +98,6 @@ pub enum Refused {
         /// Why, and what helps.
         why: String,
     },
-    /// It is coming.
-    #[error("this version of the node cannot do that yet")]
-    NotBuilt,
     /// A limit of this node is reached.
     #[error("this node's limit of {limit} {what} is reached")]
     LimitReached {

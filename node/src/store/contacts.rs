@@ -1,10 +1,8 @@
-//! People, and the secrets of the key packages that this node handed to them.
+//! People: contacts, and fellow members of groups.
 
-use rand_chacha::ChaCha20Rng;
 use sqlx::Row;
-use zeroize::Zeroizing;
 
-use super::{StoreError, Tx, fixed, integer, natural};
+use super::{StoreError, Tx, fixed, integer};
 use crate::ids::AccountId;
 
 /// A person, as kept.
@@ -68,72 +66,31 @@ impl Tx<'_> {
             .collect()
     }
 
-    /// Keeps the secret of a key package, sealed.
-    pub async fn put_key_package(
-        &mut self,
-        reference: &[u8; 32],
-        secret: &[u8],
-        public: &[u8],
-        now_ms: u64,
-        rng: &mut ChaCha20Rng,
-    ) -> Result<(), StoreError> {
-        let sealed = self.key.seal(&key_package_context(reference), secret, rng);
-        sqlx::query(
-            "INSERT INTO key_package (reference, sealed_secret, public, created_at_ms) VALUES (?1, ?2, ?3, ?4)",
+    /// The accounts that share a group with an account and whose cards are not here: at most `limit`.
+    pub async fn unknown_fellows(&mut self, account: AccountId, limit: u32) -> Result<Vec<AccountId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "SELECT DISTINCT fellow.account FROM member AS mine
+             JOIN member AS fellow ON fellow.conversation = mine.conversation
+             WHERE mine.account = ?1 AND fellow.account <> ?1
+                 AND NOT EXISTS (SELECT 1 FROM contact WHERE contact.account = fellow.account) LIMIT ?2",
         )
-        .bind(reference.as_slice())
-        .bind(sealed)
-        .bind(public)
-        .bind(integer(now_ms))
-        .execute(&mut *self.transaction)
-        .await?;
-        Ok(())
-    }
-
-    /// All key packages, the newest first.
-    pub async fn key_packages(&mut self) -> Result<Vec<KeyPackageRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT reference, sealed_secret, public, created_at_ms FROM key_package ORDER BY created_at_ms DESC, reference",
-        )
+        .bind(account.0.as_slice())
+        .bind(limit)
         .fetch_all(&mut *self.transaction)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let reference = fixed("key package", row.try_get(0)?)?;
-                let sealed: &[u8] = row.try_get(1)?;
-                let secret = self
-                    .key
-                    .open(&key_package_context(&reference), sealed)
-                    .map_err(|_| StoreError::Damaged { what: "key package" })?;
-                Ok(KeyPackageRow {
-                    reference,
-                    secret,
-                    public: row.try_get(2)?,
-                    created_at_ms: natural(row.try_get(3)?),
-                })
-            })
-            .collect()
+        rows.iter().map(|account| Ok(AccountId(fixed("member", account)?))).collect()
     }
-}
 
-/// A key package that this node handed out.
-pub struct KeyPackageRow {
-    /// Its reference (RFC 9420 §5.2).
-    pub reference: [u8; 32],
-    /// Its secret.
-    pub secret: Zeroizing<Vec<u8>>,
-    /// What others hold.
-    pub public: Vec<u8>,
-    /// When it was made.
-    pub created_at_ms: u64,
-}
-
-impl std::fmt::Debug for KeyPackageRow {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyPackageRow").field("created_at_ms", &self.created_at_ms).finish_non_exhaustive()
+    /// Whether two accounts share a conversation.
+    pub async fn are_fellows(&mut self, one: AccountId, other: AccountId) -> Result<bool, StoreError> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM member AS one JOIN member AS other ON other.conversation = one.conversation
+                 WHERE one.account = ?1 AND other.account = ?2)",
+        )
+        .bind(one.0.as_slice())
+        .bind(other.0.as_slice())
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        Ok(found != 0)
     }
-}
-
-fn key_package_context(reference: &[u8; 32]) -> Vec<u8> {
-    [b"key package".as_slice(), reference].concat()
 }

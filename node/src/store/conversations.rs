@@ -5,7 +5,7 @@ use tidings_crypto::identity::NodeId;
 
 use super::{StoreError, Tx, fixed, integer, natural};
 use crate::conversation::ledger::{Progress, Sequences};
-use crate::handle::{Role, Standing};
+use crate::handle::{Role, Standing, role_from_number, role_number};
 use crate::ids::{AccountId, ConversationId, PeerKey};
 
 /// What a conversation is.
@@ -134,7 +134,7 @@ impl Tx<'_> {
                 .bind(member.node.0.as_slice())
                 .bind(member.account.0.as_slice())
                 .bind(member.peer.0.as_slice())
-                .bind(member.role.number())
+                .bind(role_number(member.role))
                 .execute(&mut *self.transaction)
                 .await?;
         }
@@ -275,7 +275,7 @@ impl Tx<'_> {
 
 /// A role from its number.
 pub(super) fn role(number: u8) -> Result<Role, StoreError> {
-    Role::from_number(number).ok_or(StoreError::Damaged { what: "member" })
+    role_from_number(number).ok_or(StoreError::Damaged { what: "member" })
 }
 
 /// A standing from its number.

@@ -213,7 +213,12 @@ impl Tx<'_> {
         .await
     }
 
-    fn unseal(&self, what: &'static str, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    pub(super) fn unseal(
+        &self,
+        what: &'static str,
+        context: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         self.key.open(context, sealed).map_err(|_| StoreError::Damaged { what })
     }
 }

@@ -7,6 +7,7 @@ use tidings_crypto::identity::NodeId;
 use super::{StoreError, Tx, fixed, integer, natural};
 use crate::conversation::transcript::Placed;
 use crate::ids::{AccountId, ConversationId, MessageId};
+use crate::wire::history::Shared;
 
 /// A message, as kept.
 #[derive(Clone)]
@@ -158,6 +159,55 @@ impl Tx<'_> {
         .fetch_one(&mut *self.transaction)
         .await?;
         Ok(found != 0)
+    }
+
+    /// The texts of a conversation that were sent since a time, newest first: at most `limit`.
+    pub async fn messages_since(
+        &mut self,
+        conversation: ConversationId,
+        from_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<Shared>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, author, sent_at_ms, place, reply_to, text FROM message
+             WHERE conversation = ?1 AND kind = 0 AND sent_at_ms >= ?2 ORDER BY place DESC, id DESC LIMIT ?3",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(integer(from_ms))
+        .bind(limit)
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let reply_to: Option<&[u8]> = row.try_get(4)?;
+                Ok(Shared {
+                    id: MessageId(fixed("message", row.try_get(0)?)?),
+                    author: AccountId(fixed("message", row.try_get(1)?)?),
+                    sent_at_ms: natural(row.try_get(2)?),
+                    place: natural(row.try_get(3)?),
+                    reply_to: reply_to.map(|id| fixed("message", id).map(MessageId)).transpose()?,
+                    text: row.try_get(5)?,
+                })
+            })
+            .collect()
+    }
+
+    /// A message that somebody shared has come from its author: it is the author's word now.
+    pub async fn unshare_message(
+        &mut self,
+        id: MessageId,
+        author_node: NodeId,
+        sequence: u64,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE message SET shared_by = x'', author_node = ?2, sequence = ?3 WHERE id = ?1 AND shared_by <> x''",
+        )
+        .bind(id.0.as_slice())
+        .bind(author_node.0.as_slice())
+        .bind(integer(sequence))
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// The newest messages of a conversation, by the transcript's order: newest first.

@@ -115,12 +115,13 @@ impl Tx<'_> {
     }
 
     /// The clock was set back: nothing waits longer than it would have by the new time.
-    pub async fn hasten_all(&mut self, latest_ms: u64) -> Result<(), StoreError> {
-        for statement in [
-            "UPDATE outbox SET next_attempt_ms = ?1 WHERE next_attempt_ms > ?1",
-            "UPDATE mls_group SET update_due_ms = ?1 WHERE update_due_ms > ?1",
+    pub async fn hasten_all(&mut self, latest_ms: u64, latest_update_ms: u64) -> Result<(), StoreError> {
+        for (statement, at_ms) in [
+            ("UPDATE outbox SET next_attempt_ms = ?1 WHERE next_attempt_ms > ?1", latest_ms),
+            ("UPDATE mls_group SET update_due_ms = ?1 WHERE update_due_ms > ?1", latest_update_ms),
+            ("UPDATE intent SET due_ms = ?1 WHERE due_ms > ?1", latest_ms),
         ] {
-            sqlx::query(statement).bind(integer(latest_ms)).execute(&mut *self.transaction).await?;
+            sqlx::query(statement).bind(integer(at_ms)).execute(&mut *self.transaction).await?;
         }
         Ok(())
     }

@@ -232,7 +232,7 @@ impl RawMessage {
             id: self.id,
             conversation: self.conversation,
             sender: self.author,
-            mine: self.author == me.account,
+            mine: self.author == me.account && kind == MessageKind::Text,
             sent_at_ms: self.sent_at_ms,
             received_at_ms: self.received_at_ms,
             place: self.place,

@@ -5,18 +5,29 @@
 use tidings_crypto::codec::{Malformed, Reader, Writer};
 use tidings_crypto::identity::AccountId;
 
+use super::history::{self, Shared};
+use super::join::JOIN_BYTES_MAX;
 use crate::conversation::transcript::PARENTS_MAX;
 use crate::handle::TEXT_BYTES_MAX;
 use crate::ids::{ConversationId, MessageId};
 
 const VERSION: u8 = 1;
 const TEXT: u8 = 1;
+const HISTORY: u8 = 2;
+const JOIN_REQUEST: u8 = 3;
+const JOIN_REFUSED: u8 = 5;
 
 /// What one application message carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// A message of a person.
     Text(Text),
+    /// Messages from before the reader's time.
+    History(Vec<Shared>),
+    /// Somebody asked to join by an invite that needs approval: their request, encoded.
+    JoinRequest(Vec<u8>),
+    /// Somebody who asked to join was declined.
+    JoinRefused(AccountId),
     /// Something that a newer version says: it is kept out of the transcript and harms nothing.
     Newer,
 }
@@ -80,6 +91,13 @@ impl Content {
                 }
                 writer.bytes(text.text.as_bytes());
             }
+            Self::History(messages) => history::write(writer.u8(HISTORY), messages),
+            Self::JoinRequest(request) => {
+                writer.u8(JOIN_REQUEST).bytes(request);
+            }
+            Self::JoinRefused(account) => {
+                writer.u8(JOIN_REFUSED).array(&account.0);
+            }
             Self::Newer => {
                 writer.u8(u8::MAX);
             }
@@ -95,6 +113,9 @@ impl Content {
         }
         let content = match reader.u8()? {
             TEXT => Self::Text(decode_text(&mut reader)?),
+            HISTORY => Self::History(history::read(&mut reader)?),
+            JOIN_REQUEST => Self::JoinRequest(reader.bytes("request to join", JOIN_BYTES_MAX)?.to_vec()),
+            JOIN_REFUSED => Self::JoinRefused(AccountId(reader.array()?)),
             _ => return Ok(Self::Newer),
         };
         reader.finish()?;

@@ -7,8 +7,9 @@
 
 use tidings_crypto::codec::{Malformed, Reader, Writer};
 use tidings_crypto::envelope::WAY_IN_BYTES_MAX;
-use tidings_crypto::group::GroupId;
+use tidings_crypto::group::{GroupId, KEY_PACKAGE_BYTES_MAX};
 
+use super::join::{JOIN_BYTES_MAX, REASON_BYTES_MAX};
 use crate::ids::AccountId;
 
 /// The name under which two nodes agree on this protocol.
@@ -21,6 +22,8 @@ pub const ENVELOPE_BYTES_MAX: usize = 256 * 1024;
 pub const PUSH_ENVELOPES_MAX: usize = 256;
 /// A contact card is at most this many bytes.
 pub const CARD_BYTES_MAX: usize = 64 * 1024;
+/// So many key packages are given at once: one of each suite, and room for more suites.
+pub const PACKAGES_MAX: usize = 4;
 /// A request, without the length in front of it, is at most this many bytes.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// A response, without the length in front of it, is at most this many bytes.
@@ -49,6 +52,26 @@ pub enum Request {
         /// Which group.
         group: GroupId,
     },
+    /// "Give me key packages of yours, for one use each."
+    Packages,
+    /// "Let me into this group": answered by a member.
+    Join {
+        /// An encoded [`super::join::JoinRequest`].
+        request: Vec<u8>,
+    },
+}
+
+/// What becomes of a request to join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JoinVerdict {
+    /// The Welcome is on its way.
+    Coming,
+    /// Somebody has to approve first.
+    Waiting,
+    /// The invite is not good: the reason, as part of a sentence.
+    Refused(String),
+    /// Not now, and not for a fault of the invite: ask somebody else, or again.
+    Later,
 }
 
 /// What became of one pushed envelope.
@@ -89,6 +112,16 @@ pub enum Response {
         /// The way in, sealed to the asking node, if that is a member.
         sealed: Option<Vec<u8>>,
     },
+    /// Answers [`Request::Packages`].
+    Packages {
+        /// At most [`PACKAGES_MAX`]; none if there is a shortage.
+        packages: Vec<Vec<u8>>,
+    },
+    /// Answers [`Request::Join`].
+    Join {
+        /// What becomes of it.
+        verdict: JoinVerdict,
+    },
     /// Answers any request: too much is asked at the moment, ask again later.
     Busy,
 }
@@ -98,6 +131,8 @@ const KIND_HELLO: u8 = 1;
 const KIND_PUSH: u8 = 2;
 const KIND_CARD: u8 = 3;
 const KIND_WAY_IN: u8 = 5;
+const KIND_PACKAGES: u8 = 4;
+const KIND_JOIN: u8 = 6;
 
 impl Request {
     /// Which limit this request breaks, if any.
@@ -113,7 +148,8 @@ impl Request {
                 }
                 within("request", total, REQUEST_BYTES_MAX)
             }
-            Self::Card { .. } | Self::WayIn { .. } => Ok(()),
+            Self::Card { .. } | Self::WayIn { .. } | Self::Packages => Ok(()),
+            Self::Join { request } => within("request to join", request.len(), JOIN_BYTES_MAX),
         }
     }
 
@@ -130,6 +166,8 @@ impl Request {
             }
             Self::Card { account } => writer.u8(KIND_CARD).array(&account.0),
             Self::WayIn { group } => writer.u8(KIND_WAY_IN).array(&group.0),
+            Self::Packages => writer.u8(KIND_PACKAGES),
+            Self::Join { request } => writer.u8(KIND_JOIN).bytes(request),
         };
         Ok(writer.into_bytes())
     }
@@ -148,6 +186,8 @@ impl Request {
             }
             KIND_CARD => Self::Card { account: AccountId(reader.array()?) },
             KIND_WAY_IN => Self::WayIn { group: GroupId(reader.array()?) },
+            KIND_PACKAGES => Self::Packages,
+            KIND_JOIN => Self::Join { request: reader.bytes("request to join", JOIN_BYTES_MAX)?.to_vec() },
             _ => return Err(Malformed::Invalid { what: "kind of request" }),
         };
         reader.finish()?;
@@ -162,7 +202,13 @@ impl Response {
             Self::Hello { card } | Self::Card { card: Some(card) } => within("card", card.len(), CARD_BYTES_MAX),
             Self::Push { verdicts } => within("list of verdicts", verdicts.len(), PUSH_ENVELOPES_MAX),
             Self::WayIn { sealed: Some(sealed) } => within("way in", sealed.len(), WAY_IN_BYTES_MAX),
-            Self::Card { card: None } | Self::WayIn { sealed: None } | Self::Busy => Ok(()),
+            Self::Packages { packages } => {
+                within("list of key packages", packages.len(), PACKAGES_MAX)?;
+                let longest = packages.iter().map(Vec::len).max().unwrap_or(0);
+                within("key package", longest, KEY_PACKAGE_BYTES_MAX)
+            }
+            Self::Join { verdict: JoinVerdict::Refused(reason) } => within("reason", reason.len(), REASON_BYTES_MAX),
+            Self::Card { card: None } | Self::WayIn { sealed: None } | Self::Join { .. } | Self::Busy => Ok(()),
         }
     }
 
@@ -181,6 +227,19 @@ impl Response {
             Self::Card { card: None } => writer.u8(KIND_CARD).u8(0),
             Self::WayIn { sealed: Some(sealed) } => writer.u8(KIND_WAY_IN).u8(1).bytes(sealed),
             Self::WayIn { sealed: None } => writer.u8(KIND_WAY_IN).u8(0),
+            Self::Packages { packages } => {
+                writer.u8(KIND_PACKAGES).count(packages.len());
+                packages.iter().fold(&mut writer, |writer, package| writer.bytes(package))
+            }
+            Self::Join { verdict } => {
+                writer.u8(KIND_JOIN);
+                match verdict {
+                    JoinVerdict::Coming => writer.u8(0),
+                    JoinVerdict::Waiting => writer.u8(1),
+                    JoinVerdict::Refused(reason) => writer.u8(2).bytes(reason.as_bytes()),
+                    JoinVerdict::Later => writer.u8(3),
+                }
+            }
             Self::Busy => writer.u8(KIND_BUSY),
         };
         Ok(writer.into_bytes())
@@ -208,6 +267,21 @@ impl Response {
                 1 => Self::WayIn { sealed: Some(reader.bytes("way in", WAY_IN_BYTES_MAX)?.to_vec()) },
                 _ => return Err(Malformed::Invalid { what: "mark of a way in" }),
             },
+            KIND_PACKAGES => {
+                let count = reader.count("list of key packages", PACKAGES_MAX)?;
+                let packages = (0..count).map(|_| Ok(reader.bytes("key package", KEY_PACKAGE_BYTES_MAX)?.to_vec()));
+                Self::Packages { packages: packages.collect::<Result<_, _>>()? }
+            }
+            KIND_JOIN => {
+                let verdict = match reader.u8()? {
+                    0 => JoinVerdict::Coming,
+                    1 => JoinVerdict::Waiting,
+                    2 => JoinVerdict::Refused(reader.text("reason", REASON_BYTES_MAX)?.to_owned()),
+                    3 => JoinVerdict::Later,
+                    _ => return Err(Malformed::Invalid { what: "verdict" }),
+                };
+                Self::Join { verdict }
+            }
             KIND_BUSY => Self::Busy,
             _ => return Err(Malformed::Invalid { what: "kind of response" }),
         };
@@ -251,6 +325,8 @@ impl std::fmt::Debug for Request {
             Self::Push { envelopes } => f.debug_struct("Push").field("envelopes", &envelopes.len()).finish(),
             Self::Card { .. } => f.debug_struct("Card").finish_non_exhaustive(),
             Self::WayIn { .. } => f.debug_struct("WayIn").finish_non_exhaustive(),
+            Self::Packages => f.write_str("Packages"),
+            Self::Join { request } => f.debug_struct("Join").field("bytes", &request.len()).finish(),
         }
     }
 }
@@ -267,6 +343,8 @@ impl std::fmt::Debug for Response {
             Self::WayIn { sealed } => {
                 f.debug_struct("WayIn").field("sealed_bytes", &sealed.as_ref().map_or(0, Vec::len)).finish()
             }
+            Self::Packages { packages } => f.debug_struct("Packages").field("packages", &packages.len()).finish(),
+            Self::Join { .. } => f.debug_struct("Join").finish_non_exhaustive(),
             Self::Busy => f.write_str("Busy"),
         }
     }
@@ -285,6 +363,8 @@ mod tests {
             Request::Push { envelopes: vec![vec![3; 8]; PUSH_ENVELOPES_MAX] },
             Request::Card { account: AccountId([9; 32]) },
             Request::WayIn { group: GroupId([4; 16]) },
+            Request::Packages,
+            Request::Join { request: vec![5; 40] },
         ]
     }
 
@@ -300,6 +380,11 @@ mod tests {
             Response::WayIn { sealed: None },
             Response::WayIn { sealed: Some(vec![5; 99]) },
             Response::WayIn { sealed: Some(vec![5; WAY_IN_BYTES_MAX]) },
+            Response::Packages { packages: vec![vec![4; 9], vec![]] },
+            Response::Join { verdict: JoinVerdict::Coming },
+            Response::Join { verdict: JoinVerdict::Waiting },
+            Response::Join { verdict: JoinVerdict::Refused("the invite has expired".to_owned()) },
+            Response::Join { verdict: JoinVerdict::Later },
             Response::Busy,
         ]
     }
@@ -383,11 +468,12 @@ mod tests {
 
     #[test]
     fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
+        const KINDS: [u8; 6] = [KIND_HELLO, KIND_PUSH, KIND_CARD, KIND_PACKAGES, KIND_WAY_IN, KIND_JOIN];
         assert_eq!(Request::decode(&[2, 1]), Err(Malformed::Version { found: 2, known: 1 }));
-        for kind in (0..=255).filter(|kind| ![KIND_HELLO, KIND_PUSH, KIND_CARD, KIND_WAY_IN].contains(kind)) {
+        for kind in (0..=255).filter(|kind| !KINDS.contains(kind)) {
             assert_eq!(Request::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of request" }));
         }
-        for kind in (4..=255).filter(|kind| *kind != KIND_WAY_IN) {
+        for kind in (1..=255).filter(|kind| !KINDS.contains(kind)) {
             assert_eq!(Response::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of response" }));
         }
         assert_eq!(Response::decode(&[1, 3, 2]), Err(Malformed::Invalid { what: "mark of a card" }));

@@ -1,0 +1,416 @@
+//! Commits of this node and of others (PROTOCOL §3, §6.9): how one goes out, and what follows when the head moves.
+
+use tidings_crypto::envelope::{Envelope, EpochId, Week, WelcomeContent};
+use tidings_crypto::group::{Change, CommitError, Committed, Evidence, GroupId, Kind as GroupKind, Member, Moment};
+use tidings_crypto::group::{Policy, Summary, Why};
+use tidings_crypto::identity::NodeId;
+
+use super::changes;
+use super::intents::picture_hash;
+use super::transcript;
+use crate::engine::State;
+use crate::engine::batch::Batch;
+use crate::event::Event;
+use crate::handle::{Permission, Role, Standing};
+use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
+use crate::outbox::Kind;
+use crate::store::{LineRow, MemberRow, MessageRow, OutboxRow, RowKind, StoreError};
+
+/// A change to commit, with what it needs.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Key packages of the nodes that come in.
+    pub(crate) add: Vec<Vec<u8>>,
+    /// The nodes that go.
+    pub(crate) remove: Vec<NodeId>,
+    /// The new policy.
+    pub(crate) policy: Option<Policy>,
+    /// What makes it right.
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+/// The id of the line that tells a commit: the same on every node.
+pub(crate) fn line_id(epoch: EpochId) -> MessageId {
+    let hash = blake3::derive_key("tidings v1 system line", &epoch.0);
+    let mut id = [0; 16];
+    for (to, from) in id.iter_mut().zip(hash) {
+        *to = from;
+    }
+    MessageId(id)
+}
+
+impl State {
+    /// Commits a change on the head of a group, and owes it to every member and the Welcomes to who comes in.
+    pub(crate) async fn commit(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: GroupId,
+        wanted: Wanted,
+    ) -> Result<Result<EpochId, CommitError>, StoreError> {
+        let Some(row) = self.group_rows.get(&id).copied() else { return Ok(Err(CommitError::NotAMember)) };
+        let Some(conversation) = self.conversation(batch, row.conversation).await? else {
+            return Ok(Err(CommitError::NotAMember));
+        };
+        let place = transcript::place(batch.now_ms, conversation.leaves.parents().map(|leaf| leaf.place));
+        if self.group(batch, id).await?.is_none() {
+            return Ok(Err(CommitError::NotAMember));
+        }
+        let Some(loaded) = self.groups.get_mut(&id) else { return Ok(Err(CommitError::NotAMember)) };
+        let before = loaded.group.members().to_vec();
+        let change = Change {
+            add: wanted.add.iter().map(Vec::as_slice).collect(),
+            remove: wanted.remove,
+            policy: wanted.policy,
+            evidence: wanted.evidence,
+        };
+        let moment = Moment { now_ms: batch.now_ms, place };
+        let committed = match loaded.group.change(&self.me, change, moment, batch.rng) {
+            Ok(committed) => committed,
+            Err(error) => return Ok(Err(error)),
+        };
+        let parent_secret = loaded.group.topic_secret(committed.content.epoch).cloned();
+        self.save_group(batch, id).await?;
+        let sealed =
+            parent_secret.and_then(|secret| Envelope::seal(&secret, Week::of(batch.now_ms), &committed.content).ok());
+        if let Some(envelope) = sealed {
+            // Before the members change: who goes has to learn it too.
+            self.spread(batch, row.conversation, &envelope, Kind::Commit, 0).await?;
+        }
+        self.owe_welcomes(batch, row.conversation, id, &committed).await?;
+        self.note_commit(batch, id, committed.epoch, &committed.summary, &before).await?;
+        self.after_commit(batch, id).await?;
+        self.share_history(batch, id, &committed.summary.added).await?;
+        self.committed_now(batch, id).await?;
+        Ok(Ok(committed.epoch))
+    }
+
+    /// Seals the Welcome to each node that was added.
+    pub(crate) async fn owe_welcomes(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        conversation: ConversationId,
+        group: GroupId,
+        committed: &Committed,
+    ) -> Result<(), StoreError> {
+        let Some(welcome) = &committed.welcome else { return Ok(()) };
+        let content = WelcomeContent {
+            group: group.0,
+            epoch: committed.epoch,
+            welcome: welcome.clone(),
+            inviter_card: self.profile.card.bytes().to_vec(),
+        };
+        for member in &committed.summary.added {
+            let Ok(envelope) = Envelope::seal_welcome(&member.certificate.mailbox_key(), &content, batch.rng) else {
+                tracing::warn!("a welcome is too large for an envelope");
+                continue;
+            };
+            self.owe_to_node(batch, conversation, member, &envelope, Kind::Welcome).await?;
+        }
+        Ok(())
+    }
+
+    /// Owes an envelope to one node alone.
+    pub(crate) async fn owe_to_node(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        conversation: ConversationId,
+        member: &Member,
+        envelope: &Envelope,
+        kind: Kind,
+    ) -> Result<(), StoreError> {
+        batch.keep(envelope);
+        let peer = PeerKey(member.certificate.peer_key().0);
+        batch.tx.put_outbox(OutboxRow {
+            peer,
+            node: member.node,
+            kind,
+            conversation,
+            sequence: 0,
+            envelope: envelope.id(),
+            next_attempt_ms: batch.now_ms,
+        });
+        self.owe(peer, batch.now_ms);
+        Ok(())
+    }
+
+    /// Remembers what a commit says in the transcript. `before` are the members of the epoch that it was made in.
+    pub(crate) async fn note_commit(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: GroupId,
+        epoch: EpochId,
+        summary: &Summary,
+        before: &[Member],
+    ) -> Result<(), StoreError> {
+        let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
+        let changes = changes_of(summary, before, loaded.group.members_at(epoch));
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let line = LineRow {
+            epoch,
+            author: summary.committer.account,
+            author_node: summary.committer.node,
+            committed_at_ms: summary.committed_at_ms,
+            place: summary.place,
+            body: changes::encode(&changes),
+            shown: false,
+        };
+        batch.tx.put_line(id, &line).await
+    }
+
+    /// As [`Self::note_commit`], for a commit of somebody else.
+    pub(crate) async fn note_received(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: GroupId,
+        epoch: EpochId,
+        summary: &Summary,
+    ) -> Result<(), StoreError> {
+        let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
+        let before = loaded.group.members_at(summary.parent).to_vec();
+        self.note_commit(batch, id, epoch, summary, &before).await
+    }
+
+    /// A group has a new epoch, or another head: its members, topics, lines and what is wanted of it may be others.
+    pub(crate) async fn after_commit(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        self.follow_topics(batch, id).await?;
+        let Some(conversation) = self.group_rows.get(&id).map(|row| row.conversation) else { return Ok(()) };
+        if self.conversation(batch, conversation).await?.is_none() {
+            return Ok(());
+        }
+        self.project(batch, conversation, id).await?;
+        self.follow_lines(batch, conversation, id).await?;
+        self.review_intents(batch, id).await?;
+        self.look_for_ended(batch, id).await
+    }
+
+    /// Writes what the head says of the conversation: members with their roles, name, topic, picture, standing.
+    async fn project(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+        group: GroupId,
+    ) -> Result<(), StoreError> {
+        let Some(loaded) = self.groups.get(&group) else { return Ok(()) };
+        let Some(conversation) = self.conversations.get_mut(&id) else { return Ok(()) };
+        if conversation.groups.first() != Some(&group) {
+            return Ok(());
+        }
+        let mut met = Vec::new();
+        match loaded.group.policy() {
+            None => {
+                if conversation.row.standing == Standing::Member {
+                    conversation.change().standing = Standing::Removed;
+                }
+            }
+            Some(policy) => {
+                let rows = member_rows(loaded.group.members(), policy);
+                if conversation.members != rows {
+                    met.extend(rows.iter().copied().filter(|row| !conversation.members.contains(row)));
+                    conversation.members.clone_from(&rows);
+                    conversation.change();
+                    batch.tx.put_members(id, &rows).await?;
+                }
+                let picture = (!policy.picture.is_empty()).then(|| picture_hash(&policy.picture));
+                let row = &conversation.row;
+                if row.name != policy.name || row.topic != policy.topic || row.picture != picture {
+                    let (name, topic) = (policy.name.clone(), policy.topic.clone());
+                    let row = conversation.change();
+                    (row.name, row.topic, row.picture) = (name, topic, picture);
+                }
+                if matches!(conversation.row.standing, Standing::Removed | Standing::Joining) {
+                    conversation.change().standing = Standing::Member;
+                }
+            }
+        }
+        let me = self.me.node_id();
+        for member in met.iter().filter(|member| member.node != me) {
+            self.meet(batch, member);
+        }
+        Ok(())
+    }
+
+    /// Brings the lines of the way to the head into the transcript, and takes those of other branches out.
+    async fn follow_lines(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        conversation: ConversationId,
+        id: GroupId,
+    ) -> Result<(), StoreError> {
+        let lines = batch.tx.lines(id).await?;
+        for line in lines {
+            let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
+            let in_tree = loaded.group.tree().node(line.epoch).is_some();
+            let on_path = in_tree && loaded.group.is_on_branch(line.epoch);
+            let message = line_id(line.epoch);
+            if !in_tree {
+                // What is shown was on the way to the head, and that part of the way is certain.
+                batch.tx.drop_line(id, line.epoch).await?;
+            } else if on_path && !line.shown {
+                batch.tx.show_line(id, line.epoch, true).await?;
+                self.add_line(batch, conversation, line).await?;
+            } else if !on_path && line.shown {
+                batch.tx.show_line(id, line.epoch, false).await?;
+                batch.tx.remove_message(conversation, message).await?;
+                if let Some(conversation) = self.conversations.get_mut(&conversation) {
+                    conversation.remove_message(message);
+                }
+                batch.moved.remove(&message);
+                batch.events.push(Event::MessageGone(message));
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_line(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        conversation: ConversationId,
+        line: LineRow,
+    ) -> Result<(), StoreError> {
+        let id = line_id(line.epoch);
+        let row = MessageRow {
+            id,
+            conversation,
+            author: line.author,
+            author_node: line.author_node,
+            sequence: 0,
+            mine: false,
+            seen: true,
+            sent_at_ms: line.committed_at_ms,
+            received_at_ms: batch.now_ms,
+            place: line.place,
+            parents: Vec::new(),
+            reply_to: None,
+            text: String::new(),
+            envelope: tidings_crypto::envelope::EnvelopeId(line.epoch.0),
+            idempotency_key: None,
+            kind: RowKind::Line(line.body),
+            late: false,
+            shared_by: None,
+            audience: 0,
+        };
+        self.add_message(batch, row).await?;
+        batch.moved.insert(id);
+        Ok(())
+    }
+
+    /// The line with which a group begins, for its founder and those who were there from the beginning: the founding
+    /// commit is not seen by those it brings in, so it is placed before everything.
+    pub(crate) async fn add_founding_line(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        conversation: ConversationId,
+        epoch: EpochId,
+        founder: &Member,
+    ) -> Result<(), StoreError> {
+        let line = LineRow {
+            epoch,
+            author: founder.account,
+            author_node: founder.node,
+            committed_at_ms: batch.now_ms,
+            place: 0,
+            body: changes::encode(&[changes::Change::Created]),
+            shown: true,
+        };
+        self.add_line(batch, conversation, line).await
+    }
+}
+
+/// The nodes of a group with what their accounts may do.
+pub(crate) fn member_rows(members: &[Member], policy: &Policy) -> Vec<MemberRow> {
+    let mut rows: Vec<MemberRow> = members
+        .iter()
+        .map(|member| MemberRow {
+            node: member.node,
+            account: member.account,
+            peer: PeerKey(member.certificate.peer_key().0),
+            role: policy.role(&member.account),
+        })
+        .collect();
+    rows.sort_unstable_by_key(|row| row.node);
+    rows
+}
+
+/// What a commit tells people; nothing for one that only renews keys.
+fn changes_of(summary: &Summary, before: &[Member], after: &[Member]) -> Vec<changes::Change> {
+    use changes::Change;
+    let was = |account: &AccountId| before.iter().any(|member| member.account == *account);
+    let is = |account: &AccountId| after.iter().any(|member| member.account == *account);
+    let mut told = Vec::new();
+    let is_direct = summary.policy.as_ref().is_some_and(|(_, after)| after.kind == GroupKind::Direct);
+    if summary.came_back {
+        told.push(Change::CameBack(summary.committer.account));
+    }
+    let mut added: Vec<AccountId> = summary.added.iter().map(|member| member.account).collect();
+    added.dedup();
+    for account in added.into_iter().filter(|account| !was(account) && !is_direct) {
+        told.push(match summary.joins.iter().find(|join| join.account == account) {
+            Some(join) => Change::Joined(account, Some(join.creator)),
+            None => Change::Added(account),
+        });
+    }
+    let mut gone: Vec<AccountId> = Vec::new();
+    for (member, why) in summary.removed.iter().filter(|(member, _)| !is(&member.account)) {
+        if !gone.contains(&member.account) {
+            gone.push(member.account);
+            let left = *why == Why::Left;
+            told.push(if left { Change::Left(member.account) } else { Change::Removed(member.account) });
+        }
+    }
+    if let Some((from, to)) = &summary.policy {
+        told.extend(policy_changes(summary, from, to, |account| was(account) && !gone.contains(account)));
+    }
+    told
+}
+
+fn policy_changes(
+    summary: &Summary,
+    from: &Policy,
+    to: &Policy,
+    stays: impl Fn(&AccountId) -> bool,
+) -> Vec<changes::Change> {
+    use changes::Change;
+    let mut told = Vec::new();
+    if from.name != to.name {
+        told.push(Change::Renamed(from.name.clone(), to.name.clone()));
+    }
+    if from.topic != to.topic {
+        told.push(Change::TopicSet(to.topic.clone()));
+    }
+    if from.picture != to.picture {
+        told.push(Change::PictureSet);
+    }
+    if from.history != to.history {
+        told.push(Change::HistorySet(to.history));
+    }
+    if from.disappearing_s != to.disappearing_s {
+        told.push(Change::DisappearingSet(to.disappearing_s));
+    }
+    if from.may_invite != to.may_invite {
+        told.push(Change::PermissionSet(Permission::Invite, to.may_invite));
+    }
+    if from.may_edit != to.may_edit {
+        told.push(Change::PermissionSet(Permission::Edit, to.may_edit));
+    }
+    let accounts: std::collections::BTreeSet<&AccountId> = from.roles.keys().chain(to.roles.keys()).collect();
+    for account in accounts.into_iter().filter(|account| stays(account)) {
+        let (old, new): (Role, Role) = (from.role(account), to.role(account));
+        if old != new {
+            told.push(Change::RoleSet(*account, new));
+        }
+    }
+    if to.invites.iter().any(|invite| from.invite(invite.id()).is_none()) {
+        told.push(Change::InviteMade);
+    }
+    let used = |invite| summary.joins.iter().any(|join| join.invite == invite);
+    let revoked = from.invites.iter().filter(|invite| {
+        let stale = invite.expires_at_ms < summary.committed_at_ms || !stays(&invite.creator);
+        to.invite(invite.id()).is_none() && !stale && !used(invite.id())
+    });
+    if revoked.count() > 0 {
+        told.push(Change::InviteRevoked);
+    }
+    told
+}

@@ -1,0 +1,556 @@
+//! What the owner of this node wants of a group, until it is certain (PROTOCOL §6.9).
+//!
+//! A change is committed at once on the head; there is nobody to ask. If the commit's branch loses, the change is made
+//! again on the new head after a short random pause, unless the winner did it already or contradicts it. Everything
+//! stands in the database with the commit that it made, so a crash loses no wish and makes none twice.
+
+use rand_core::Rng;
+use tidings_crypto::codec::{Malformed, Reader, Writer};
+use tidings_crypto::envelope::EpochId;
+use tidings_crypto::group::{CommitError, Evidence, GroupId, Invite, InviteId, LeaveStatement, Policy, Suite};
+use tidings_crypto::identity::{NodeId, SignaturePublic};
+
+use super::commits::Wanted;
+use crate::engine::State;
+use crate::engine::batch::Batch;
+use crate::handle::{History, Role, Who, role_from_number, role_number};
+use crate::ids::AccountId;
+use crate::store::{IntentRow, StoreError};
+
+/// A change that has been on the way to the head for this long is done with.
+const KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
+/// What was given up is told for this long.
+const TOLD_MS: u64 = 24 * 60 * 60 * 1_000;
+/// After a lost fork a change is made again within this time, so that not everybody commits at once. A guess …
+const PAUSE_MS: (u64, u64) = (300, 2_000);
+/// … and this much longer for each member.
+const PAUSE_PER_MEMBER_MS: u64 = 10;
+/// A change that cannot be made now, though nothing forbids it, is tried again after this long.
+const RETRY_MS: u64 = 60_000;
+/// So many changes of one group may be under way.
+pub(crate) const INTENTS_MAX: usize = 256;
+
+const VERSION: u8 = 1;
+const ACCOUNTS_MAX: usize = 1_024;
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+const NODES_MAX: usize = 64;
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// These accounts are members.
+    Add(Vec<AccountId>),
+    /// These are not.
+    Remove(Vec<AccountId>),
+    /// This account has this role; it had the other when it was wanted.
+    Role(AccountId, Role, Role),
+    /// The name, topic, picture and settings, each with what it was when it was wanted.
+    Patch(Vec<Field>),
+    /// This invite exists.
+    MakeInvite(Invite),
+    /// This one does not.
+    RevokeInvite(InviteId),
+    /// Somebody left: they are no member.
+    LetGo(LeaveStatement),
+    /// These nodes' certificates have run out.
+    Ended(Vec<NodeId>),
+    /// Whoever made this request is a member.
+    LetIn(Vec<u8>),
+    /// This node's keys are fresh.
+    Update,
+}
+
+/// A field of the policy: what it was, and what it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Field {
+    Name(String, String),
+    Topic(String, String),
+    /// The picture it was by its hash.
+    Picture([u8; 32], Vec<u8>),
+    History(History, History),
+    Disappearing(u32, u32),
+    MayInvite(Who, Who),
+    MayEdit(Who, Who),
+}
+
+/// What is to be done for an intent on some head.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// It is so already.
+    Done,
+    /// The head contradicts it, in a sentence.
+    Dropped(String),
+    /// This has to be committed.
+    Commit(Wanted),
+    /// Not now.
+    Later,
+}
+
+impl Intent {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        match self {
+            Self::Add(accounts) => write_accounts(writer.u8(1), accounts),
+            Self::Remove(accounts) => write_accounts(writer.u8(2), accounts),
+            Self::Role(account, from, to) => {
+                writer.u8(3).array(&account.0).u8(role_number(*from)).u8(role_number(*to));
+            }
+            Self::Patch(fields) => {
+                writer.u8(4).count(fields.len());
+                for field in fields {
+                    field.write(&mut writer);
+                }
+            }
+            Self::MakeInvite(invite) => {
+                writer.u8(5).array(&invite.key.0).array(&invite.creator.0).u64(invite.expires_at_ms);
+                writer.u8(u8::from(invite.uses.is_some())).u16(invite.uses.unwrap_or(0));
+                writer.u8(role_number(invite.role)).u8(u8::from(invite.approval));
+            }
+            Self::RevokeInvite(id) => {
+                writer.u8(6).array(&id.0);
+            }
+            Self::LetGo(statement) => {
+                writer.u8(7).bytes(&statement.encode());
+            }
+            Self::Ended(nodes) => {
+                writer.u8(8).count(nodes.len());
+                for node in nodes {
+                    writer.array(&node.0);
+                }
+            }
+            Self::LetIn(request) => {
+                writer.u8(9).bytes(request);
+            }
+            Self::Update => {
+                writer.u8(10);
+            }
+        }
+        writer.into_bytes()
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let invalid = || Malformed::Invalid { what: "intent" };
+        let role = |reader: &mut Reader<'_>| role_from_number(reader.u8()?).ok_or_else(invalid);
+        let intent = match reader.u8()? {
+            1 => Self::Add(read_accounts(&mut reader)?),
+            2 => Self::Remove(read_accounts(&mut reader)?),
+            3 => Self::Role(AccountId(reader.array()?), role(&mut reader)?, role(&mut reader)?),
+            4 => {
+                let count = reader.count("fields", NODES_MAX)?;
+                Self::Patch((0..count).map(|_| Field::read(&mut reader)).collect::<Result<_, _>>()?)
+            }
+            5 => {
+                let (key, creator) = (SignaturePublic(reader.array()?), AccountId(reader.array()?));
+                let expires_at_ms = reader.u64()?;
+                let (limited, uses) = (reader.u8()? == 1, reader.u16()?);
+                let (role, approval) = (role(&mut reader)?, reader.u8()? == 1);
+                let uses = limited.then_some(uses);
+                Self::MakeInvite(Invite { key, creator, expires_at_ms, uses, role, approval })
+            }
+            6 => Self::RevokeInvite(InviteId(reader.array()?)),
+            7 => Self::LetGo(LeaveStatement::decode(reader.bytes("statement", TEXT_BYTES_MAX)?)?),
+            8 => {
+                let count = reader.count("nodes", NODES_MAX)?;
+                Self::Ended((0..count).map(|_| Ok(NodeId(reader.array()?))).collect::<Result<_, Malformed>>()?)
+            }
+            9 => Self::LetIn(reader.bytes("request", TEXT_BYTES_MAX)?.to_vec()),
+            10 => Self::Update,
+            _ => return Err(invalid()),
+        };
+        reader.finish()?;
+        Ok(intent)
+    }
+}
+
+fn write_accounts(writer: &mut Writer, accounts: &[AccountId]) {
+    writer.count(accounts.len());
+    for account in accounts {
+        writer.array(&account.0);
+    }
+}
+
+fn read_accounts(reader: &mut Reader<'_>) -> Result<Vec<AccountId>, Malformed> {
+    let count = reader.count("accounts", ACCOUNTS_MAX)?;
+    (0..count).map(|_| Ok(AccountId(reader.array()?))).collect()
+}
+
+impl Field {
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Self::Name(from, to) => writer.u8(1).bytes(from.as_bytes()).bytes(to.as_bytes()),
+            Self::Topic(from, to) => writer.u8(2).bytes(from.as_bytes()).bytes(to.as_bytes()),
+            Self::Picture(from, to) => writer.u8(3).array(from).bytes(to),
+            Self::History(from, to) => write_history(write_history(writer.u8(4), *from), *to),
+            Self::Disappearing(from, to) => writer.u8(5).u32(*from).u32(*to),
+            Self::MayInvite(from, to) => writer.u8(6).u8(who_number(*from)).u8(who_number(*to)),
+            Self::MayEdit(from, to) => writer.u8(7).u8(who_number(*from)).u8(who_number(*to)),
+        };
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let text = |reader: &mut Reader<'_>| Ok::<_, Malformed>(reader.text("text", TEXT_BYTES_MAX)?.to_owned());
+        let who =
+            |reader: &mut Reader<'_>| Ok::<_, Malformed>(if reader.u8()? == 1 { Who::Admins } else { Who::Everybody });
+        Ok(match reader.u8()? {
+            1 => Self::Name(text(reader)?, text(reader)?),
+            2 => Self::Topic(text(reader)?, text(reader)?),
+            3 => Self::Picture(reader.array()?, reader.bytes("picture", TEXT_BYTES_MAX)?.to_vec()),
+            4 => Self::History(read_history(reader)?, read_history(reader)?),
+            5 => Self::Disappearing(reader.u32()?, reader.u32()?),
+            6 => Self::MayInvite(who(reader)?, who(reader)?),
+            7 => Self::MayEdit(who(reader)?, who(reader)?),
+            _ => return Err(Malformed::Invalid { what: "field" }),
+        })
+    }
+
+    /// Puts the field into a policy; a sentence if somebody else changed the same field meanwhile.
+    pub(crate) fn apply(&self, policy: &mut Policy) -> Result<(), String> {
+        fn set<T: PartialEq + Clone>(slot: &mut T, from: &T, to: &T, what: &str) -> Result<(), String> {
+            if slot != to && slot != from {
+                return Err(format!("Your change of {what} gave way to somebody else's, made at the same time."));
+            }
+            slot.clone_from(to);
+            Ok(())
+        }
+        match self {
+            Self::Name(from, to) => set(&mut policy.name, from, to, "the name"),
+            Self::Topic(from, to) => set(&mut policy.topic, from, to, "the topic"),
+            Self::Picture(from, to) => {
+                if policy.picture != *to && picture_hash(&policy.picture) != *from {
+                    return Err("Your change of the picture gave way to somebody else's, made at the same time.".into());
+                }
+                policy.picture.clone_from(to);
+                Ok(())
+            }
+            Self::History(from, to) => set(&mut policy.history, from, to, "what new members see"),
+            Self::Disappearing(from, to) => set(&mut policy.disappearing_s, from, to, "when messages disappear"),
+            Self::MayInvite(from, to) => set(&mut policy.may_invite, from, to, "who may add people"),
+            Self::MayEdit(from, to) => set(&mut policy.may_edit, from, to, "who may change name and picture"),
+        }
+    }
+}
+
+/// A picture's hash; that of no picture is of no bytes.
+pub(crate) fn picture_hash(bytes: &[u8]) -> [u8; 32] {
+    *blake3::hash(bytes).as_bytes()
+}
+
+fn who_number(who: Who) -> u8 {
+    u8::from(who == Who::Admins)
+}
+
+fn write_history(writer: &mut Writer, history: History) -> &mut Writer {
+    match history {
+        History::Nothing => writer.u8(0).u16(0),
+        History::Days(days) => writer.u8(1).u16(days),
+        History::Everything => writer.u8(2).u16(0),
+    }
+}
+
+fn read_history(reader: &mut Reader<'_>) -> Result<History, Malformed> {
+    match (reader.u8()?, reader.u16()?) {
+        (0, _) => Ok(History::Nothing),
+        (1, days) => Ok(History::Days(days)),
+        (2, _) => Ok(History::Everything),
+        _ => Err(Malformed::Invalid { what: "history" }),
+    }
+}
+
+/// What became of the try to make an intent.
+#[derive(Debug)]
+pub(crate) enum Tried {
+    /// It was so already.
+    Done,
+    /// It is committed, and the commit made this epoch.
+    Committed(EpochId),
+    /// The head contradicts it.
+    Dropped(String),
+    /// Somebody has to do something first.
+    Later,
+    /// MLS or the policy does not allow it.
+    Failed(CommitError),
+}
+
+impl State {
+    /// Wants something: it is committed at once on the head, and kept until it is certain.
+    pub(crate) async fn want(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        intent: &Intent,
+    ) -> Result<Tried, StoreError> {
+        let tried = self.try_intent(batch, group, intent).await?;
+        if let Tried::Committed(epoch) = &tried {
+            let mut row = IntentRow {
+                id: 0,
+                group,
+                made_at_ms: batch.now_ms,
+                body: intent.encode(),
+                epoch: Some(*epoch),
+                due_ms: None,
+                dropped: String::new(),
+            };
+            row.id = batch.tx.put_intent(&row).await?;
+            self.intents.push(row);
+        }
+        Ok(tried)
+    }
+
+    /// Wants something after a short random pause, if it is still needed then: others may want the same.
+    pub(crate) async fn want_soon(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        intent: &Intent,
+    ) -> Result<(), StoreError> {
+        let body = intent.encode();
+        let mut of_group = self.intents.iter().filter(|row| row.group == group);
+        if of_group.clone().any(|row| row.body == body) || of_group.by_ref().count() >= INTENTS_MAX {
+            return Ok(());
+        }
+        let due_ms = Some(self.pause_until_ms(batch, group));
+        let made_at_ms = batch.now_ms;
+        let mut row = IntentRow { id: 0, group, made_at_ms, body, epoch: None, due_ms, dropped: String::new() };
+        row.id = batch.tx.put_intent(&row).await?;
+        self.intents.push(row);
+        Ok(())
+    }
+
+    fn pause_until_ms(&self, batch: &mut Batch<'_, '_>, group: GroupId) -> u64 {
+        let members = self.groups.get(&group).map_or(0, |loaded| loaded.group.members().len());
+        let members = u64::try_from(members).unwrap_or(0);
+        let most_ms = PAUSE_MS.1.saturating_add(members.saturating_mul(PAUSE_PER_MEMBER_MS));
+        let wait_ms = PAUSE_MS.0.saturating_add(u64::from(batch.rng.next_u32()) % (most_ms - PAUSE_MS.0));
+        batch.now_ms.saturating_add(wait_ms)
+    }
+
+    /// The head of a group moved: what is not on the way to it is to be made again.
+    pub(crate) async fn review_intents(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        if !self.intents.iter().any(|row| row.group == id) {
+            return Ok(());
+        }
+        let due_ms = self.pause_until_ms(batch, id);
+        let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
+        let mut kept = Vec::with_capacity(self.intents.len());
+        for mut row in std::mem::take(&mut self.intents) {
+            if row.group == id
+                && let Some(epoch) = row.epoch
+                && row.due_ms.is_none()
+            {
+                if loaded.group.tree().node(epoch).is_none() {
+                    // It was on the way to the head until the tree forgot that part of the way: it is certain.
+                    batch.tx.drop_intent(row.id).await?;
+                    continue;
+                }
+                if !loaded.group.is_on_branch(epoch) {
+                    (row.due_ms, row.epoch) = (Some(due_ms), None);
+                    batch.tx.set_intent(&row).await?;
+                }
+            }
+            kept.push(row);
+        }
+        self.intents = kept;
+        Ok(())
+    }
+
+    /// Makes what is due, and lets go of what is certain or was told long enough.
+    pub(crate) async fn make_due_intents(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let now_ms = batch.now_ms;
+        let old = |row: &IntentRow| {
+            let kept_ms = if row.dropped.is_empty() { KEPT_MS } else { TOLD_MS };
+            row.due_ms.is_none() && row.made_at_ms.saturating_add(kept_ms) <= now_ms
+        };
+        for row in self.intents.iter().filter(|row| old(row)) {
+            batch.tx.drop_intent(row.id).await?;
+        }
+        self.intents.retain(|row| !old(row));
+        let due = self.intents.iter().filter(|row| row.due_ms.is_some_and(|due_ms| due_ms <= now_ms));
+        let due: Vec<i64> = due.map(|row| row.id).collect();
+        for id in due {
+            let Some(row) = self.intents.iter().find(|row| row.id == id).cloned() else { continue };
+            let tried = match Intent::decode(&row.body) {
+                Ok(intent) if row.made_at_ms.saturating_add(KEPT_MS) > now_ms => {
+                    self.try_intent(batch, row.group, &intent).await?
+                }
+                _ => Tried::Done,
+            };
+            self.settle_intent(batch, row, tried).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle_intent(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        mut row: IntentRow,
+        tried: Tried,
+    ) -> Result<(), StoreError> {
+        match tried {
+            Tried::Done | Tried::Failed(CommitError::NotAMember) => {
+                self.intents.retain(|other| other.id != row.id);
+                return batch.tx.drop_intent(row.id).await;
+            }
+            Tried::Committed(epoch) => (row.epoch, row.due_ms) = (Some(epoch), None),
+            Tried::Dropped(why) => (row.dropped, row.due_ms, row.made_at_ms) = (why, None, batch.now_ms),
+            Tried::Later | Tried::Failed(CommitError::TreeFull) => {
+                row.due_ms = Some(batch.now_ms.saturating_add(RETRY_MS));
+            }
+            Tried::Failed(error) => {
+                let why = format!("A change of yours could not be made again: {error}.");
+                (row.dropped, row.due_ms, row.made_at_ms) = (why, None, batch.now_ms);
+            }
+        }
+        if let Some(conversation) = self.group_rows.get(&row.group).map(|group| group.conversation) {
+            batch.touched.insert(conversation);
+        }
+        batch.tx.set_intent(&row).await?;
+        // What the commit itself reviewed is newer than this copy in nothing but its own fate.
+        if let Some(known) = self.intents.iter_mut().find(|known| known.id == row.id) {
+            *known = row;
+        }
+        Ok(())
+    }
+
+    async fn try_intent(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        intent: &Intent,
+    ) -> Result<Tried, StoreError> {
+        match self.plan(batch, group, intent).await? {
+            Plan::Done => Ok(Tried::Done),
+            Plan::Dropped(why) => Ok(Tried::Dropped(why)),
+            Plan::Later => Ok(Tried::Later),
+            Plan::Commit(wanted) => Ok(match self.commit(batch, group, wanted).await? {
+                Ok(epoch) => Tried::Committed(epoch),
+                Err(error) => Tried::Failed(error),
+            }),
+        }
+    }
+
+    /// What an intent asks for on the head as it is.
+    async fn plan(&mut self, batch: &mut Batch<'_, '_>, id: GroupId, intent: &Intent) -> Result<Plan, StoreError> {
+        let Some(loaded) = self.group(batch, id).await? else { return Ok(Plan::Done) };
+        let Some(policy) = loaded.group.policy().cloned() else { return Ok(Plan::Done) };
+        let members = loaded.group.members().to_vec();
+        let suite = loaded.group.suite().unwrap_or(Suite::Classic);
+        let is_member = |account: &AccountId| members.iter().any(|member| member.account == *account);
+        let nodes_of = |account: &AccountId| {
+            members.iter().filter(|member| member.account == *account).map(|member| member.node).collect::<Vec<_>>()
+        };
+        let mut wanted = Wanted::default();
+        match intent {
+            Intent::Add(accounts) => {
+                let missing: Vec<AccountId> = accounts.iter().filter(|account| !is_member(account)).copied().collect();
+                for account in &missing {
+                    match self.packages_for(batch, suite, account).await? {
+                        Some(packages) => wanted.add.extend(packages),
+                        None => return Ok(Plan::Later),
+                    }
+                }
+            }
+            Intent::Remove(accounts) => wanted.remove = accounts.iter().flat_map(nodes_of).collect(),
+            Intent::Role(account, from, to) => {
+                let now = policy.role(account);
+                if !is_member(account) || now == *to {
+                    return Ok(Plan::Done);
+                }
+                if now != *from {
+                    let why = "Your change of a role gave way to somebody else's, made at the same time.";
+                    return Ok(Plan::Dropped(why.to_owned()));
+                }
+                let mut after = policy.clone();
+                after.roles.insert(*account, *to);
+                wanted.policy = Some(after);
+            }
+            Intent::Patch(fields) => {
+                let mut after = policy.clone();
+                for field in fields {
+                    if let Err(why) = field.apply(&mut after) {
+                        return Ok(Plan::Dropped(why));
+                    }
+                }
+                wanted.policy = Some(after).filter(|after| *after != policy);
+            }
+            Intent::MakeInvite(invite) => {
+                if policy.invite(invite.id()).is_some() || invite.expires_at_ms <= batch.now_ms {
+                    return Ok(Plan::Done);
+                }
+                let mut after = policy.clone();
+                after.invites.retain(|invite| invite.expires_at_ms >= batch.now_ms);
+                after.invites.push(invite.clone());
+                wanted.policy = Some(after);
+            }
+            Intent::RevokeInvite(invite) => {
+                let mut after = policy.clone();
+                after.invites.retain(|other| other.id() != *invite);
+                wanted.policy = Some(after).filter(|after| *after != policy);
+            }
+            Intent::LetGo(statement) => {
+                wanted.remove = nodes_of(&statement.account);
+                wanted.evidence.push(Evidence::Leave(*statement));
+            }
+            Intent::Ended(nodes) => {
+                let ended = members
+                    .iter()
+                    .filter(|member| nodes.contains(&member.node) && member.certificate.not_after_ms() < batch.now_ms);
+                wanted.remove = ended.map(|member| member.node).collect();
+            }
+            Intent::LetIn(request) => return self.plan_to_let_in(batch, id, request).await,
+            Intent::Update => return Ok(Plan::Commit(wanted)),
+        }
+        let nothing = wanted.add.is_empty() && wanted.remove.is_empty() && wanted.policy.is_none();
+        Ok(if nothing { Plan::Done } else { Plan::Commit(wanted) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_intent_is_kept_as_it_is() {
+        let invite = Invite {
+            key: SignaturePublic([1; 32]),
+            creator: AccountId([2; 32]),
+            expires_at_ms: 3,
+            uses: None,
+            role: Role::ReadOnly,
+            approval: true,
+        };
+        let fields = vec![
+            Field::Name("a".into(), "b".into()),
+            Field::Topic(String::new(), "t".into()),
+            Field::Picture([7; 32], vec![1, 2]),
+            Field::History(History::Nothing, History::Days(3)),
+            Field::Disappearing(0, 60),
+            Field::MayInvite(Who::Everybody, Who::Admins),
+            Field::MayEdit(Who::Admins, Who::Everybody),
+        ];
+        for intent in [
+            Intent::Add(vec![AccountId([1; 32])]),
+            Intent::Remove(vec![AccountId([1; 32]), AccountId([2; 32])]),
+            Intent::Role(AccountId([1; 32]), Role::Member, Role::Admin),
+            Intent::Patch(fields),
+            Intent::MakeInvite(invite),
+            Intent::RevokeInvite(InviteId([4; 16])),
+            Intent::Ended(vec![NodeId([5; 32])]),
+            Intent::LetIn(vec![1, 2, 3]),
+            Intent::Update,
+        ] {
+            assert_eq!(Intent::decode(&intent.encode()).unwrap(), intent);
+        }
+    }
+
+    #[test]
+    fn a_field_that_somebody_else_set_meanwhile_stays() {
+        let mut policy = Policy::group(AccountId([1; 32]), "Hiking".to_owned());
+        assert!(Field::Name("Walking".into(), "Running".into()).apply(&mut policy).is_err());
+        assert_eq!(policy.name, "Hiking");
+        assert!(Field::Name("Hiking".into(), "Running".into()).apply(&mut policy).is_ok());
+        assert_eq!(policy.name, "Running");
+    }
+}

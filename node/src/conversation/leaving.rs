@@ -1,0 +1,94 @@
+//! Leaving a group (PROTOCOL §6.9): a signed statement to everybody; whoever gets it first takes the leaver out.
+
+use tidings_crypto::envelope::{Content, Envelope, Week};
+use tidings_crypto::group::{GroupId, Kind as GroupKind, LeaveStatement};
+
+use super::intents::Intent;
+use super::receive::Arrival;
+use crate::engine::State;
+use crate::engine::batch::{Batch, Halt};
+use crate::handle::{Conversation, Refused, Standing};
+use crate::ids::ConversationId;
+use crate::outbox::Kind;
+use crate::store::StoreError;
+
+/// A leave statement stands where an MLS message would (docs: statements): two zero bytes, then its kind. It is signed
+/// by itself, so that those who may only read can leave too.
+const MARK: [u8; 3] = [0, 0, 3];
+
+/// Whether a content is a leave statement.
+pub(crate) fn is_leave(message: &[u8]) -> bool {
+    message.starts_with(&MARK)
+}
+
+impl State {
+    /// Leaves a group. From here on this node writes nothing there.
+    pub(crate) async fn leave(&mut self, batch: &mut Batch<'_, '_>, id: ConversationId) -> Result<Conversation, Halt> {
+        let (group, policy) = self.group_of(batch, id).await?;
+        if policy.kind == GroupKind::Direct {
+            let what = "nobody leaves a direct conversation; block the person instead".to_owned();
+            return Err(Refused::NotAllowed { what }.into());
+        }
+        for row in self.intents.iter().filter(|row| row.group == group) {
+            batch.tx.drop_intent(row.id).await?;
+        }
+        self.intents.retain(|row| row.group != group);
+        self.say_that_i_leave(batch, id, group).await?;
+        if let Some(conversation) = self.conversation(batch, id).await? {
+            conversation.change().standing = Standing::Left;
+        }
+        self.save_conversations(batch).await?;
+        batch.tx.flush().await?;
+        let view = batch.tx.conversation_view(id, &self.viewer()).await?;
+        view.ok_or_else(|| Refused::UnknownConversation.into())
+    }
+
+    async fn say_that_i_leave(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+        group: GroupId,
+    ) -> Result<(), StoreError> {
+        let Some(loaded) = self.groups.get(&group) else { return Ok(()) };
+        let Some(statement) = loaded.group.leave_statement(&self.me, batch.now_ms) else { return Ok(()) };
+        let epoch = loaded.group.head();
+        let Some(secret) = loaded.group.topic_secret(epoch).cloned() else { return Ok(()) };
+        let content = Content { epoch, message: [MARK.as_slice(), &statement.encode()].concat() };
+        if let Ok(envelope) = Envelope::seal(&secret, Week::of(batch.now_ms), &content) {
+            self.spread(batch, id, &envelope, Kind::Commit, 0).await?;
+        }
+        Ok(())
+    }
+
+    /// Somebody leaves: they are taken out after a short random pause, unless another was faster.
+    pub(crate) async fn take_leave(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        content: &Content,
+    ) -> Result<Arrival, StoreError> {
+        let Some(bytes) = content.message.strip_prefix(&MARK) else { return Ok(Arrival::Refused) };
+        let Ok(statement) = LeaveStatement::decode(bytes) else { return Ok(Arrival::Refused) };
+        let Some(loaded) = self.group(batch, group).await? else { return Ok(Arrival::Later) };
+        let mut members = loaded.group.members_at(content.epoch).iter().chain(loaded.group.members());
+        let Some(signer) = members.find(|member| member.node == statement.node) else {
+            return Ok(Arrival::Later); // The commit that added this node may still be on its way.
+        };
+        let genuine =
+            signer.account == statement.account && statement.verify(group, &signer.certificate.signature_key()).is_ok();
+        if !genuine {
+            return Ok(Arrival::Refused);
+        }
+        if statement.account == self.me.account_id() {
+            // Another node of mine left for both.
+            if let Some(id) = self.group_rows.get(&group).map(|row| row.conversation)
+                && let Some(conversation) = self.conversation(batch, id).await?
+            {
+                conversation.change().standing = Standing::Left;
+            }
+            return Ok(Arrival::Taken);
+        }
+        self.want_soon(batch, group, &Intent::LetGo(statement)).await?;
+        Ok(Arrival::Taken)
+    }
+}

@@ -1,0 +1,149 @@
+//! Upkeep of groups and keys (PROTOCOL §6.12): everything here is driven by deadlines, with a random part so that not
+//! everybody does it at once.
+
+use rand_core::Rng;
+use tidings_crypto::group::{CommitError, GroupId, Suite};
+use tidings_crypto::identity::NodeCertificate;
+
+use super::intents::{Intent, Tried};
+use super::membership::UPDATE_RETRY_MS;
+use crate::engine::State;
+use crate::engine::batch::Batch;
+use crate::handle::Standing;
+use crate::store::{KeyPackageUse, StoreError};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// A node renews its keys in a group if it has made no commit for this long …
+const UPDATE_EVERY_MS: u64 = 7 * DAY_MS;
+/// … or, in large groups, for this long per member: a group of 100 makes four such commits a day.
+const UPDATE_PER_MEMBER_MS: u64 = DAY_MS / 4;
+/// No renewal is further away than this: beyond it the clock was wrong.
+pub(crate) const UPDATE_WITHIN_MS: u64 = 400 * DAY_MS;
+/// The last-resort key package on the card is replaced after this long …
+const PACKAGE_EVERY_MS: u64 = 7 * DAY_MS;
+/// … and what was replaced still opens Welcomes for this long.
+const PACKAGE_KEPT_MS: u64 = 14 * DAY_MS;
+/// A package for one use that nobody used opens Welcomes for this long: it may be taken after two weeks, and the Welcome
+/// wait for a node that is away.
+const ONCE_KEPT_MS: u64 = 60 * DAY_MS;
+/// Certificates and key packages are looked at this often.
+pub(crate) const LOOK_EVERY_MS: u64 = DAY_MS;
+/// A certificate is renewed when less than this part of its life is left.
+const RENEW_AT_PART: u64 = 4;
+/// After its certificate was renewed, a node shows the new one in each group within this time.
+const SHOW_WITHIN_MS: u64 = 60 * 60 * 1_000;
+
+impl State {
+    /// Renews this node's keys in a group.
+    pub(crate) async fn update_keys(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
+        row.update_due_ms = None;
+        batch.tx.put_group(row).await?;
+        self.group_rows.insert(id, row);
+        let standing = self.conversation(batch, row.conversation).await?.map(|known| known.row.standing);
+        if standing != Some(Standing::Member) {
+            return Ok(());
+        }
+        match self.want(batch, id, &Intent::Update).await? {
+            Tried::Failed(CommitError::TreeFull) => {
+                row.update_due_ms = Some(batch.now_ms.saturating_add(UPDATE_RETRY_MS));
+                batch.tx.put_group(row).await?;
+                self.group_rows.insert(id, row);
+            }
+            Tried::Failed(error) => tracing::warn!(%error, "a group's keys could not be renewed"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// This node made a commit, which renewed its keys: the next renewal is due in a week or more.
+    pub(crate) async fn committed_now(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
+        let members = self.groups.get(&id).map_or(0, |loaded| loaded.group.members().len());
+        let members = u64::try_from(members).unwrap_or(0);
+        let every_ms = UPDATE_EVERY_MS.max(members.saturating_mul(UPDATE_PER_MEMBER_MS));
+        let spread_ms = u64::from(batch.rng.next_u32()) % (every_ms / 8);
+        row.update_due_ms = Some(batch.now_ms.saturating_add(every_ms).saturating_add(spread_ms));
+        batch.tx.put_group(row).await?;
+        self.group_rows.insert(id, row);
+        Ok(())
+    }
+
+    /// Members' nodes whose certificates have run out are taken out by whoever notices first.
+    pub(crate) async fn look_for_ended(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        let me = self.me.node_id();
+        let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
+        let ended = loaded
+            .group
+            .members()
+            .iter()
+            .filter(|member| member.node != me && member.certificate.not_after_ms() < batch.now_ms);
+        let ended: Vec<_> = ended.map(|member| member.node).take(64).collect();
+        if ended.is_empty() {
+            return Ok(());
+        }
+        self.want_soon(batch, id, &Intent::Ended(ended)).await
+    }
+
+    /// What is looked at once a day: certificates, mine and others', and the key package on my card.
+    pub(crate) async fn look_after_keys(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let spread_ms = u64::from(batch.rng.next_u32()) % (LOOK_EVERY_MS / 8);
+        self.upkeep_due_ms = batch.now_ms.saturating_add(LOOK_EVERY_MS).saturating_add(spread_ms);
+        self.renew_certificate(batch).await?;
+        self.rotate_key_package(batch).await?;
+        let groups: Vec<GroupId> = self.group_rows.keys().copied().collect();
+        for id in groups {
+            if self.group(batch, id).await?.is_some() {
+                self.look_for_ended(batch, id).await?;
+            }
+            self.unload_idle();
+        }
+        Ok(())
+    }
+
+    /// Issues this node a certificate with the next number when little of its life is left.
+    async fn renew_certificate(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let old = &self.me.certificate;
+        let life_ms = old.not_after_ms().saturating_sub(old.not_before_ms());
+        if old.not_after_ms().saturating_sub(batch.now_ms) > life_ms / RENEW_AT_PART {
+            return Ok(());
+        }
+        let from_ms = batch.now_ms.saturating_sub(DAY_MS);
+        let to_ms = from_ms.saturating_add(life_ms);
+        let number = old.number().saturating_add(1);
+        let renewed = NodeCertificate::issue(&self.me.account, &self.me.keys, number, from_ms, to_ms);
+        batch.tx.set_setting("certificate", &renewed.encode()).await?;
+        self.me.certificate = renewed;
+        // The package on the card shows the old certificate.
+        self.new_key_package(batch).await?;
+        let mut rows: Vec<_> = self.group_rows.values().copied().collect();
+        for row in &mut rows {
+            let due_ms = batch.now_ms.saturating_add(u64::from(batch.rng.next_u32()) % SHOW_WITHIN_MS);
+            row.update_due_ms = Some(row.update_due_ms.map_or(due_ms, |known| known.min(due_ms)));
+            batch.tx.put_group(*row).await?;
+            self.group_rows.insert(row.id, *row);
+        }
+        Ok(())
+    }
+
+    async fn rotate_key_package(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let newest_ms = batch.tx.newest_key_package_ms().await?;
+        if newest_ms.saturating_add(PACKAGE_EVERY_MS) <= batch.now_ms {
+            self.new_key_package(batch).await?;
+        }
+        let last_resort_ms = batch.now_ms.saturating_sub(PACKAGE_EVERY_MS.saturating_add(PACKAGE_KEPT_MS));
+        let once_ms = batch.now_ms.saturating_sub(ONCE_KEPT_MS);
+        for (kind, before_ms) in [(KeyPackageUse::LastResort, last_resort_ms), (KeyPackageUse::Once, once_ms)] {
+            for reference in batch.tx.drop_key_packages(kind, before_ms, self.profile.key_package()).await? {
+                self.key_packages.remove(&reference);
+            }
+        }
+        Ok(())
+    }
+
+    async fn new_key_package(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let Some(package) = self.make_key_package(batch, Suite::Classic, true).await? else { return Ok(()) };
+        self.profile.set_key_package(package);
+        self.renew_card(batch).await
+    }
+}
