@@ -1,7 +1,11 @@
 //! Coming into a group that is there already (PROTOCOL §3.7): by a Welcome after a removal, or after the commit that
 //! brought this node in has lost; or by this node's own commit. The epoch that it comes into is the root from then on.
 
-use super::{Group, Joined, Member, Role, storage::Slot};
+use super::{
+    Group, Joined, Member, Role,
+    epochs::{Place, Standing},
+    storage::Slot,
+};
 use crate::identity::AccountId;
 
 impl Group {
@@ -12,10 +16,11 @@ impl Group {
     pub fn may_enter(&self, joined: &Joined) -> bool {
         let Joined { group, inviter, .. } = joined;
         let is_other_suite = self.suite().is_some_and(|suite| group.suite() != Some(suite));
-        if group.id != self.id || is_other_suite || self.tree.node(group.head()).is_some() {
+        if group.id != self.id || is_other_suite || self.tree.place(group.head()) != Place::Unknown {
             return false;
         }
-        !self.am_member() || self.brought_in_by() == Some(inviter.account) || self.is_led_by(inviter)
+        let is_well = self.tree.standing() == Standing::Member;
+        !is_well || self.brought_in_by() == Some(inviter.account) || self.is_led_by(inviter)
     }
 
     /// Goes on in the group where a Welcome leads. What this node held before is only read from now on. Whether the

@@ -17,6 +17,7 @@ use super::{
     BadLeaf, Committed, Forbidden, Group, Member, Moment, Refusal,
     authenticated::{Authenticated, Claims},
     check::Checked,
+    epochs::{NodeKind, Standing},
     framing::CommitFrame,
     join_config,
     key_package::{LibraryFailure, NodeSigner, capabilities, credential},
@@ -90,9 +91,10 @@ impl From<NoPublicEpoch> for ComeBackError {
 }
 
 impl Group {
-    /// A way into this node's head for a node that is a member there, sealed to its mailbox key; none for others.
+    /// A way into this node's head for a node that is a member there, sealed to its mailbox key; none for others, and
+    /// none from a node that has itself to come back.
     pub fn way_in<R: CryptoRng + ?Sized>(&self, me: &LocalNode, to: NodeId, rng: &mut R) -> Option<SealedWayIn> {
-        let state = self.head_state()?;
+        let state = self.head_state().filter(|_| self.tree.standing() == Standing::Member)?;
         let asker = state.members.iter().find(|member| member.node == to && member.node != me.node_id())?;
         let group = state::load(&state.rows, &self.mls_id).ok()?;
         let group_info = group.export_group_info(&Crypto::default(), &NodeSigner(&me.keys), true).ok()?;
@@ -120,7 +122,7 @@ impl Group {
         if way_in.group != self.id.0 {
             return Err(ComeBackError::OtherGroup);
         }
-        if self.tree.node(way_in.epoch).is_some() && self.states.contains_key(&way_in.epoch) {
+        if self.tree.node(way_in.epoch).is_some_and(|node| node.kind == NodeKind::Held) {
             return Err(ComeBackError::NotNeeded);
         }
         let info = read_group_info(way_in)?;

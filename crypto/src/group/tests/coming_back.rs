@@ -388,3 +388,30 @@ fn a_way_in_has_room_for_a_thousand_members() {
     let given = way_in(&anna, &others[0]);
     assert!(given.group_info.len() * (MEMBERS_MAX / 50) < GROUP_INFO_BYTES_MAX, "{}", given.group_info.len());
 }
+
+#[test]
+fn what_was_held_before_is_read_and_not_written_in() {
+    let mut nodes = nodes(3, 260);
+    let mut lost = nodes.pop().unwrap();
+    lost.save();
+    let early = nodes[0].send("from before");
+    let topic = lost.group.topic_secrets()[0].clone();
+    for _ in 0..2 {
+        let update = nodes[0].update().content;
+        nodes[1].follow(&update);
+    }
+    let given = way_in(&nodes[1], &lost.me);
+    let back = lost.come_back(&given).unwrap();
+    lost.save();
+    lost.restart();
+    assert_eq!(lost.group.head(), back.epoch);
+    assert_eq!(lost.read(&early), "from before");
+    assert!(lost.group.topic_secrets().contains(&topic), "what comes late is still heard");
+    assert_eq!(lost.group.tree().nodes().count(), 1);
+    assert_eq!(lost.group.tree().detached().count(), 1);
+    for node in &mut nodes {
+        node.follow(&back.content);
+    }
+    nodes.push(lost);
+    assert_together(&mut nodes);
+}

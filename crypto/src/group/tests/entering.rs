@@ -1,7 +1,7 @@
 //! A Welcome into a group that is there already: when it is taken, and what becomes of what was held.
 
 use super::world::*;
-use crate::{group::*, identity::LocalNode};
+use crate::{envelope::Content, group::*, identity::LocalNode};
 
 /// One adds another, who has been in the group before; the others have yet to receive the commit.
 fn add_again(adder: &mut Node, me: &LocalNode) -> (Committed, Joined) {
@@ -27,10 +27,11 @@ fn assert_both_ways(left: &mut Node, right: &mut Node) {
 }
 
 #[test]
-fn whoever_was_removed_is_added_again() {
+fn whoever_was_removed_is_added_again_and_still_reads_what_comes_late() {
     let mut nodes = nodes(3, 300);
     let mut gone = nodes.pop().unwrap();
     gone.save();
+    let late: Vec<Content> = ["one", "two"].iter().map(|text| nodes[1].send(text)).collect();
     let removal = nodes[0].remove(&gone.me);
     nodes[1].follow(&removal.content);
     gone.group.receive(&removal.content, NOW_MS);
@@ -43,6 +44,12 @@ fn whoever_was_removed_is_added_again() {
     assert_eq!(gone.group.head(), commit.epoch);
     for node in &mut nodes {
         assert_both_ways(node, &mut gone);
+    }
+    for (content, text) in late.iter().zip(["one", "two"]) {
+        assert_eq!(gone.read(content), text);
+        gone.save();
+        gone.restart();
+        assert_eq!(gone.group.receive(content, NOW_MS), Received::Unreadable, "once");
     }
     assert!(!matches!(gone.group.receive(&unread, NOW_MS), Received::Message { .. }));
     let update = gone.update().content;
@@ -123,5 +130,5 @@ fn a_welcome_that_was_taken_before_is_not_taken_again() {
     assert!(!group.may_enter(&again()));
     let update = adder.update().content;
     group.receive(&update, NOW_MS);
-    assert!(!group.may_enter(&again()));
+    assert!(!group.may_enter(&again()), "nor when the group has gone on");
 }
