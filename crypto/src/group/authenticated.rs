@@ -8,6 +8,10 @@ use crate::{
     epoch_id::EpochId,
 };
 
+/// A commit whose time is further ahead than this waits until it is not: two days, so that a clock that is a day off
+/// changes nothing. Otherwise a member could let every other's certificate run out by claiming that it is 2099.
+pub(super) const COMMIT_AHEAD_MS_MAX: u64 = 2 * 24 * 60 * 60 * 1000;
+
 const VERSION: u8 = 1;
 const MESSAGE: u8 = 1;
 const COMMIT: u8 = 2;

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Forbidden, Group, Member, Refusal, Summary,
-    authenticated::{Authenticated, Claims},
+    authenticated::{Authenticated, COMMIT_AHEAD_MS_MAX, Claims},
     check::{check, check_return},
     epochs::{Insertion, NodeKind, Place},
     framing::CommitFrame,
@@ -67,6 +67,8 @@ pub enum Received {
     Unreadable,
     /// It is a commit, and the tree has no room for it. It may have later.
     TreeFull,
+    /// It is a commit that states a time too far ahead. It is taken when that time comes.
+    TooEarly,
 }
 
 impl std::fmt::Debug for Received {
@@ -88,6 +90,7 @@ impl std::fmt::Debug for Received {
             Self::Gone => f.write_str("Gone"),
             Self::Unreadable => f.write_str("Unreadable"),
             Self::TreeFull => f.write_str("TreeFull"),
+            Self::TooEarly => f.write_str("TooEarly"),
         }
     }
 }
@@ -241,6 +244,9 @@ impl Group {
             Ok(materialised) => materialised,
             Err(stopped) => return stopped.into(),
         };
+        if claims.moment.now_ms > now_ms.saturating_add(COMMIT_AHEAD_MS_MAX) {
+            return Received::TooEarly;
+        }
         let head_now = match self.adopt(child, now_ms) {
             Insertion::Inserted => self.head(),
             Insertion::Known => return Received::Known,

@@ -234,7 +234,7 @@ impl State {
             Received::Known => Ok(Arrival::Known),
             Received::Gone => Ok(Arrival::Gone),
             // So far ahead of what is here that the ratchet does not reach: what is missing comes first.
-            Received::Unreadable | Received::TreeFull => Ok(Arrival::Later),
+            Received::Unreadable | Received::TreeFull | Received::TooEarly => Ok(Arrival::Later),
             Received::Refused(_) => Ok(Arrival::Refused),
         }
     }

@@ -220,7 +220,9 @@ impl Run {
                 Received::UnknownEpoch(epoch) => self.parked[index].entry(epoch).or_default().push(item),
                 Received::Known | Received::RemovedHere { .. } => {}
                 Received::Refused(refusal) => panic!("refused: {refusal}"),
-                Received::Gone | Received::Unreadable | Received::TreeFull => panic!("unreadable or full"),
+                Received::Gone | Received::Unreadable | Received::TreeFull | Received::TooEarly => {
+                    panic!("unreadable or full")
+                }
             }
         }
     }

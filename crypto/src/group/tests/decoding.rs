@@ -219,11 +219,9 @@ fn a_policy_keeps_to_its_limits() {
     assert!(largest.check().is_ok() && largest.encode().len() < 64 * 1024);
 }
 
-fn a_link(hosts: usize, addresses: usize, address_bytes: usize) -> InviteLink {
-    let addresses = |host: usize| {
-        (0..addresses).map(|index| Address([host as u8, index as u8].repeat(address_bytes / 2))).collect()
-    };
-    let host = |host: usize| InviteHost { peer: PeerKey([host as u8; 32]), addresses: addresses(host) };
+fn a_link(hosts: u8, addresses: u8, address_bytes: usize) -> InviteLink {
+    let addresses = |host: u8| (0..addresses).map(|index| Address([host, index].repeat(address_bytes / 2))).collect();
+    let host = |host: u8| InviteHost { peer: PeerKey([host; 32]), addresses: addresses(host) };
     InviteLink {
         group: GROUP,
         seed: InviteSeed::from_bytes([9; 32]),

@@ -366,3 +366,23 @@ fn expired_invites_are_cleared_away_by_whoever_may_make_some() {
     let cleared = Policy { invites: vec![], ..everybody };
     all_do(&mut nodes, 1, &cleared);
 }
+
+#[test]
+fn nobody_lets_others_certificates_run_out_by_claiming_a_later_time() {
+    let mut nodes = four(550);
+    let (account, keys) = (AccountKey::from_seed(nodes[1].me.account.seed()), NodeKeys::generate(&mut rng(551)));
+    let certificate = NodeCertificate::issue(&account, &keys, 2, 0, u64::MAX);
+    let lasting = LocalNode { account, keys, certificate };
+    let (package, secret) = KeyPackage::generate(&lasting, Suite::Classic, true, &mut rng(552)).unwrap();
+    let added = all_follow(&mut nodes, 1, Change { add: vec![&package.bytes], ..Change::default() });
+    let mut group = join(&lasting, &added, &package, &secret).unwrap().group;
+    let late = NOW_MS + 2 * YEAR_MS;
+    let change = removal(&[nodes[FOUNDER].me.node_id()], &[]);
+    let coup = group.change(&lasting, change, at(late), &mut rng(553)).unwrap();
+    let founder = &mut nodes[FOUNDER];
+    founder.group.take_changes();
+    assert_eq!(founder.group.receive(&coup.content, NOW_MS), Received::TooEarly);
+    assert_eq!(founder.group.receive(&coup.content, late - 2 * DAY_MS - 1), Received::TooEarly);
+    assert!(founder.group.take_changes().is_empty());
+    assert!(matches!(founder.group.receive(&coup.content, late - 2 * DAY_MS), Received::RemovedHere { .. }));
+}

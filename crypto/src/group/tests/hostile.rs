@@ -28,7 +28,7 @@ use crate::{
 /// Has a member do in its head what it may not: `act` gets the loaded group and says the bytes to send.
 fn forge(
     node: &mut Node,
-    authenticated: Authenticated,
+    authenticated: &Authenticated,
     act: impl FnOnce(&mut MlsGroup, &Provider<'_>, &EpochState) -> Vec<u8>,
 ) -> Content {
     let epoch = node.group.head();
@@ -49,7 +49,7 @@ fn commit_at(node: &Node, committed_at_ms: u64) -> Authenticated {
 fn forged_commit(node: &mut Node, me: Option<&LocalNode>, plan: Plan, committed_at_ms: u64) -> Content {
     let authenticated = commit_at(node, committed_at_ms);
     let me = clone_node(me.unwrap_or(&node.me));
-    forge(node, authenticated, |group, provider, state| stage(group, provider, &me, state, plan).unwrap().0)
+    forge(node, &authenticated, |group, provider, state| stage(group, provider, &me, state, plan).unwrap().0)
 }
 
 pub(super) fn clone_node(me: &LocalNode) -> LocalNode {
@@ -154,7 +154,7 @@ fn what_is_not_used_here_is_refused() {
     let keys = clone_keys(&nodes[0].me.keys);
     let authenticated = commit_at(&nodes[0], NOW_MS);
 
-    let content = forge(&mut nodes[0], authenticated.clone(), |group, provider, _| {
+    let content = forge(&mut nodes[0], &authenticated, |group, provider, _| {
         let policy = Extension::Unknown(POLICY_EXTENSION, UnknownExtension(b"no policy".to_vec()));
         let extensions: Extensions<GroupContext> = vec![policy::required_capabilities(), policy].try_into().unwrap();
         let builder = group.commit_builder().force_self_update(true);
@@ -167,13 +167,13 @@ fn what_is_not_used_here_is_refused() {
 
     let (package, _) = KeyPackage::generate(&local_node(&mut rng(93)), Suite::Classic, true, &mut rng(94)).unwrap();
     let package = parse(&package.bytes).unwrap().0;
-    let content = forge(&mut nodes[0], authenticated.clone(), |group, provider, _| {
+    let content = forge(&mut nodes[0], &authenticated, |group, provider, _| {
         let added = group.add_members_without_update(provider, &NodeSigner(&keys), &[package]).unwrap();
         added.0.to_bytes().unwrap()
     });
     assert_refused(&mut nodes, &content, Refusal::NoPath);
 
-    let content = forge(&mut nodes[0], authenticated, |group, provider, _| {
+    let content = forge(&mut nodes[0], &authenticated, |group, provider, _| {
         group.leave_group(provider, &NodeSigner(&keys)).unwrap().to_bytes().unwrap()
     });
     assert_refused(&mut nodes, &content, Refusal::Malformed);
@@ -197,12 +197,12 @@ fn a_commit_is_public_and_a_message_is_private() {
         group.set_configuration(provider.storage(), &config).unwrap();
     };
     let authenticated = commit_at(&nodes[0], NOW_MS);
-    let content = forge(&mut nodes[0], authenticated.clone(), |group, provider, state| {
+    let content = forge(&mut nodes[0], &authenticated, |group, provider, state| {
         make_private(group, provider);
         stage(group, provider, &me, state, Plan::default()).unwrap().0
     });
     assert_refused(&mut nodes, &content, Refusal::Malformed);
-    let content = forge(&mut nodes[0], authenticated, |group, provider, _| {
+    let content = forge(&mut nodes[0], &authenticated, |group, provider, _| {
         make_private(group, provider);
         group.leave_group(provider, &NodeSigner(&me.keys)).unwrap().to_bytes().unwrap()
     });
@@ -242,7 +242,7 @@ fn a_message_cannot_be_moved_to_another_epoch() {
     assert_refused(&mut nodes, &content, Refusal::Relabelled);
     let keys = clone_keys(&nodes[0].me.keys);
     let relabelled = Authenticated::Message { epoch: old };
-    let mut content = forge(&mut nodes[0], relabelled, |group, provider, _| {
+    let mut content = forge(&mut nodes[0], &relabelled, |group, provider, _| {
         group.create_message(provider, &NodeSigner(&keys), b"there").unwrap().to_bytes().unwrap()
     });
     assert_refused(&mut nodes, &content, Refusal::Relabelled);
@@ -258,7 +258,7 @@ fn a_member_cannot_write_in_anothers_name() {
     let authenticated = Authenticated::Message { epoch: nodes[0].group.head() };
     let mallory = clone_keys(&nodes[1].me.keys);
     // In Anna's own state, which a member could compute, but signed with another key.
-    let content = forge(&mut nodes[0], authenticated, |group, provider, _| {
+    let content = forge(&mut nodes[0], &authenticated, |group, provider, _| {
         group.create_message(provider, &NodeSigner(&mallory), b"trust me").unwrap().to_bytes().unwrap()
     });
     assert_refused(&mut nodes, &content, Refusal::Invalid);

@@ -168,7 +168,7 @@ pub(super) fn assert_forbidden(nodes: &mut [Node], author: usize, change: &Chang
     assert_eq!(error, CommitError::Forbidden(reason));
     assert!(node.group.take_changes().is_empty(), "nothing happens before it is refused");
     let content = forced(node, change, at(NOW_MS));
-    let other = &mut nodes[if author == 0 { 1 } else { 0 }];
+    let other = &mut nodes[usize::from(author == 0)];
     assert_eq!(other.group.receive(&content, NOW_MS), Received::Refused(Refusal::Forbidden(reason)));
 }
 
@@ -281,12 +281,11 @@ fn try_all(scene: &mut Scene, cases: &[Case]) {
             scene.nodes = whole.nodes;
             let add = add.iter().map(Vec::as_slice).collect();
             let change = Change { add, remove, policy, evidence };
-            match verdict {
-                Some(reason) => assert_forbidden(&mut scene.nodes, actor, &change, *reason),
-                None => {
-                    all_follow(&mut scene.nodes, actor, change);
-                    scene.nodes.iter_mut().for_each(Node::restart);
-                }
+            if let Some(reason) = verdict {
+                assert_forbidden(&mut scene.nodes, actor, &change, *reason);
+            } else {
+                all_follow(&mut scene.nodes, actor, change);
+                scene.nodes.iter_mut().for_each(Node::restart);
             }
         }
     }
