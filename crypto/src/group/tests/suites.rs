@@ -118,3 +118,35 @@ fn a_classic_group_knows_whether_it_could_be_hybrid() {
     assert!(!anna.group.could_be_hybrid(), "sixty-five are");
     assert!(!Node::found_in(Suite::Hybrid, 214, &group_policy()).group.could_be_hybrid(), "it is already");
 }
+
+#[test]
+fn a_lost_member_of_a_hybrid_group_comes_back() {
+    let mut nodes = nodes_in(Suite::Hybrid, 3, 215);
+    let mut lost = nodes.pop().unwrap();
+    for author in [0, 1] {
+        let update = nodes[author].update();
+        nodes[1 - author].follow(&update.content);
+    }
+    let way_in = nodes[1].group.way_in(&nodes[1].me, lost.me.node_id(), &mut rng(216)).unwrap();
+    let way_in = way_in.open(&lost.me.keys).unwrap();
+    let commit = lost.group.come_back(&lost.me, &way_in, at(NOW_MS), &mut lost.rng).unwrap().content;
+    assert!(nodes.iter_mut().all(|node| node.follow(&commit)));
+    let content = lost.send("I am back");
+    assert!(nodes.iter_mut().all(|node| node.read(&content) == "I am back"));
+    assert_eq!(lost.group.suite(), Some(Suite::Hybrid));
+}
+
+#[test]
+fn nobody_is_led_from_a_hybrid_group_into_a_classic_one_of_the_same_id() {
+    let mut nodes = nodes_in(Suite::Hybrid, 2, 217);
+    let mut lured = nodes.pop().unwrap();
+    let founder = nodes.pop().unwrap().me;
+    let mut classic = Group::create(&founder, GROUP, &group_policy(), Suite::Classic, &mut rng(218)).unwrap();
+    let (package, secret) = KeyPackage::generate(&lured.me, Suite::Classic, false, &mut rng(219)).unwrap();
+    let committed = classic.add(&founder, &[&package.bytes], NOW_MS, &mut rng(220)).unwrap();
+    let joined = join(&lured.me, &committed, &package, &secret).unwrap();
+    assert!(!lured.group.may_enter(&joined));
+    let way_in = classic.way_in(&founder, lured.me.node_id(), &mut rng(221)).unwrap().open(&lured.me.keys).unwrap();
+    let refused = lured.group.come_back(&lured.me, &way_in, at(NOW_MS), &mut lured.rng);
+    assert_eq!(refused.unwrap_err(), ComeBackError::OtherGroup);
+}
