@@ -15,9 +15,10 @@ use super::{
 };
 use crate::{
     card::{CardLink, SignedCard},
+    codec::{Reader, Writer},
     envelope::{Content, Envelope, SealedWayIn, WayIn, WelcomeContent},
     epoch_id::EpochId,
-    group::evidence::InviteProof,
+    group::{epochs::Ballot, evidence::InviteProof},
     identity::LocalNode,
 };
 
@@ -31,7 +32,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     Target { name: "envelope", run: envelope },
     Target { name: "content", run: content },
     Target { name: "welcome", run: welcome },
@@ -50,6 +51,7 @@ pub const TARGETS: [Target; 18] = [
     Target { name: "stored_row", run: stored_row },
     Target { name: "stored_state", run: stored_state },
     Target { name: "receive", run: receive },
+    Target { name: "ballot", run: ballot },
 ];
 
 const NOW_MS: u64 = 1_800_000_000_000;
@@ -215,6 +217,15 @@ fn key_package_secret(bytes: &[u8]) {
 fn stored_row(bytes: &[u8]) {
     if let Ok(row) = EpochRow::decode(bytes) {
         assert_eq!(row.encode(), bytes);
+    }
+}
+
+fn ballot(bytes: &[u8]) {
+    let mut reader = Reader::new(bytes);
+    if let (Ok(ballot), Ok(())) = (Ballot::decode(&mut reader), reader.finish()) {
+        let mut writer = Writer::new();
+        ballot.encode(&mut writer);
+        assert_eq!(writer.into_bytes(), bytes);
     }
 }
 

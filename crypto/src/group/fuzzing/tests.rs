@@ -61,7 +61,11 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     let topic = TopicSecret::from_bytes([6; 32]);
     let envelope = Envelope::seal(&topic, crate::envelope::Week::of(NOW_MS), &message).unwrap();
     let state = scene.stored.state.iter().enumerate();
+    let choices = vec![crate::group::epochs::Choice { number: 2, epoch }];
+    let mut ballot = Writer::new();
+    Ballot { number: 1, choices }.encode(&mut ballot);
     BTreeMap::from([
+        ("ballot", vec![ballot.into_bytes()]),
         ("envelope", vec![envelope.bytes().to_vec()]),
         ("content", vec![message.encode_padded().unwrap().to_vec(), update.content.encode_padded().unwrap().to_vec()]),
         ("welcome", vec![welcome.encode_padded().unwrap().to_vec()]),
