@@ -89,7 +89,9 @@ async fn without_a_session_there_is_nothing_to_see() {
         "live",
         "sessions",
         &format!("conversations/{id}"),
+        &format!("conversations/{id}/group"),
         &format!("conversations/{id}/messages"),
+        &format!("conversations/{id}/picture"),
         &format!("messages/{id}"),
     ]
     .map(|path| format!("/api/v1/{path}"));
@@ -98,7 +100,7 @@ async fn without_a_session_there_is_nothing_to_see() {
         for path in &reads {
             client.get(path).await.problem(401, "not_signed_in");
         }
-        for path in ["contacts", "conversations", "sign-out", "sign-in-links"] {
+        for path in ["contacts", "conversations", "join", "sign-out", "sign-in-links"] {
             client.post(&format!("/api/v1/{path}"), &json!({})).await.problem(401, "not_signed_in");
         }
         client.put("/api/v1/profile", &json!({ "name": "Eve" })).await.problem(401, "not_signed_in");

@@ -8,6 +8,8 @@ mod client;
 #[cfg(test)]
 mod doors;
 #[cfg(test)]
+mod groups;
+#[cfg(test)]
 mod home;
 #[cfg(test)]
 mod live;
