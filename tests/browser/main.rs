@@ -1,4 +1,4 @@
-//! The page's own tests, and two people who talk in a real browser over two real nodes.
+//! The page's own tests, and people who talk in a real browser over real nodes.
 //!
 //! They need Node.js and Chromium. Where one is missing, a line on the standard error says what did not run; with
 //! `CI=true` that is a failure. Screenshots are left in `browser/` in the target directory.
@@ -16,12 +16,21 @@ mod tests {
 
     #[test]
     fn two_people_talk_in_the_browser() {
-        let Some(machine) = Machine::for_test("two people talking in the browser") else { return };
-        let mut script = Command::new(&machine.node);
-        script.arg(repository().join("tests/browser/two_people.mjs"));
-        script.env("TIDINGS", binary::tidings().unwrap()).env("CHROMIUM", &machine.chromium);
-        script.env("SCREENSHOTS", screenshots());
-        run(&mut script);
+        play("two people talking in the browser", "two_people.mjs");
+    }
+
+    #[test]
+    fn three_people_have_a_group_in_the_browser() {
+        play("three people with a group in the browser", "three_people.mjs");
+    }
+
+    fn play(what: &str, script: &str) {
+        let Some(machine) = Machine::for_test(what) else { return };
+        let mut node = Command::new(&machine.node);
+        node.arg(repository().join("tests/browser").join(script));
+        node.env("TIDINGS", binary::tidings().unwrap()).env("CHROMIUM", &machine.chromium);
+        node.env("SCREENSHOTS", screenshots().join(script.trim_end_matches(".mjs")));
+        run(&mut node);
     }
 
     #[test]

@@ -107,7 +107,7 @@ export class Person {
     }, path);
   }
 
-  /** Every message of the one conversation, oldest first. */
+  /** Every message of the conversation with the latest activity, oldest first. */
   async messages() {
     const [conversation] = await this.api("conversations");
     const id = conversation?.conversation;

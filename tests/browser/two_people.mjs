@@ -1,55 +1,20 @@
 // Two homes, two real nodes, two browsers: from the sign-in link to a hundred messages that were seen.
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TidingsNode } from "./node.mjs";
 import { Person, desktop, phone } from "./person.mjs";
-
-// The browser's driver is one of the page's packages.
-const require = createRequire(new URL("../../web-ui/app/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
-const { AxeBuilder } = require("@axe-core/playwright");
+import { AxeBuilder, complaints, everybody, play, screenshots, step } from "./stage.mjs";
 
 const each_sends = 50;
-const screenshots = process.env.SCREENSHOTS;
 const whole_test_ms_max = 8 * 60_000;
-setTimeout(() => {
-  console.error(`hung at: ${doing}`);
-  process.exit(1);
-}, whole_test_ms_max).unref();
+let browser;
 
-let doing = "starting";
-async function step(name, work) {
-  doing = name;
-  const began = performance.now();
-  const result = await work();
-  console.log(`${Math.round(performance.now() - began).toString().padStart(6)} ms  ${name}`);
-  return result;
-}
+await play(whole_test_ms_max, async (stage) => {
+  browser = stage.browser;
+  await talk(stage.homes);
+});
 
-const homes = await mkdtemp(join(tmpdir(), "tidings-browser-"));
-await mkdir(screenshots, { recursive: true });
-const asRoot = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: asRoot });
-const everybody = [];
-try {
-  await talk();
-} catch (error) {
-  for (const person of everybody) {
-    await person.page.screenshot({ path: join(screenshots, `failed-${everybody.indexOf(person)}-${person.name}.png`) }).catch(() => {});
-  }
-  console.error(`while ${doing}: ${error.stack ?? error}\nscreenshots: ${screenshots}`);
-  for (const { complaints } of everybody) console.error(complaints.join("\n"));
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-  await rm(homes, { recursive: true, force: true });
-  process.exit();
-}
-
-async function talk() {
+async function talk(homes) {
   const [adasNode, bobsNode] = await step("two nodes start", () =>
     Promise.all(["Ada", "Bob"].map((name) => TidingsNode.start(join(homes, name), name))),
   );
@@ -66,7 +31,7 @@ async function talk() {
   await step("a node is killed while its person writes", () => killedWhileWriting(ada, bob));
   await step("axe finds nothing", () => everyScreenIsAccessible(ada));
   await step("the pages complained of nothing", () => {
-    assert.deepEqual(everybody.flatMap((person) => person.complaints), []);
+    assert.deepEqual(complaints(), []);
   });
 }
 
