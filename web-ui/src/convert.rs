@@ -100,6 +100,7 @@ impl From<handle::Recipient> for dto::Recipient {
             name: recipient.name,
             state: recipient.state.into(),
             at_ms: recipient.at_ms,
+            removed: recipient.removed,
         }
     }
 }

@@ -95,6 +95,10 @@ pub struct Recipient {
     pub state: MessageState,
     /// When that was learnt here.
     pub at_ms: u64,
+    /// They are no longer in the conversation, so the message does not wait for them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub removed: bool,
 }
 
 /// A message with its state for each recipient.

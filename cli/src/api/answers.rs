@@ -56,6 +56,8 @@ pub(crate) struct Recipient {
     pub(crate) name: String,
     pub(crate) state: State,
     pub(crate) at_ms: u64,
+    #[serde(default)]
+    pub(crate) removed: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

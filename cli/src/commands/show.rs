@@ -49,7 +49,11 @@ fn shown(detail: &MessageDetail, page: &Page) -> String {
             .map(|recipient| {
                 [
                     Cell::new(STRONG, format!("  {}", one_line(&recipient.name))),
-                    Cell::new(state_style(recipient.state), word(recipient.state)),
+                    if recipient.removed {
+                        Cell::new(QUIET, format!("{}, no longer in it", word(recipient.state)))
+                    } else {
+                        Cell::new(state_style(recipient.state), word(recipient.state))
+                    },
                     Cell::new(QUIET, page.clock.moment(recipient.at_ms)),
                 ]
             })

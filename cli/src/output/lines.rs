@@ -161,6 +161,8 @@ struct Recipient<'a> {
     account: &'a str,
     state: State,
     at_ms: u64,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    removed: bool,
 }
 
 impl<'a> From<&'a api::MessageDetail> for MessageDetail<'a> {
@@ -168,7 +170,12 @@ impl<'a> From<&'a api::MessageDetail> for MessageDetail<'a> {
         let recipients = detail
             .recipients
             .iter()
-            .map(|recipient| Recipient { account: &recipient.account, state: recipient.state, at_ms: recipient.at_ms })
+            .map(|recipient| Recipient {
+                account: &recipient.account,
+                state: recipient.state,
+                at_ms: recipient.at_ms,
+                removed: recipient.removed,
+            })
             .collect();
         Self { message: Message::from(&detail.message), recipients }
     }

@@ -47,6 +47,7 @@ impl Audience {
     }
 
     /// Both audiences together.
+    #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self::of(self.nodes.iter().chain(&other.nodes).map(|(node, account)| (*node, *account)))
     }

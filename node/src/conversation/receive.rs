@@ -36,8 +36,8 @@ struct Brought {
 
 impl Brought {
     fn of_parked(parked: Parked) -> Option<Self> {
-        let envelope = Envelope::decode(&parked.bytes).ok()?;
-        Some(Self { envelope, by: parked.peer, at_ms: parked.at_ms })
+        let Parked { bytes, peer, at_ms, .. } = parked;
+        Some(Self { envelope: Envelope::decode(&bytes).ok()?, by: peer, at_ms })
     }
 
     fn parked(&self, parked_max: u32, parked_by_peer_max: u32) -> ParkedBy {

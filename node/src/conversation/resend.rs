@@ -125,11 +125,15 @@ impl State {
     /// Where a group's head moved, who is a member may be another, and what was written elsewhere may have to be sent
     /// again.
     pub(crate) async fn follow_heads(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        for group in std::mem::take(&mut batch.groups_saved) {
+        while let Some(group) = batch.groups_saved.pop_first() {
             let Some(head) = self.groups.get(&group).map(|loaded| loaded.group.head()) else { continue };
             let moved = self.heads.insert(group, head).is_some_and(|before| before != head);
             if let Some(row) = self.group_rows.get(&group).filter(|_| moved).copied() {
                 self.ways_back.have(group);
+                if self.ways_back.is_parked(group) {
+                    // What waited may be readable now, or before the root, and so never.
+                    self.read_parked(batch, group).await?;
+                }
                 self.head_moved(batch, row.conversation).await?;
             }
         }

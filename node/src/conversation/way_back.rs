@@ -69,6 +69,11 @@ impl WaysBack {
         *since = (*since).min(since_ms);
     }
 
+    /// Whether something of this group waits.
+    pub(crate) fn is_parked(&self, group: GroupId) -> bool {
+        self.parked_since_ms.contains_key(&group)
+    }
+
     /// Since when the oldest of what is left has waited.
     pub(crate) fn unparked(&mut self, group: GroupId, oldest_ms: Option<u64>) {
         match oldest_ms {
@@ -226,5 +231,42 @@ impl State {
         }
         self.read_parked(batch, id).await?;
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUP: GroupId = GroupId([1; 16]);
+
+    #[test]
+    fn members_are_asked_further_and_further_apart() {
+        let mut ways = WaysBack::default();
+        ways.want(GROUP, 100);
+        assert_eq!(ways.due_ms(), Some(100));
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            ways.pause(GROUP, 0, 0);
+            pauses.extend(ways.due_ms());
+        }
+        assert_eq!(pauses[..4], [5_000, 10_000, 20_000, 40_000]);
+        assert_eq!(pauses.last(), Some(&ASK_PAUSE_MS_MAX));
+        ways.have(GROUP);
+        assert_eq!(ways.due_ms(), None);
+    }
+
+    #[test]
+    fn what_waits_long_is_a_reason_to_ask_and_sooner_after_coming_back() {
+        let mut ways = WaysBack::default();
+        ways.parked(GROUP, 1_000);
+        ways.parked(GROUP, 9_000);
+        assert_eq!(ways.due_ms(), Some(1_000 + STUCK_AFTER_MS));
+        ways.returned_ms.insert(GROUP, 500);
+        assert_eq!(ways.due_ms(), Some(1_000 + STUCK_AFTER_RETURN_MS));
+        ways.unparked(GROUP, Some(500 + RETURN_WATCH_MS));
+        assert_eq!(ways.due_ms(), Some(500 + RETURN_WATCH_MS + STUCK_AFTER_MS));
+        ways.unparked(GROUP, None);
+        assert_eq!(ways.due_ms(), None);
     }
 }

@@ -248,7 +248,6 @@ impl State {
     }
 
     /// A group, read if it is not in memory.
-    #[expect(clippy::map_entry, reason = "an entry cannot be held while the group is read")]
     pub(crate) async fn group(
         &mut self,
         batch: &mut Batch<'_, '_>,

@@ -101,6 +101,10 @@ export type Recipient = {
    * When that was learnt here.
    */
   at_ms: number,
+  /**
+   * They are no longer in the conversation, so the message does not wait for them.
+   */
+  removed?: boolean,
 };
 
 /**
