@@ -135,7 +135,7 @@ fn warm(founder: &Node, members: &mut [Node], rng: &mut ChaCha20Rng) {
 
 fn saved(group: &mut Group) -> StoredGroup {
     let changes = group.take_changes();
-    StoredGroup { id: ID, epochs: changes.epochs_put, state: changes.state_put }
+    StoredGroup { id: ID, epochs: changes.epochs_put, state: changes.state_put, ballots: vec![], removed: vec![] }
 }
 
 #[cfg(feature = "bare")]

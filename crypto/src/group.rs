@@ -8,10 +8,12 @@
 pub mod epochs;
 
 mod authenticated;
+mod ballot;
 mod check;
 mod commit;
 mod enter;
 mod evidence;
+mod forgetting;
 mod framing;
 mod invite;
 mod key_package;
@@ -53,21 +55,25 @@ use crate::{
     codec::Malformed,
     envelope::{Content, TopicSecret, WelcomeContent},
     epoch_id::EpochId,
-    identity::{AccountId, LocalNode, NotValidNow, id},
+    identity::{AccountId, LocalNode, NodeId, NotValidNow, id},
 };
 
 use authenticated::Authenticated;
 use epochs::{EpochNode, EpochTree, HELD_EPOCHS_MAX, NodeKind, Place, SavedTree};
+use forgetting::Shell;
 use key_package::{NodeSigner, capabilities, credential, unlimited};
 use provider::Provider;
 use state::{EpochState, Known};
 use storage::{Overlay, Rows, Slot};
 
+pub use ballot::{BALLOT_BYTES_MAX, SignedBallot, is_ballot};
 pub use check::Refusal;
 pub use commit::{Change, CommitError, Committed};
+pub use epochs::Standing;
 pub use evidence::{
     BadEvidence, EVIDENCE_MAX, Evidence, InviteProof, Join, LEAVE_STATEMENT_MS_MAX, LeaveStatement, Revocation,
 };
+pub use forgetting::Taken;
 pub use invite::{INVITE_HOSTS_MAX, INVITE_LINK_BYTES_MAX, InviteHost, InviteLink, InviteSeed};
 pub use key_package::{
     BadKeyPackage, CheckedKeyPackage, KEY_PACKAGE_BYTES_MAX, KeyPackage, KeyPackageSecret, LibraryFailure,
@@ -122,6 +128,9 @@ pub struct Group {
     mls_id: MlsGroupId,
     tree: EpochTree,
     states: BTreeMap<EpochId, EpochState>,
+    shells: BTreeMap<EpochId, Shell>,
+    /// The members' ballots as their nodes signed them.
+    ballots: BTreeMap<NodeId, Vec<u8>>,
     /// Epochs whose MLS group may be loaded, the one used last at the back.
     recently_used: VecDeque<EpochId>,
 }
@@ -263,10 +272,16 @@ impl Group {
         }
         let mut tree = SavedTree::default();
         let mut states = BTreeMap::new();
+        let mut shells = BTreeMap::new();
         let mut known = Known::new();
         for EpochRow { id, node } in stored.epochs {
             let mut electorate = None;
-            if node.kind != NodeKind::Tombstone {
+            if matches!(node.kind, NodeKind::Skeleton | NodeKind::Ghost) {
+                let rows = Rows::from_saved(saved.remove(&id).ok_or(LoadError::State)?);
+                let shell = Shell::of(rows, &mls_id).map_err(|_| LoadError::State)?;
+                electorate = Some(Arc::new(shell.electorate()));
+                shells.insert(id, shell);
+            } else if node.kind != NodeKind::Tombstone {
                 let rows = Rows::from_saved(saved.remove(&id).ok_or(LoadError::State)?);
                 let state = EpochState::from_saved(rows, &mls_id, &known).map_err(|_| LoadError::State)?;
                 known.extend(state.known());
@@ -275,17 +290,32 @@ impl Group {
             }
             tree.nodes.push((node, electorate));
         }
+        let mut ballots = BTreeMap::new();
+        for bytes in stored.ballots {
+            let signed = SignedBallot::decode(&bytes).map_err(|_| LoadError::Ballot)?;
+            tree.ballots.push((signed.node, signed.ballot));
+            ballots.insert(signed.node, bytes);
+        }
+        tree.removed = stored.removed;
         let tree = EpochTree::load(tree)?;
         if !saved.is_empty() {
             return Err(LoadError::State);
         }
-        Ok(Self { id: stored.id, mls_id, tree, states, recently_used: VecDeque::new() })
+        Ok(Self { id: stored.id, mls_id, tree, states, shells, ballots, recently_used: VecDeque::new() })
     }
 
     fn rooted(id: GroupId, root: EpochId, number: u64, state: EpochState) -> Self {
         let tree = EpochTree::new(EpochNode::root(root, number, 0), Arc::new(state.electorate()));
         let states = BTreeMap::from([(root, state)]);
-        Self { id, mls_id: id.to_mls(), tree, states, recently_used: VecDeque::from([root]) }
+        Self {
+            id,
+            mls_id: id.to_mls(),
+            tree,
+            states,
+            shells: BTreeMap::new(),
+            ballots: BTreeMap::new(),
+            recently_used: VecDeque::from([root]),
+        }
     }
 
     /// Encrypts a message in the head.
@@ -398,14 +428,27 @@ impl Group {
     /// What must be saved since the last call, and no more.
     pub fn take_changes(&mut self) -> GroupChanges {
         let tree = self.tree.take_changes();
-        let mut changes = GroupChanges { epochs_deleted: tree.epochs_deleted, ..GroupChanges::default() };
+        let mut changes = GroupChanges {
+            epochs_deleted: tree.epochs_deleted,
+            epochs_removed: tree.epochs_removed,
+            ballots_deleted: tree.ballots_deleted,
+            ..GroupChanges::default()
+        };
+        for node in &changes.ballots_deleted {
+            self.ballots.remove(node);
+        }
+        for node in tree.ballots_put {
+            changes.ballots_put.extend(self.ballots.get(&node).map(|bytes| (node, bytes.clone())));
+        }
         for id in tree.epochs_put {
             if let Place::Here(node) = self.tree.place(id) {
                 changes.epochs_put.push(EpochRow { id, node });
             }
         }
-        for (epoch, state) in &mut self.states {
-            let rows = state.rows.take_changes();
+        let held = self.states.iter_mut().map(|(epoch, state)| (epoch, &mut state.rows));
+        let bare = self.shells.iter_mut().map(|(epoch, shell)| (epoch, &mut shell.rows));
+        for (epoch, rows) in held.chain(bare) {
+            let rows = rows.take_changes();
             let put = rows.put.into_iter().map(|(key, value)| StateRow { epoch: *epoch, key, value });
             changes.state_put.extend(put);
             changes.state_deleted.extend(rows.deleted.into_iter().map(|key| (*epoch, key)));

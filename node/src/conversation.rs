@@ -16,6 +16,7 @@ pub(crate) mod receipts;
 pub(crate) mod receive;
 pub(crate) mod resend;
 pub(crate) mod send;
+pub(crate) mod settling;
 pub mod state;
 pub mod transcript;
 pub(crate) mod upkeep;

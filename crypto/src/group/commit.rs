@@ -48,9 +48,6 @@ pub enum CommitError {
     /// This node is not a member any more.
     #[error("this node is no longer a member of the group")]
     NotAMember,
-    /// The tree of epochs is full.
-    #[error("the group has changed too often for one more change to be kept")]
-    TreeFull,
     /// A key package cannot be used.
     #[error(transparent)]
     KeyPackage(#[from] BadKeyPackage),
@@ -115,9 +112,6 @@ impl Group {
         moment: Moment,
         rng: &mut R,
     ) -> Result<Committed, CommitError> {
-        if self.tree.is_full() {
-            return Err(CommitError::TreeFull);
-        }
         let parent = self.head_state().ok_or(CommitError::NotAMember)?;
         let plan = self.plan(parent, me, &change, moment)?;
         self.commit(me, plan, Claims { moment, evidence: change.evidence }, rng)

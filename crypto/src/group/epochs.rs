@@ -299,11 +299,6 @@ impl EpochTree {
         path
     }
 
-    /// Whether no further epoch has a place.
-    pub fn is_full(&self) -> bool {
-        self.nodes.len() >= HELD_EPOCHS_MAX
-    }
-
     /// Whether the head is this epoch or descends from it.
     pub fn leads_to_head(&self, epoch: EpochId) -> bool {
         self.path(self.head).contains(&epoch)

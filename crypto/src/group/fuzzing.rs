@@ -86,7 +86,13 @@ impl Scene {
         let welcome = committed.welcome?;
         let mut reader = join_by(&joiner, &package, &secret, committed.epoch, welcome.clone())?.group;
         let changes = reader.take_changes();
-        let stored = StoredGroup { id: GROUP, epochs: changes.epochs_put, state: changes.state_put };
+        let stored = StoredGroup {
+            id: GROUP,
+            epochs: changes.epochs_put,
+            state: changes.state_put,
+            ballots: vec![],
+            removed: vec![],
+        };
         Some(Self { adder, author, joiner, reader, package, secret, welcome, stored, rng })
     }
 }

@@ -52,7 +52,6 @@ impl PublicEpoch {
     }
 
     /// From an epoch's rows, whether its secrets are still among them or not.
-    #[cfg_attr(not(test), expect(dead_code, reason = "epochs without secrets come with forgetting"))]
     pub(super) fn of_rows(rows: &Rows, id: &MlsGroupId) -> Result<Self, NoPublicEpoch> {
         let public = PublicGroup::load(&Overlay::reading(rows), id).ok().flatten().ok_or(NoPublicEpoch::Damaged)?;
         Self::of(public)
@@ -91,7 +90,6 @@ impl PublicEpoch {
     }
 
     /// The epoch that a commit makes, as far as it is public: what [`PublicEpoch::receive`] staged is merged.
-    #[cfg_attr(not(test), expect(dead_code, reason = "epochs without secrets come with forgetting"))]
     pub(super) fn advance(self, staged: StagedCommit) -> Result<(Self, Rows), LibraryFailure> {
         let mut rows = Rows::default();
         let mut public = self.public;
@@ -103,7 +101,6 @@ impl PublicEpoch {
 
 impl Rows {
     /// The public part of these rows: nothing in it is secret.
-    #[cfg_attr(not(test), expect(dead_code, reason = "epochs without secrets come with forgetting"))]
     pub(super) fn public(&self) -> Self {
         let mut public = Self::default();
         for slot in PUBLIC_SLOTS {

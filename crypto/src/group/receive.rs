@@ -65,10 +65,11 @@ pub enum Received {
     Gone,
     /// Its epoch is known, but its key was used before or is out of reach.
     Unreadable,
-    /// It is a commit, and the tree has no room for it. It may have later.
-    TreeFull,
     /// It is a commit that states a time too far ahead. It is taken when that time comes.
     TooEarly,
+    /// It is a commit on an epoch whose secrets were destroyed before it came: it takes part in the rule, and this node
+    /// has no keys for what it made. If it wins, this node is stranded.
+    Late(EpochId),
 }
 
 impl std::fmt::Debug for Received {
@@ -89,8 +90,8 @@ impl std::fmt::Debug for Received {
             Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
             Self::Gone => f.write_str("Gone"),
             Self::Unreadable => f.write_str("Unreadable"),
-            Self::TreeFull => f.write_str("TreeFull"),
             Self::TooEarly => f.write_str("TooEarly"),
+            Self::Late(epoch) => f.debug_tuple("Late").field(epoch).finish(),
         }
     }
 }
@@ -198,6 +199,7 @@ impl Group {
     fn receive_message(&mut self, epoch: EpochId, message: PrivateMessageIn) -> Received {
         match self.tree.place(epoch) {
             Place::Here(node) if node.kind == NodeKind::Tombstone => return Received::RemovedHere { summary: None },
+            Place::Here(node) if matches!(node.kind, NodeKind::Skeleton | NodeKind::Ghost) => return Received::Gone,
             Place::Here(_) => {}
             Place::Gone => return Received::Gone,
             Place::Unknown if self.is_before_root(message.epoch().as_u64()) => return Received::Gone,
@@ -231,13 +233,13 @@ impl Group {
         match self.tree.place(parent) {
             Place::Here(node) if node.kind == NodeKind::Tombstone => return Received::RemovedHere { summary: None },
             Place::Here(node) if node.kind == NodeKind::Detached => return Received::Gone,
+            Place::Here(node) if matches!(node.kind, NodeKind::Skeleton | NodeKind::Ghost) => {
+                return self.receive_late_commit(parent, claims, id, message, now_ms);
+            }
             Place::Here(_) => {}
             Place::Gone => return Received::Gone,
             Place::Unknown if self.is_before_root(message.epoch().as_u64()) => return Received::Gone,
             Place::Unknown => return Received::UnknownEpoch(parent),
-        }
-        if self.tree.is_full() {
-            return Received::TreeFull;
         }
         let head_before = self.head();
         let (child, mut outcome) = match self.materialise(parent, claims, id, message) {

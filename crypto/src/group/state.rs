@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     envelope::TopicSecret,
-    identity::{AccountId, SignaturePublic},
+    identity::{AccountId, NodeId, SignaturePublic},
 };
 
 const TOPIC_EXPORT_LABEL: &str = "tidings v1 topic";
@@ -146,6 +146,14 @@ pub(super) fn export(
 pub(super) fn rank_key(group: &MlsGroup) -> Result<Zeroizing<[u8; 32]>, LibraryFailure> {
     let key = export(group, "tidings v1 fork rank", &[], 32)?;
     key.as_slice().try_into().map(Zeroizing::new).map_err(|_| LibraryFailure)
+}
+
+/// A value that nobody knows before the epoch exists, one for each committer: there is nothing to grind.
+pub(super) fn lottery(rank_key: &[u8; 32], committer: NodeId) -> [u8; 32] {
+    let mut input = Zeroizing::new(Vec::with_capacity(64));
+    input.extend_from_slice(rank_key);
+    input.extend_from_slice(&committer.0);
+    blake3::derive_key("tidings v1 fork rank", &input)
 }
 
 /// Members whose certificates were verified before, by the keys of their leaves: most of them go from epoch to epoch.

@@ -41,6 +41,8 @@ pub(crate) enum Slot {
     Psk = 17,
     /// Ours, not OpenMLS's: the secret that names the topic in this epoch.
     TopicSecret = 64,
+    /// Ours: with which commits on an epoch without secrets are ranked.
+    RankKey = 66,
     /// Ours: the account whose Welcome brought this node in. Each epoch has it from the one before.
     Inviter = 65,
 }

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::{
     GroupId,
-    epochs::{EpochNode, NodeKind, NotATree, Rank, RankClass},
+    epochs::{EpochNode, NodeKind, NotATree, Rank, RankClass, RemovedEpoch},
 };
 use crate::{
     codec::{Malformed, Reader, Writer},
@@ -41,7 +41,8 @@ impl std::fmt::Debug for StateRow {
     }
 }
 
-/// What changed since the last save. Write all of it in one transaction, deletions of epochs first.
+/// What changed since the last save. Write all of it in one transaction, deletions of epochs first: an epoch that is
+/// deleted and put loses its secrets, so what was saved of it must be gone, and its key with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupChanges {
     /// Epochs that are new or have changed.
@@ -52,6 +53,13 @@ pub struct GroupChanges {
     pub state_put: Vec<StateRow>,
     /// State that is gone, of epochs that stay.
     pub state_deleted: Vec<(EpochId, Vec<u8>)>,
+    /// Epochs that were removed, to be remembered after those before; the last
+    /// [`REMOVED_EPOCHS_MAX`](super::epochs::REMOVED_EPOCHS_MAX) are enough.
+    pub epochs_removed: Vec<RemovedEpoch>,
+    /// The newest ballot of a node, as it was signed.
+    pub ballots_put: Vec<(NodeId, Vec<u8>)>,
+    /// Nodes whose ballots count nowhere any more.
+    pub ballots_deleted: Vec<NodeId>,
 }
 
 impl GroupChanges {
@@ -61,6 +69,9 @@ impl GroupChanges {
             && self.epochs_deleted.is_empty()
             && self.state_put.is_empty()
             && self.state_deleted.is_empty()
+            && self.epochs_removed.is_empty()
+            && self.ballots_put.is_empty()
+            && self.ballots_deleted.is_empty()
     }
 }
 
@@ -73,6 +84,10 @@ pub struct StoredGroup {
     pub epochs: Vec<EpochRow>,
     /// All state of all of its epochs.
     pub state: Vec<StateRow>,
+    /// The members' ballots, one a node.
+    pub ballots: Vec<Vec<u8>>,
+    /// The epochs that were removed, oldest first.
+    pub removed: Vec<RemovedEpoch>,
 }
 
 /// Why saved rows are not a group.
@@ -81,6 +96,9 @@ pub enum LoadError {
     /// The epochs do not make a tree.
     #[error("the saved group is damaged: {0}")]
     Tree(#[from] NotATree),
+    /// A ballot cannot be read.
+    #[error("the saved group is damaged: a ballot cannot be read")]
+    Ballot,
     /// An epoch's state is missing or cannot be read, or there is state without an epoch.
     #[error("the saved group is damaged: the state of an epoch cannot be read")]
     State,

@@ -3,6 +3,7 @@ mod convergence;
 mod decoding;
 mod entering;
 mod evidence;
+mod forgetting;
 mod hostile;
 mod membership;
 mod public_epochs;

@@ -13,8 +13,6 @@ use super::{
 };
 use crate::epoch_id::EpochId;
 
-const RANK_EXPORT_LABEL: &str = "tidings v1 fork rank";
-
 /// A new epoch. Without state it is a tombstone.
 pub(super) struct Child {
     pub(super) node: EpochNode,
@@ -31,8 +29,7 @@ impl Group {
         tombstone: bool,
     ) -> Result<EpochNode, LibraryFailure> {
         let committer = checked.committer.node;
-        let lottery = state::export(group, RANK_EXPORT_LABEL, &committer.0, 32)?;
-        let lottery = lottery.as_slice().try_into().map_err(|_| LibraryFailure)?;
+        let lottery = state::lottery(&*state::rank_key(group)?, committer);
         let rank = Rank { class: checked.class, power: checked.power, lottery, commit: id };
         let number = group.epoch().as_u64().checked_add(1).ok_or(LibraryFailure)?;
         let kind = if tombstone { NodeKind::Tombstone } else { NodeKind::Held };
@@ -50,6 +47,7 @@ impl Group {
             self.states.insert(id, state);
             self.note_use(id);
         }
+        self.make_room(now_ms);
         insertion
     }
 
@@ -67,9 +65,8 @@ impl Group {
     pub(super) fn land(&mut self, root: EpochId, number: u64, state: EpochState, now_ms: u64) {
         let electorate = Arc::new(state.electorate());
         let forgotten = self.tree.reroot(EpochNode::root(root, number, now_ms), electorate, now_ms);
-        for gone in &forgotten.removed {
-            self.states.remove(gone);
-        }
+        self.let_go(&forgotten);
+        self.shells.clear();
         self.states.insert(root, state);
         self.note_use(root);
     }

@@ -395,7 +395,7 @@ impl State {
             }
             Tried::Committed(epoch) => (row.epoch, row.due_ms) = (Some(epoch), None),
             Tried::Dropped(why) => (row.dropped, row.due_ms, row.made_at_ms) = (why, None, batch.now_ms),
-            Tried::Later | Tried::Failed(CommitError::TreeFull) => {
+            Tried::Later => {
                 row.due_ms = Some(batch.now_ms.saturating_add(RETRY_MS));
             }
             Tried::Failed(error) => {

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use tidings_crypto::envelope::{Envelope, Kind as EnvelopeKind};
-use tidings_crypto::group::{GroupId, Member, Received};
+use tidings_crypto::group::{GroupId, Member, Received, Refusal, Taken, is_ballot};
 
 use super::{leaving, transcript};
 use crate::engine::batch::Batch;
@@ -200,6 +200,10 @@ impl State {
             return self.take_receipt(batch, conversation, topic.group, &content).await;
         }
         let Some(loaded) = self.group(batch, topic.group).await? else { return Ok(Arrival::Later) };
+        if is_ballot(&content.message) {
+            let taken = loaded.group.take_ballot(&content.message, batch.now_ms);
+            return self.after_ballot(batch, topic.group, taken).await;
+        }
         match loaded.group.receive(&content, batch.now_ms) {
             Received::Message { sender, payload, .. } => {
                 self.save_group(batch, topic.group).await?;
@@ -212,6 +216,11 @@ impl State {
                 self.after_commit(batch, topic.group).await?;
                 let freed = batch.tx.unpark(topic.group, Some(epoch)).await?;
                 waiting.extend(freed.into_iter().filter_map(Brought::of_parked));
+                Ok(Arrival::Taken)
+            }
+            Received::Late(_) => {
+                self.save_group(batch, topic.group).await?;
+                self.after_commit(batch, topic.group).await?;
                 Ok(Arrival::Taken)
             }
             Received::RemovedHere { summary } => {
@@ -234,8 +243,28 @@ impl State {
             Received::Known => Ok(Arrival::Known),
             Received::Gone => Ok(Arrival::Gone),
             // So far ahead of what is here that the ratchet does not reach: what is missing comes first.
-            Received::Unreadable | Received::TreeFull | Received::TooEarly => Ok(Arrival::Later),
+            Received::Unreadable | Received::TooEarly => Ok(Arrival::Later),
             Received::Refused(_) => Ok(Arrival::Refused),
+        }
+    }
+
+    async fn after_ballot(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        taken: Result<Taken, Refusal>,
+    ) -> Result<Arrival, StoreError> {
+        match taken {
+            Ok(Taken::Counted { head_moved }) => {
+                self.save_group(batch, group).await?;
+                if head_moved {
+                    self.after_commit(batch, group).await?;
+                }
+                Ok(Arrival::Taken)
+            }
+            Ok(Taken::Known) => Ok(Arrival::Known),
+            Ok(Taken::Unknown) => Ok(Arrival::Later),
+            Err(_) => Ok(Arrival::Refused),
         }
     }
 

@@ -2,11 +2,10 @@
 //! everybody does it at once.
 
 use rand_core::Rng;
-use tidings_crypto::group::{CommitError, GroupId, Suite};
+use tidings_crypto::group::{GroupId, Suite};
 use tidings_crypto::identity::NodeCertificate;
 
 use super::intents::{Intent, Tried};
-use super::membership::UPDATE_RETRY_MS;
 use crate::engine::State;
 use crate::engine::batch::Batch;
 use crate::handle::Standing;
@@ -45,11 +44,6 @@ impl State {
             return Ok(());
         }
         match self.want(batch, id, &Intent::Update).await? {
-            Tried::Failed(CommitError::TreeFull) => {
-                row.update_due_ms = Some(batch.now_ms.saturating_add(UPDATE_RETRY_MS));
-                batch.tx.put_group(row).await?;
-                self.group_rows.insert(id, row);
-            }
             Tried::Failed(error) => tracing::warn!(%error, "a group's keys could not be renewed"),
             _ => {}
         }

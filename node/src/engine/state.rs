@@ -14,6 +14,7 @@ use crate::conversation::Conversation;
 use crate::conversation::invites::Joining;
 use crate::conversation::membership::UPDATE_RETRY_MS;
 use crate::conversation::resend::Resends;
+use crate::conversation::settling::Settling;
 use crate::conversation::upkeep::{LOOK_EVERY_MS, UPDATE_WITHIN_MS};
 use crate::conversation::way_back::WaysBack;
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
@@ -59,6 +60,7 @@ pub(crate) struct State {
     pub(crate) group_rows: BTreeMap<GroupId, GroupRow>,
     pub(crate) topics: Topics,
     turn_due_ms: u64,
+    pub(crate) settling: Settling,
     pub(crate) missing_parents: BTreeSet<MessageId>,
     /// How many parents each conversation has named in this run that were not here.
     pub(crate) missing_by_conversation: BTreeMap<ConversationId, u32>,
@@ -107,6 +109,7 @@ impl State {
             group_rows: batch.tx.groups().await?.into_iter().map(|row| (row.id, row)).collect(),
             topics: Topics::default(),
             turn_due_ms: next_turn_ms(batch.now_ms),
+            settling: Settling::default(),
             missing_parents: batch.tx.missing_parents(MISSING_PARENTS_MAX).await?.into_iter().collect(),
             missing_by_conversation: BTreeMap::new(),
             receipts_due: BTreeMap::new(),
@@ -162,6 +165,9 @@ impl State {
                 batch.network(NetworkCommand::Know { peer, addresses: Vec::new() });
             }
         }
+        for group in self.group_rows.keys() {
+            self.settling.set(*group, Some(batch.now_ms));
+        }
         // The last run's clock may have been wrong.
         self.set_clock_back(batch).await
     }
@@ -207,6 +213,7 @@ impl State {
             let changes = self.topics.turn(batch.now_ms);
             subscribe(batch, changes);
         }
+        self.settle_groups(batch).await?;
         self.make_due_intents(batch).await?;
         self.ask_due_joins(batch).await?;
         if batch.now_ms >= self.upkeep_due_ms {
@@ -230,7 +237,7 @@ impl State {
         let joins = joins.filter_map(Joining::due_ms);
         let own = [self.turn_due_ms, self.upkeep_due_ms];
         let due = pushes.chain(receipts).chain(updates).chain(intents).chain(joins).chain(own);
-        due.chain(self.resends.due_ms()).chain(self.ways_back.due_ms()).min()
+        due.chain(self.resends.due_ms()).chain(self.ways_back.due_ms()).chain(self.settling.due_ms()).min()
     }
 
     /// A conversation, read if it is not in memory.
@@ -268,6 +275,9 @@ impl State {
             batch.groups_saved.insert(id);
             let changes = loaded.group.take_changes();
             batch.tx.save_group(id, changes, &mut loaded.keys, batch.rng).await?;
+            let group = &loaded.group;
+            let due_ms = group.forget_due_at_ms().into_iter().chain(group.ballot_due_at_ms(self.me.node_id())).min();
+            self.settling.set(id, due_ms);
         }
         Ok(())
     }

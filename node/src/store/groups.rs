@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha20Rng;
 use sqlx::Row;
 use tidings_crypto::envelope::{EpochId, TopicSecret};
+use tidings_crypto::group::epochs::{REMOVED_EPOCHS_MAX, RemovedEpoch};
 use tidings_crypto::group::{EpochRow, GroupChanges, GroupId, StateRow, StoredGroup};
+use tidings_crypto::identity::NodeId;
 use tidings_crypto::vault::DatabaseKey;
 use zeroize::Zeroizing;
 
@@ -139,7 +141,9 @@ impl Tx<'_> {
             let value = key.open(&name, row.try_get(2)?).map_err(|_| StoreError::Damaged { what: "epoch state" })?;
             state.push(StateRow { epoch, key: name, value });
         }
-        Ok(Some((StoredGroup { id, epochs, state }, keys)))
+        let ballots = self.ballots(id).await?;
+        let removed = self.removed(id).await?;
+        Ok(Some((StoredGroup { id, epochs, state, ballots, removed }, keys)))
     }
 
     /// Writes what changed in a group since the last call.
@@ -150,6 +154,21 @@ impl Tx<'_> {
         keys: &mut EpochKeys,
         rng: &mut ChaCha20Rng,
     ) -> Result<(), StoreError> {
+        // What is put again after that is sealed under a new key: the old one is forgotten with all that it sealed.
+        for epoch in changes.epochs_deleted {
+            keys.keys.remove(&epoch);
+            self.pending.groups.values.retain(|(group, of, _), _| (*group, *of) != (id, epoch));
+            for statement in [
+                "DELETE FROM epoch_state WHERE group_id = ?1 AND epoch = ?2",
+                "DELETE FROM epoch WHERE group_id = ?1 AND id = ?2",
+            ] {
+                sqlx::query(statement)
+                    .bind(id.0.as_slice())
+                    .bind(epoch.0.as_slice())
+                    .execute(&mut *self.transaction)
+                    .await?;
+            }
+        }
         for row in &changes.epochs_put {
             let context = epoch_context(id, row.id);
             let key = keys.keys.entry(row.id).or_insert_with(|| DatabaseKey::generate(rng));
@@ -180,21 +199,79 @@ impl Tx<'_> {
                 .execute(&mut *self.transaction)
                 .await?;
         }
-        for epoch in changes.epochs_deleted {
-            keys.keys.remove(&epoch);
-            self.pending.groups.values.retain(|(group, of, _), _| (*group, *of) != (id, epoch));
-            for statement in [
-                "DELETE FROM epoch_state WHERE group_id = ?1 AND epoch = ?2",
-                "DELETE FROM epoch WHERE group_id = ?1 AND id = ?2",
-            ] {
-                sqlx::query(statement)
-                    .bind(id.0.as_slice())
-                    .bind(epoch.0.as_slice())
-                    .execute(&mut *self.transaction)
-                    .await?;
-            }
+        self.save_ballots(id, &changes.ballots_put, &changes.ballots_deleted).await?;
+        self.save_removed(id, &changes.epochs_removed).await
+    }
+
+    async fn save_ballots(
+        &mut self,
+        group: GroupId,
+        put: &[(NodeId, Vec<u8>)],
+        deleted: &[NodeId],
+    ) -> Result<(), StoreError> {
+        for node in deleted {
+            sqlx::query("DELETE FROM ballot WHERE group_id = ?1 AND node = ?2")
+                .bind(group.0.as_slice())
+                .bind(node.0.as_slice())
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        for (node, bytes) in put {
+            sqlx::query(
+                "INSERT INTO ballot (group_id, node, bytes) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (group_id, node) DO UPDATE SET bytes = excluded.bytes",
+            )
+            .bind(group.0.as_slice())
+            .bind(node.0.as_slice())
+            .bind(bytes.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
         }
         Ok(())
+    }
+
+    /// Remembers removed epochs, and no more of them than are of use.
+    async fn save_removed(&mut self, group: GroupId, removed: &[RemovedEpoch]) -> Result<(), StoreError> {
+        for removed in removed {
+            sqlx::query("INSERT INTO removed_epoch (group_id, epoch, lies_elsewhere) VALUES (?1, ?2, ?3)")
+                .bind(group.0.as_slice())
+                .bind(removed.epoch.0.as_slice())
+                .bind(removed.lies_elsewhere)
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        if !removed.is_empty() {
+            sqlx::query(
+                "DELETE FROM removed_epoch WHERE group_id = ?1 AND position NOT IN
+                 (SELECT position FROM removed_epoch WHERE group_id = ?1 ORDER BY position DESC LIMIT ?2)",
+            )
+            .bind(group.0.as_slice())
+            .bind(i64::try_from(REMOVED_EPOCHS_MAX).unwrap_or(i64::MAX))
+            .execute(&mut *self.transaction)
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn ballots(&mut self, group: GroupId) -> Result<Vec<Vec<u8>>, StoreError> {
+        let rows = sqlx::query("SELECT bytes FROM ballot WHERE group_id = ?1")
+            .bind(group.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    async fn removed(&mut self, group: GroupId) -> Result<Vec<RemovedEpoch>, StoreError> {
+        let rows = sqlx::query("SELECT epoch, lies_elsewhere FROM removed_epoch WHERE group_id = ?1 ORDER BY position")
+            .bind(group.0.as_slice())
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let epoch = EpochId(fixed("removed epoch", row.try_get(0)?)?);
+                Ok(RemovedEpoch { epoch, lies_elsewhere: row.try_get(1)? })
+            })
+            .collect()
     }
 
     pub(super) async fn flush_group_state(&mut self) -> Result<(), StoreError> {

@@ -54,9 +54,9 @@ impl Receipt {
 }
 
 impl UnverifiedReceipt {
-    /// Whether these bytes are a receipt rather than an MLS message.
+    /// Whether these bytes are a receipt rather than an MLS message or a ballot.
     pub fn is_receipt(bytes: &[u8]) -> bool {
-        bytes.starts_with(&MARK)
+        bytes.strip_prefix(&MARK).is_some_and(|rest| rest.first() == Some(&VERSION))
     }
 
     /// Reads a receipt; nothing in it is proved yet.

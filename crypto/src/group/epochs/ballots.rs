@@ -8,14 +8,14 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{EpochTree, NodeKind};
+use super::{EpochTree, HORIZON_MS, NodeKind};
 use crate::{
     codec::{Malformed, Reader, Writer},
     epoch_id::EpochId,
     identity::{AccountId, NodeId},
 };
 
-/// So many branches a ballot names at most. A node that changes branches more often forgets the oldest choice.
+/// So many branches a ballot names at most. A node that changes branches more often votes again when a root has gone.
 pub const CHOICES_MAX: usize = 16;
 
 /// What an account's nodes have together: it can be divided evenly among up to eight.
@@ -143,11 +143,14 @@ impl EpochTree {
     /// When a node that settles where this tree does has something new to say, if ever.
     pub fn ballot_due_at_ms(&self, me: NodeId) -> Option<u64> {
         let head = self.nodes.get(&self.head)?;
-        let is_settled_here = self.head == self.goal && head.node.kind == NodeKind::Held && self.head != self.root;
-        if !is_settled_here || self.is_last_choice(me, self.head) {
+        if head.node.kind != NodeKind::Held || self.head == self.root || self.is_last_choice(me, self.head) {
             return None;
         }
-        Some(head.node.since_ms.saturating_add(BALLOT_DELAY_MS))
+        let due_ms = head.node.since_ms.saturating_add(BALLOT_DELAY_MS);
+        // If whoever is stranded never voted, a late commit of somebody long gone could keep a group from settling.
+        let goal = self.nodes.get(&self.goal).filter(|_| self.goal != self.head);
+        let stranded_ms = goal.map_or(0, |goal| goal.node.since_ms.saturating_add(HORIZON_MS));
+        Some(due_ms.max(stranded_ms))
     }
 
     /// The ballot that an honest node casts now, if one is due. Its vote at any one fork stays what it was.
@@ -161,11 +164,12 @@ impl EpochTree {
         if ballot.choices.last().is_some_and(|last| self.leads_to_head(last.epoch)) {
             ballot.choices.pop();
         }
-        ballot.choices.push(Choice { number, epoch: self.head });
-        if ballot.choices.len() > CHOICES_MAX {
-            ballot.choices.remove(0);
+        if ballot.choices.len() >= CHOICES_MAX {
+            // What went with a root whose child was settled counts nowhere; and without room a vote would change.
+            ballot.choices.retain(|choice| self.memory.find(choice.epoch) != Some(true));
         }
-        Some(ballot)
+        ballot.choices.push(Choice { number, epoch: self.head });
+        (ballot.choices.len() <= CHOICES_MAX).then_some(ballot)
     }
 
     /// The weight of the votes for an epoch among its siblings.

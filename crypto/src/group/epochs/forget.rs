@@ -190,9 +190,15 @@ impl EpochTree {
         };
         let candidates = self.nodes.iter().filter(|(id, placed)| may_go(id, placed.node.kind));
         let distance = |id: &EpochId| self.path(*id).iter().filter(|on| !kept.contains(on)).count();
-        let least: Option<(bool, usize, Rank)> =
-            candidates.map(|(id, placed)| (placed.votes == 0, distance(id), placed.node.rank)).max();
-        least.map(|(_, _, rank)| rank.commit)
+        // Whoever commits again and again in one place loses its own first.
+        let of_one_committer = |node: &EpochNode| {
+            let siblings = node.parent.into_iter().flat_map(|parent| self.children(parent));
+            siblings.filter(|id| self.node(*id).is_some_and(|other| other.committer == node.committer)).count()
+        };
+        let missed = |id: &EpochId, placed: &super::Placed| -> (bool, usize, usize, Rank) {
+            (placed.votes == 0, distance(id), of_one_committer(&placed.node), placed.node.rank)
+        };
+        candidates.map(|(id, placed)| missed(id, placed)).max().map(|(_, _, _, rank)| rank.commit)
     }
 
     fn oldest_held(&self) -> Option<EpochId> {

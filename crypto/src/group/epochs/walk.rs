@@ -30,9 +30,9 @@ impl EpochTree {
     pub(super) fn refresh(&mut self, now_ms: u64) {
         let settled = self.find_head();
         for (id, placed) in &mut self.nodes {
-            let is_settled = settled.contains(id);
-            if is_settled != placed.node.settled_ms.is_some() {
-                placed.node.settled_ms = is_settled.then_some(now_ms);
+            // A ballot that comes before the commit that it names hides what was settled for a while: the first time counts.
+            if settled.contains(id) && placed.node.settled_ms.is_none() {
+                placed.node.settled_ms = Some(now_ms);
                 self.journal.note_changed(*id);
             }
         }

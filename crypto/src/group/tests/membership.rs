@@ -123,7 +123,7 @@ fn a_change_that_changes_nothing_or_makes_no_sense_is_refused() {
     let me = anna.me.node_id();
     let mut remove = |nodes: &[_]| anna.group.remove(&anna.me, nodes, NOW_MS, &mut anna.rng).unwrap_err();
     assert_eq!(remove(&[me]), CommitError::OwnRemoval);
-    assert_eq!(remove(&[crate::identity::NodeId([1; 32])]), CommitError::NoSuchMember);
+    assert_eq!(remove(&[NodeId([1; 32])]), CommitError::NoSuchMember);
     assert!(anna.group.take_changes().is_empty());
 }
 

@@ -23,12 +23,19 @@ pub(super) fn rng(seed: u64) -> ChaCha20Rng {
 #[derive(Clone, Default)]
 pub(super) struct Saved {
     epochs: BTreeMap<EpochId, Vec<u8>>,
-    state: BTreeMap<(EpochId, Vec<u8>), Vec<u8>>,
+    pub(super) state: BTreeMap<(EpochId, Vec<u8>), Vec<u8>>,
+    ballots: BTreeMap<NodeId, Vec<u8>>,
+    removed: Vec<epochs::RemovedEpoch>,
     pub(super) bytes_written: usize,
 }
 
 impl Saved {
     pub(super) fn write(&mut self, changes: GroupChanges) {
+        self.removed.extend(&changes.epochs_removed);
+        for node in changes.ballots_deleted {
+            self.ballots.remove(&node);
+        }
+        self.ballots.extend(changes.ballots_put);
         for id in changes.epochs_deleted {
             assert!(self.epochs.remove(&id).is_some(), "only what was saved is deleted");
             self.state.retain(|(epoch, _), _| *epoch != id);
@@ -55,7 +62,8 @@ impl Saved {
             .iter()
             .map(|((epoch, key), value)| StateRow { epoch: *epoch, key: key.clone(), value: value.clone().into() })
             .collect();
-        StoredGroup { id, epochs, state }
+        let ballots = self.ballots.values().cloned().collect();
+        StoredGroup { id, epochs, state, ballots, removed: self.removed.clone() }
     }
 }
 

@@ -1,0 +1,165 @@
+//! That secrets are gone when they should be, that ballots bring it about, and what late commits come to then.
+
+use std::collections::BTreeSet;
+
+use super::world::*;
+use crate::{
+    envelope::Content,
+    group::{
+        epochs::{BALLOT_DELAY_MS, BOUND_MS, HORIZON_MS},
+        storage::Slot,
+        *,
+    },
+};
+
+/// Every node casts its ballot, and hears those of the others.
+fn vote(nodes: &mut [Node], now_ms: u64) -> usize {
+    let cast: Vec<Vec<u8>> =
+        nodes.iter_mut().filter_map(|node| node.group.ballot(&node.me, now_ms)).map(|ballot| ballot.bytes).collect();
+    for node in nodes {
+        for bytes in &cast {
+            assert!(is_ballot(bytes));
+            node.group.take_ballot(bytes, now_ms).unwrap();
+        }
+        node.save();
+    }
+    cast.len()
+}
+
+/// The values of an epoch's rows that are secret.
+fn secrets(node: &Node, epoch: EpochId) -> BTreeSet<Vec<u8>> {
+    let public = [Slot::Tree, Slot::InterimTranscriptHash, Slot::GroupContext, Slot::ConfirmationTag, Slot::JoinConfig];
+    let is_secret = |key: &[u8]| !public.iter().any(|slot| key.starts_with(&slot.key()));
+    let rows = node.saved.state.iter().filter(|((of, key), _)| *of == epoch && is_secret(key));
+    rows.map(|(_, value)| value.clone()).filter(|value| value.len() >= 32).collect()
+}
+
+/// None of these values is anywhere in what is saved, as a row or within one.
+fn assert_gone(node: &Node, secrets: &BTreeSet<Vec<u8>>) {
+    for secret in secrets {
+        let holds = |value: &Vec<u8>| value.windows(secret.len()).any(|part| part == secret.as_slice());
+        assert!(!node.saved.state.values().any(holds), "a secret of a forgotten epoch is still there");
+    }
+}
+
+#[test]
+fn after_the_horizon_no_secret_of_a_settled_epoch_is_kept() {
+    let mut nodes = nodes(3, 500);
+    let old = nodes[0].group.head();
+    let text = nodes[1].send("before");
+    assert_eq!(nodes[0].read(&text), "before");
+    let update = nodes[0].update();
+    for node in &mut nodes[1..] {
+        node.follow(&update.content);
+    }
+    let before = nodes[2].send("late");
+    for node in &mut nodes {
+        node.save();
+    }
+    let settled_ms = NOW_MS + BALLOT_DELAY_MS;
+    assert_eq!(nodes[0].group.ballot_due_at_ms(nodes[0].me.node_id()), Some(settled_ms));
+    assert_eq!(vote(&mut nodes, settled_ms), 3);
+    let live = secrets(&nodes[0], update.epoch);
+    let kept: BTreeSet<_> = secrets(&nodes[0], old).difference(&live).cloned().collect();
+    assert!(kept.len() > 3, "there were secrets");
+    let due_ms = nodes[0].group.forget_due_at_ms().unwrap();
+    assert_eq!(due_ms, settled_ms + HORIZON_MS);
+    assert!(!nodes[0].group.forget(due_ms - 1));
+    assert!(nodes[0].group.forget(due_ms));
+    nodes[0].save();
+    assert_gone(&nodes[0], &kept);
+    assert!(nodes[0].saved.state.keys().all(|(epoch, _)| *epoch == update.epoch));
+    nodes[0].restart();
+    assert_eq!(nodes[0].group.receive(&text, due_ms), Received::Gone);
+    assert_eq!(nodes[0].read(&before), "late");
+    let again = nodes[0].send("after");
+    assert_eq!(nodes[1].read(&again), "after");
+}
+
+#[test]
+fn after_the_bound_only_what_is_public_is_kept_and_a_late_commit_is_still_verified() {
+    let mut nodes = nodes(3, 501);
+    let old = nodes[0].group.head();
+    let late = nodes[2].update();
+    let update = nodes[0].update();
+    nodes[1].follow(&update.content);
+    nodes[0].save();
+    let live = secrets(&nodes[0], update.epoch);
+    let kept: BTreeSet<_> = secrets(&nodes[0], old).difference(&live).cloned().collect();
+    let bound_ms = NOW_MS + BOUND_MS;
+    assert!(nodes[0].group.forget(bound_ms));
+    nodes[0].save();
+    nodes[0].restart();
+    assert_eq!(nodes[0].group.tree().node(old).unwrap().kind, NodeKind::Skeleton);
+    assert_gone(&nodes[0], &kept);
+    assert!(kept.len() > 3);
+    let text = nodes[2].send("on the late branch");
+    assert_eq!(nodes[0].group.receive(&late.content, bound_ms), Received::Late(late.epoch));
+    assert_eq!(nodes[0].group.receive(&text, bound_ms), Received::Gone);
+    // What nobody forgot is ranked the same by whoever did.
+    assert!(nodes[1].group.receive(&late.content, NOW_MS) != Received::Gone);
+    assert_eq!(nodes[0].group.tree().goal(), nodes[1].group.head());
+    let stranded = nodes[1].group.head() == late.epoch;
+    assert_eq!(nodes[0].group.standing() == Standing::Stranded, stranded);
+    let next = nodes[2].update();
+    assert_eq!(nodes[0].group.receive(&next.content, bound_ms), Received::Late(next.epoch));
+    nodes[0].save();
+    nodes[0].restart();
+    assert_eq!(nodes[0].group.tree().node(next.epoch).unwrap().kind, NodeKind::Ghost);
+    let mut forged = next.content.clone();
+    let at = forged.message.len() - 100;
+    forged.message[at] ^= 1;
+    assert!(matches!(nodes[0].group.receive(&forged, bound_ms), Received::Refused(_)));
+}
+
+#[test]
+fn a_ballot_counts_for_the_member_who_signed_it_in_its_group_alone() {
+    let mut nodes = nodes(3, 502);
+    let update = nodes[0].update();
+    nodes[1].follow(&update.content);
+    let now_ms = NOW_MS + BALLOT_DELAY_MS;
+    let node = &mut nodes[0];
+    let ballot = node.group.ballot(&node.me, now_ms).unwrap();
+    assert_eq!(SignedBallot::decode(&ballot.bytes).unwrap(), ballot);
+    for at in 0..ballot.bytes.len() {
+        let mut changed = ballot.bytes.clone();
+        changed[at] ^= 1;
+        let taken = nodes[1].group.take_ballot(&changed, now_ms);
+        assert!(matches!(taken, Err(_) | Ok(Taken::Unknown)), "byte {at}");
+        assert!(SignedBallot::decode(&ballot.bytes[..at]).is_err());
+    }
+    let stranger = Node::found(503, &group_policy());
+    assert_eq!(stranger.group.id(), nodes[1].group.id());
+    let mut stranger = stranger;
+    assert_eq!(stranger.group.take_ballot(&ballot.bytes, now_ms), Ok(Taken::Unknown));
+    assert!(matches!(nodes[1].group.take_ballot(&ballot.bytes, now_ms), Ok(Taken::Counted { .. })));
+    assert_eq!(nodes[1].group.take_ballot(&ballot.bytes, now_ms), Ok(Taken::Known));
+    nodes[1].save();
+    nodes[1].restart();
+    assert_eq!(nodes[1].group.take_ballot(&ballot.bytes, now_ms), Ok(Taken::Known));
+    // Whoever has not seen the commit counts the ballot once it has come.
+    assert!(matches!(nodes[2].group.take_ballot(&ballot.bytes, now_ms), Ok(Taken::Counted { .. })));
+    nodes[2].follow(&update.content);
+    assert!(nodes[2].group.tree().votes(update.epoch) > 0);
+}
+
+#[test]
+fn ballots_bring_everybody_to_one_branch_whatever_its_rank() {
+    let mut nodes = nodes(3, 504);
+    let mut away = nodes.pop().unwrap();
+    let ours = nodes[0].update();
+    nodes[1].follow(&ours.content);
+    vote(&mut nodes, NOW_MS + BALLOT_DELAY_MS);
+    let theirs = away.update();
+    let contents: [&Content; 2] = [&theirs.content, &ours.content];
+    for (node, content) in nodes.iter_mut().chain([&mut away]).zip([contents[0], contents[0], contents[1]]) {
+        node.follow(content);
+    }
+    let ballots: Vec<Vec<u8>> = nodes.iter().flat_map(|node| node.group.ballots.values().cloned()).collect();
+    for bytes in ballots {
+        away.group.take_ballot(&bytes, NOW_MS).unwrap();
+    }
+    for node in nodes.iter().chain([&away]) {
+        assert_eq!((node.group.head(), node.group.standing()), (ours.epoch, Standing::Member));
+    }
+}

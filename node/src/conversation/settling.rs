@@ -1,0 +1,79 @@
+//! Groups settle and forget (PROTOCOL §3.4, §3.6): this node casts its ballots when they are due, and destroys what it
+//! may forget. Both are looked at after each change of a group, and when their time has come.
+
+use std::collections::BTreeMap;
+
+use tidings_crypto::envelope::{Content, Envelope, Week};
+use tidings_crypto::group::GroupId;
+
+use crate::engine::State;
+use crate::engine::batch::Batch;
+use crate::outbox::Kind;
+use crate::store::StoreError;
+
+/// So many groups are looked at in one batch: after a start all of them are due.
+const GROUPS_A_BATCH_MAX: usize = 16;
+
+/// When each group has something to settle or to forget.
+#[derive(Debug, Default)]
+pub(crate) struct Settling {
+    due_ms: BTreeMap<GroupId, u64>,
+}
+
+impl Settling {
+    /// When the first is due.
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        self.due_ms.values().copied().min()
+    }
+
+    /// A group is due at this time and no other.
+    pub(crate) fn set(&mut self, group: GroupId, due_ms: Option<u64>) {
+        match due_ms {
+            Some(due_ms) => self.due_ms.insert(group, due_ms),
+            None => self.due_ms.remove(&group),
+        };
+    }
+
+    fn due(&self, now_ms: u64) -> Vec<GroupId> {
+        let due = self.due_ms.iter().filter(|(_, due_ms)| **due_ms <= now_ms);
+        due.map(|(group, _)| *group).take(GROUPS_A_BATCH_MAX).collect()
+    }
+}
+
+impl State {
+    /// Settles and forgets what is due.
+    pub(crate) async fn settle_groups(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        for id in self.settling.due(batch.now_ms) {
+            self.settling.set(id, None);
+            let Some(conversation) = self.group_rows.get(&id).map(|row| row.conversation) else { continue };
+            let Some(loaded) = self.groups_loaded(batch, id).await? else { continue };
+            let forgot = loaded.forget(batch.now_ms);
+            let ballot = self.cast_ballot(batch, id);
+            self.save_group(batch, id).await?;
+            if forgot {
+                self.follow_topics(batch, id).await?;
+            }
+            if let Some(envelope) = ballot {
+                self.spread(batch, conversation, &envelope, Kind::Commit, 0).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn groups_loaded(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: GroupId,
+    ) -> Result<Option<&mut tidings_crypto::group::Group>, StoreError> {
+        Ok(self.group(batch, id).await?.map(|loaded| &mut loaded.group))
+    }
+
+    /// This node's ballot, sealed for the topic of the head.
+    fn cast_ballot(&mut self, batch: &Batch<'_, '_>, id: GroupId) -> Option<Envelope> {
+        let group = &mut self.groups.get_mut(&id)?.group;
+        let ballot = group.ballot(&self.me, batch.now_ms)?;
+        let secret = group.topic_secret(group.head())?;
+        let content = Content { epoch: group.head(), message: ballot.bytes };
+        Envelope::seal(secret, Week::of(batch.now_ms), &content).ok()
+    }
+}
