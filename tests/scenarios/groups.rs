@@ -1,8 +1,9 @@
 //! Groups of many: who is in them, what they are called, and what their transcripts tell, on every node alike.
 
-use tidings_node::engine::{Command, Reply};
+use tidings_node::engine::{Command, Input, Reply};
 use tidings_node::handle::{
     Conversation, GroupDetail, History, Message, MessageKind, NewMessage, PageAt, PolicyPatch, Refused, Role, Standing,
+    Suite,
 };
 use tidings_node::ids::ConversationId;
 use tidings_tests::faults::Faults;
@@ -274,5 +275,42 @@ fn keys_are_renewed_after_joining_and_every_week_in_silence() {
         assert_same(&mut world, &[0, 1], id).await;
         assert_ne!(world.engine(1).unwrap().authenticator(id).await.unwrap(), joined);
         assert_eq!(texts(&mut world, 1, id).await, ["Node 0 created the group"]);
+    });
+}
+
+#[test]
+fn a_node_whose_certificate_has_run_out_is_removed_by_whoever_notices() {
+    block_on(async {
+        let mut world = people(108, 3).await;
+        let id = create(&mut world, &[1, 2], Some("Walking")).await;
+        run_for(&mut world, 20_000).await;
+        // Eleven years on, by one clock: its own certificate is renewed, those of the others are over.
+        world.set_clock(0, 11 * 365 * 24 * 60 * 60 * 1_000);
+        world.input(0, Input::Deadline).await.unwrap();
+        run_for(&mut world, 30_000).await;
+        assert_eq!(view(&mut world, 1, id).await.standing, Standing::Removed);
+        assert_eq!(view(&mut world, 2, id).await.standing, Standing::Removed);
+        let alone = view(&mut world, 0, id).await;
+        assert_eq!((alone.standing, alone.members.len()), (Standing::Member, 1));
+    });
+}
+
+#[test]
+fn a_group_begins_hybrid_where_every_node_was_met_and_classic_where_one_was_not() {
+    block_on(async {
+        let mut world = people(109, 3).await;
+        let id = create(&mut world, &[1, 2], Some("Met")).await;
+        assert_eq!(group(&mut world, 0, Command::Group(id)).await.unwrap().suite, Suite::Hybrid);
+        let mut world = World::new(110, 2, Faults::NONE).await.unwrap();
+        world.crash(1).unwrap();
+        world.start(1).await.unwrap();
+        cut(&mut world, 1, false);
+        run_for(&mut world, 20_000).await;
+        world.exchange_links(0, 1).await.unwrap();
+        let id = create(&mut world, &[1], Some("Never met")).await;
+        assert_eq!(group(&mut world, 0, Command::Group(id)).await.unwrap().suite, Suite::Classic);
+        world.heal().await.unwrap();
+        run_for(&mut world, 60_000).await;
+        assert_same(&mut world, &[0, 1], id).await;
     });
 }

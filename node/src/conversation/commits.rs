@@ -1,6 +1,7 @@
 //! Commits of this node and of others (PROTOCOL §3, §6.9): how one goes out, and what follows when the head moves.
 
 use tidings_crypto::envelope::{Envelope, EpochId, Week, WelcomeContent};
+use tidings_crypto::group::epochs::Standing as TreeStanding;
 use tidings_crypto::group::{Change, CommitError, Committed, Evidence, GroupId, Kind as GroupKind, Member, Moment};
 use tidings_crypto::group::{Policy, Summary, Why};
 use tidings_crypto::identity::NodeId;
@@ -200,7 +201,7 @@ impl State {
         let mut met = Vec::new();
         match loaded.group.policy() {
             None => {
-                if conversation.row.standing == Standing::Member {
+                if matches!(conversation.row.standing, Standing::Member | Standing::ComingBack) {
                     conversation.change().standing = Standing::Removed;
                 }
             }
@@ -219,8 +220,12 @@ impl State {
                     let row = conversation.change();
                     (row.name, row.topic, row.picture) = (name, topic, picture);
                 }
-                if matches!(conversation.row.standing, Standing::Removed | Standing::Joining) {
-                    conversation.change().standing = Standing::Member;
+                let stands = match loaded.group.tree().standing() {
+                    TreeStanding::Stranded => Standing::ComingBack,
+                    TreeStanding::Member | TreeStanding::Removed => Standing::Member,
+                };
+                if conversation.row.standing != stands && conversation.row.standing != Standing::Left {
+                    conversation.change().standing = stands;
                 }
             }
         }

@@ -356,6 +356,17 @@ impl State {
         Ok(())
     }
 
+    /// This node goes on elsewhere in the group, by a Welcome or a way in: nothing says whether the commits that it made
+    /// are on the way to where it is now, so what was wanted is looked at again.
+    pub(crate) async fn reopen_intents(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        let due_ms = self.pause_until_ms(batch, id);
+        for row in self.intents.iter_mut().filter(|row| row.group == id && row.epoch.is_some()) {
+            (row.due_ms, row.epoch) = (Some(due_ms), None);
+            batch.tx.set_intent(row).await?;
+        }
+        Ok(())
+    }
+
     /// Makes what is due, and lets go of what is certain or was told long enough.
     pub(crate) async fn make_due_intents(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let now_ms = batch.now_ms;

@@ -244,6 +244,7 @@ impl State {
             conversation.change().standing = Standing::Member;
         }
         self.joined(batch, id).await?;
+        self.reopen_intents(batch, id).await?;
         self.after_commit(batch, id).await
     }
 

@@ -1,6 +1,8 @@
 //! Upkeep of groups and keys (PROTOCOL §6.12): everything here is driven by deadlines, with a random part so that not
 //! everybody does it at once.
 
+use std::ops::Bound;
+
 use rand_core::Rng;
 use tidings_crypto::group::{GroupId, Suite};
 use tidings_crypto::identity::NodeCertificate;
@@ -27,6 +29,9 @@ const PACKAGE_KEPT_MS: u64 = 14 * DAY_MS;
 const ONCE_KEPT_MS: u64 = 60 * DAY_MS;
 /// Certificates and key packages are looked at this often.
 pub(crate) const LOOK_EVERY_MS: u64 = DAY_MS;
+/// So many groups are looked at in one batch, and the next after this pause: no batch takes long.
+const LOOK_GROUPS_MAX: usize = 32;
+const LOOK_PAUSE_MS: u64 = 5_000;
 /// A certificate is renewed when less than this part of its life is left.
 const RENEW_AT_PART: u64 = 4;
 /// After its certificate was renewed, a node shows the new one in each group within this time.
@@ -81,17 +86,25 @@ impl State {
 
     /// What is looked at once a day: certificates, mine and others', and the key package on my card.
     pub(crate) async fn look_after_keys(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        let spread_ms = u64::from(batch.rng.next_u32()) % (LOOK_EVERY_MS / 8);
-        self.upkeep_due_ms = batch.now_ms.saturating_add(LOOK_EVERY_MS).saturating_add(spread_ms);
-        self.renew_certificate(batch).await?;
-        self.rotate_key_package(batch).await?;
-        let groups: Vec<GroupId> = self.group_rows.keys().copied().collect();
-        for id in groups {
-            if self.group(batch, id).await?.is_some() {
-                self.look_for_ended(batch, id).await?;
-            }
-            self.unload_idle();
+        if self.upkeep_from.is_none() {
+            self.renew_certificate(batch).await?;
+            self.rotate_key_package(batch).await?;
         }
+        let from = self.upkeep_from.map_or(Bound::Unbounded, Bound::Excluded);
+        let groups = self.group_rows.range((from, Bound::Unbounded)).map(|(id, _)| *id);
+        let groups: Vec<GroupId> = groups.take(LOOK_GROUPS_MAX).collect();
+        for id in &groups {
+            if self.group(batch, *id).await?.is_some() {
+                self.look_for_ended(batch, *id).await?;
+            }
+        }
+        self.upkeep_from = groups.last().copied().filter(|_| groups.len() == LOOK_GROUPS_MAX);
+        let pause_ms = if self.upkeep_from.is_some() {
+            LOOK_PAUSE_MS
+        } else {
+            LOOK_EVERY_MS.saturating_add(u64::from(batch.rng.next_u32()) % (LOOK_EVERY_MS / 8))
+        };
+        self.upkeep_due_ms = batch.now_ms.saturating_add(pause_ms);
         Ok(())
     }
 

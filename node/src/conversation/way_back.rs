@@ -221,6 +221,7 @@ impl State {
         self.save_group(batch, id).await?;
         let members: Vec<_> = self.groups.get(&id).map(|loaded| loaded.group.members().to_vec()).unwrap_or_default();
         self.note_commit(batch, id, committed.epoch, &committed.summary, &members).await?;
+        self.reopen_intents(batch, id).await?;
         self.after_commit(batch, id).await?;
         let me = self.me.node_id();
         let others: Vec<MemberRow> =

@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub(crate) joinings: BTreeMap<GroupId, Joining>,
     /// When certificates and key packages are looked at next.
     pub(crate) upkeep_due_ms: u64,
+    /// After which group the look at others' certificates goes on.
+    pub(crate) upkeep_from: Option<GroupId>,
     /// Conversations whose members wait for a receipt, and when it goes.
     pub(crate) receipts_due: BTreeMap<ConversationId, u64>,
     /// The heads of groups when they were looked at last.
@@ -119,6 +121,7 @@ impl State {
             intents: batch.tx.intents().await?,
             joinings: BTreeMap::new(),
             upkeep_due_ms: batch.now_ms,
+            upkeep_from: None,
         };
         for row in batch.tx.joinings().await? {
             state.joinings.extend(Joining::new(row.clone()).map(|joining| (row.group, joining)));

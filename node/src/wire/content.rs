@@ -168,6 +168,25 @@ mod tests {
     }
 
     #[test]
+    fn what_members_say_to_members_is_read_and_refused_when_cut() {
+        let shared = Shared {
+            id: MessageId([1; 16]),
+            author: AccountId([2; 32]),
+            sent_at_ms: 3,
+            place: 4,
+            reply_to: Some(MessageId([5; 16])),
+            text: "long ago".into(),
+        };
+        let plain = Shared { reply_to: None, ..shared.clone() };
+        let refused = Content::JoinRefused(AccountId([6; 32]));
+        for content in [Content::History(vec![shared, plain]), Content::JoinRequest(vec![1, 2, 3]), refused] {
+            let bytes = content.encode();
+            assert_eq!(Content::decode(&bytes).unwrap(), content);
+            assert!((2..bytes.len()).all(|length| Content::decode(&bytes[..length]).is_err()));
+        }
+    }
+
+    #[test]
     fn what_is_cut_or_longer_is_refused() {
         let bytes = text().encode();
         assert!((2..bytes.len()).all(|length| Content::decode(&bytes[..length]).is_err()));

@@ -73,3 +73,56 @@ impl JoinRequest {
         usable.cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+    use tidings_crypto::card::{Card, CardNode};
+    use tidings_crypto::group::InviteSeed;
+    use tidings_crypto::identity::LocalNode;
+
+    use super::*;
+
+    fn request(card_of: &LocalNode, rng: &mut ChaCha20Rng) -> JoinRequest {
+        let node =
+            CardNode { certificate: card_of.certificate.clone(), addresses: Vec::new(), key_package: Vec::new() };
+        let card = Card { account: card_of.account.public(), name: "Ada".to_owned(), serial: 1, nodes: vec![node] };
+        let group = GroupId([1; 16]);
+        JoinRequest {
+            group,
+            proof: InviteSeed::generate(rng).prove(group, card_of.account_id()),
+            card: SignedCard::sign(card, &card_of.account).unwrap(),
+            packages: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_packages_of_nodes_on_the_card_are_used_one_each_and_of_the_suite() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (ada, eve) = (LocalNode::generate(0, u64::MAX, &mut rng), LocalNode::generate(0, u64::MAX, &mut rng));
+        let mut package = |of: &LocalNode, suite| KeyPackage::generate(of, suite, false, &mut rng).unwrap().0.bytes;
+        let classic = package(&ada, Suite::Classic);
+        let packages = vec![
+            package(&eve, Suite::Classic),
+            package(&ada, Suite::Hybrid),
+            classic.clone(),
+            package(&ada, Suite::Classic),
+        ];
+        let request = JoinRequest { packages, ..request(&ada, &mut rng) };
+        let read = JoinRequest::decode(&request.encode()).unwrap();
+        assert_eq!(read.usable_packages(Suite::Classic, 5), [classic]);
+        assert_eq!(read.usable_packages(Suite::Hybrid, 5).len(), 1);
+    }
+
+    #[test]
+    fn a_request_with_the_proof_of_another_account_or_cut_off_is_refused() {
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let (ada, eve) = (LocalNode::generate(0, u64::MAX, &mut rng), LocalNode::generate(0, u64::MAX, &mut rng));
+        let mine = request(&ada, &mut rng);
+        let stolen = JoinRequest { card: request(&eve, &mut rng).card, ..mine.clone() };
+        assert!(JoinRequest::decode(&stolen.encode()).is_err());
+        let bytes = mine.encode();
+        assert!((0..bytes.len()).all(|length| JoinRequest::decode(&bytes[..length]).is_err()));
+    }
+}
