@@ -179,6 +179,7 @@ pub enum Reply {
 
 /// Something must be done. The transaction that decided it is durable.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a batch has few effects, and each is moved once")]
 pub enum Effect {
     /// Answer a command.
     Reply {

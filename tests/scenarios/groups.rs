@@ -284,12 +284,14 @@ fn a_node_whose_certificate_has_run_out_is_removed_by_whoever_notices() {
         let mut world = people(108, 3).await;
         let id = create(&mut world, &[1, 2], Some("Walking")).await;
         run_for(&mut world, 20_000).await;
-        // Eleven years on, by one clock: its own certificate is renewed, those of the others are over.
+        // Eleven years on, by one clock: its own certificate is renewed, those of the others are over. The others do not
+        // take a commit from so far ahead.
         world.set_clock(0, 11 * 365 * 24 * 60 * 60 * 1_000);
-        world.input(0, Input::Deadline).await.unwrap();
-        run_for(&mut world, 30_000).await;
-        assert_eq!(view(&mut world, 1, id).await.standing, Standing::Removed);
-        assert_eq!(view(&mut world, 2, id).await.standing, Standing::Removed);
+        for _ in 0..3 {
+            // The world has set its alarms by the old clock.
+            world.input(0, Input::Deadline).await.unwrap();
+            run_for(&mut world, 10_000).await;
+        }
         let alone = view(&mut world, 0, id).await;
         assert_eq!((alone.standing, alone.members.len()), (Standing::Member, 1));
     });

@@ -77,7 +77,7 @@ impl State {
             // Before the members change: who goes has to learn it too.
             self.spread(batch, row.conversation, &envelope, Kind::Commit, 0).await?;
         }
-        self.owe_welcomes(batch, row.conversation, id, &committed).await?;
+        self.owe_welcomes(batch, row.conversation, id, &committed);
         self.note_commit(batch, id, committed.epoch, &committed.summary, &before).await?;
         self.after_commit(batch, id).await?;
         self.share_history(batch, id, &committed.summary.added).await?;
@@ -86,14 +86,14 @@ impl State {
     }
 
     /// Seals the Welcome to each node that was added.
-    pub(crate) async fn owe_welcomes(
+    pub(crate) fn owe_welcomes(
         &mut self,
         batch: &mut Batch<'_, '_>,
         conversation: ConversationId,
         group: GroupId,
         committed: &Committed,
-    ) -> Result<(), StoreError> {
-        let Some(welcome) = &committed.welcome else { return Ok(()) };
+    ) {
+        let Some(welcome) = &committed.welcome else { return };
         let content = WelcomeContent {
             group: group.0,
             epoch: committed.epoch,
@@ -105,20 +105,19 @@ impl State {
                 tracing::warn!("a welcome is too large for an envelope");
                 continue;
             };
-            self.owe_to_node(batch, conversation, member, &envelope, Kind::Welcome).await?;
+            self.owe_to_node(batch, conversation, member, &envelope, Kind::Welcome);
         }
-        Ok(())
     }
 
     /// Owes an envelope to one node alone.
-    pub(crate) async fn owe_to_node(
+    pub(crate) fn owe_to_node(
         &mut self,
         batch: &mut Batch<'_, '_>,
         conversation: ConversationId,
         member: &Member,
         envelope: &Envelope,
         kind: Kind,
-    ) -> Result<(), StoreError> {
+    ) {
         batch.keep(envelope);
         let peer = PeerKey(member.certificate.peer_key().0);
         batch.tx.put_outbox(OutboxRow {
@@ -131,7 +130,6 @@ impl State {
             next_attempt_ms: batch.now_ms,
         });
         self.owe(peer, batch.now_ms);
-        Ok(())
     }
 
     /// Remembers what a commit says in the transcript. `before` are the members of the epoch that it was made in.

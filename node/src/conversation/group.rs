@@ -180,7 +180,7 @@ impl State {
             Some(group) => self.group(batch, *group).await?.and_then(|loaded| loaded.group.policy().cloned()),
             None => None,
         };
-        let pending = self.pending_of(batch, &groups, &conversation).await?;
+        let pending = self.pending_of(&groups, &conversation);
         let Some((policy, group)) = policy.zip(groups.first().copied()) else {
             return Ok(GroupDetail {
                 conversation,
@@ -213,12 +213,7 @@ impl State {
     }
 
     /// Own changes that are not certain, and what was given up lately, as sentences.
-    async fn pending_of(
-        &mut self,
-        batch: &mut Batch<'_, '_>,
-        groups: &[GroupId],
-        conversation: &Conversation,
-    ) -> Result<Vec<String>, StoreError> {
+    fn pending_of(&self, groups: &[GroupId], conversation: &Conversation) -> Vec<String> {
         let mut told = Vec::new();
         for row in self.intents.iter().filter(|row| groups.contains(&row.group)) {
             if !row.dropped.is_empty() {
@@ -230,9 +225,9 @@ impl State {
             }
         }
         if conversation.standing == Standing::Joining || conversation.standing == Standing::Removed {
-            told.extend(self.joining_refusal(batch, conversation.id).await?);
+            told.extend(self.joining_refusal(conversation.id));
         }
-        Ok(told)
+        told
     }
 
     fn pending_sentence(&self, intent: &Intent) -> Option<String> {

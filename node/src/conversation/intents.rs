@@ -81,7 +81,7 @@ pub(crate) enum Plan {
     /// The head contradicts it, in a sentence.
     Dropped(String),
     /// This has to be committed.
-    Commit(Wanted),
+    Commit(Box<Wanted>),
     /// Not now.
     Later,
 }
@@ -435,7 +435,7 @@ impl State {
             Plan::Done => Ok(Tried::Done),
             Plan::Dropped(why) => Ok(Tried::Dropped(why)),
             Plan::Later => Ok(Tried::Later),
-            Plan::Commit(wanted) => Ok(match self.commit(batch, group, wanted).await? {
+            Plan::Commit(wanted) => Ok(match self.commit(batch, group, *wanted).await? {
                 Ok(epoch) => Tried::Committed(epoch),
                 Err(error) => Tried::Failed(error),
             }),
@@ -511,10 +511,10 @@ impl State {
                 wanted.remove = ended.map(|member| member.node).collect();
             }
             Intent::LetIn(request) => return self.plan_to_let_in(batch, id, request).await,
-            Intent::Update => return Ok(Plan::Commit(wanted)),
+            Intent::Update => return Ok(Plan::Commit(Box::new(wanted))),
         }
         let nothing = wanted.add.is_empty() && wanted.remove.is_empty() && wanted.policy.is_none();
-        Ok(if nothing { Plan::Done } else { Plan::Commit(wanted) })
+        Ok(if nothing { Plan::Done } else { Plan::Commit(Box::new(wanted)) })
     }
 }
 

@@ -139,10 +139,10 @@ impl State {
             .iter()
             .map(|node| InviteHost { peer: node.certificate.peer_key(), addresses: node.addresses.clone() })
             .collect();
-        let mut seen = BTreeSet::from([me]);
+        let mut named = BTreeSet::from([me]);
         for member in loaded.group.members() {
             if let Some(contact) = self.contacts.get(&member.account)
-                && seen.insert(member.certificate.peer_key())
+                && named.insert(member.certificate.peer_key())
             {
                 let of_member = contact.peers().into_iter().filter(|(peer, _)| *peer == member.certificate.peer_key());
                 hosts.extend(of_member.map(|(peer, addresses)| InviteHost { peer, addresses }));
@@ -173,26 +173,25 @@ impl State {
                 refused: String::new(),
             };
             batch.tx.put_joining(&row, batch.rng).await?;
-            match self.conversation(batch, id).await? {
-                Some(conversation) => conversation.change().standing = Standing::Joining,
-                None => {
-                    let row = ConversationRow {
-                        id,
-                        kind: ConversationKind::Group,
-                        name: parsed.name.clone(),
-                        created_at_ms: batch.now_ms,
-                        last_at_ms: batch.now_ms,
-                        next_sequence: 1,
-                        leaves: Vec::new(),
-                        receipt_owed: false,
-                        topic: String::new(),
-                        picture: None,
-                        standing: Standing::Joining,
-                    };
-                    let mut conversation = super::Conversation::new(row, group, Vec::new());
-                    conversation.groups.clear();
-                    self.conversations.insert(id, conversation);
-                }
+            if let Some(conversation) = self.conversation(batch, id).await? {
+                conversation.change().standing = Standing::Joining;
+            } else {
+                let row = ConversationRow {
+                    id,
+                    kind: ConversationKind::Group,
+                    name: parsed.name.clone(),
+                    created_at_ms: batch.now_ms,
+                    last_at_ms: batch.now_ms,
+                    next_sequence: 1,
+                    leaves: Vec::new(),
+                    receipt_owed: false,
+                    topic: String::new(),
+                    picture: None,
+                    standing: Standing::Joining,
+                };
+                let mut conversation = super::Conversation::new(row, group, Vec::new());
+                conversation.groups.clear();
+                self.conversations.insert(id, conversation);
             }
             if let Some(joining) = Joining::new(row) {
                 for host in joining.hosts() {
@@ -299,14 +298,10 @@ impl State {
     }
 
     /// Why joining this conversation's group was refused.
-    pub(crate) async fn joining_refusal(
-        &mut self,
-        _batch: &mut Batch<'_, '_>,
-        id: ConversationId,
-    ) -> Result<Option<String>, StoreError> {
+    pub(crate) fn joining_refusal(&self, id: ConversationId) -> Option<String> {
         let joining = self.joinings.values().find(|joining| ConversationId::of_group(joining.row.group) == id);
         let refused = joining.filter(|joining| !joining.row.refused.is_empty());
-        Ok(refused.map(|joining| format!("The invite was refused: {}.", joining.row.refused)))
+        refused.map(|joining| format!("The invite was refused: {}.", joining.row.refused))
     }
 
     /// The Welcome came.
@@ -408,11 +403,11 @@ impl State {
         if let Err(reason) = self.judge_request(batch, &policy, &request) {
             return Ok(Plan::Dropped(reason));
         }
-        Ok(Plan::Commit(Wanted {
+        Ok(Plan::Commit(Box::new(Wanted {
             add: request.usable_packages(self.suite_of(group), batch.now_ms),
             evidence: vec![Evidence::Invitation(request.proof)],
             ..Wanted::default()
-        }))
+        })))
     }
 
     async fn keep_request(

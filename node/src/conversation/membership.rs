@@ -104,7 +104,7 @@ impl State {
             let founder = committed.summary.committer.clone();
             self.add_founding_line(batch, id, committed.epoch, &founder).await?;
         }
-        self.owe_welcomes(batch, id, group_id, &committed).await?;
+        self.owe_welcomes(batch, id, group_id, &committed);
         self.committed_now(batch, group_id).await?;
         Ok(())
     }
