@@ -142,7 +142,7 @@ impl From<handle::Conversation> for dto::Conversation {
             conversation: conversation.id.to_string(),
             name: conversation.name,
             topic: conversation.topic,
-            picture: conversation.picture.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect()),
+            picture: conversation.picture.map(|hash| hexadecimal(&hash)),
             standing: conversation.standing.into(),
             my_role: conversation.my_role.into(),
             can_write: conversation.can_write,
@@ -197,6 +197,11 @@ impl From<handle::Status> for dto::Status {
     }
 }
 
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
 /// A session as the list shows it to the browser that asks.
 pub(crate) fn session(session: handle::Session, current: bool) -> dto::Session {
     dto::Session {
@@ -225,6 +230,11 @@ mod tests {
         for text in ["", "-", "1", "1-", "-1", "g-1", "1-x", "1--1", "1-+1", "+1-1", "10000000000000000-1", "1-2-3"] {
             assert!(event_id_from(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn bytes_are_two_digits_each() {
+        assert_eq!(hexadecimal(&[0x00, 0x0f, 0xa0, 0xff]), "000fa0ff");
     }
 
     #[test]
