@@ -26,8 +26,10 @@ pub enum Kind {
     Commit,
     /// A message of a person.
     Message,
-    /// A receipt; a newer one of the same conversation replaces it.
+    /// A receipt; a newer one to the same node replaces it.
     Receipt,
+    /// A ballot; a newer one of the same conversation replaces it.
+    Ballot,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Commit => 2,
             Self::Message => 3,
             Self::Receipt => 4,
+            Self::Ballot => 5,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Messages in groups whose members change: whom they are for, what is sent again, what is late, and in which order.
 
 use tidings_node::engine::{Command, Reply};
-use tidings_node::handle::{Message, MessageKind, MessageState, NewMessage, PageAt};
+use tidings_node::handle::{Message, MessageKind, MessageState, NewMessage, PageAt, PolicyPatch};
 use tidings_node::ids::{ConversationId, MessageId};
 use tidings_tests::faults::Faults;
 use tidings_tests::world::{Fate, Place, World};
@@ -217,6 +217,37 @@ fn what_was_written_on_a_losing_branch_reaches_those_who_could_not_read_it() {
         assert!(words(&mut world, 5, hiking).await.contains(&"on the other side".to_owned()));
         assert_eq!(state(&mut world, 1, hiking, one).await, MessageState::Delivered);
         assert_eq!(state(&mut world, 3, hiking, other).await, MessageState::Delivered);
+        assert_nothing_waits(&mut world).await;
+    });
+}
+
+/// Both sides change the group, and the side that loses has forgotten where they parted when they meet again.
+#[test]
+fn a_node_that_was_cut_off_for_longer_than_is_remembered_comes_back_and_nothing_is_lost() {
+    block_on(async {
+        let (mut world, hiking) = group(3, &[0, 1, 2]).await;
+        divide(&mut world, &[0, 1], &[2], false);
+        wait(&mut world, 20_000).await;
+        for (at, name) in [(0, "Walking"), (2, "Climbing")] {
+            let patch = PolicyPatch { name: Some(name.to_owned()), ..PolicyPatch::default() };
+            order(&mut world, at, Command::SetPolicy { conversation: hiking, patch }).await;
+        }
+        wait(&mut world, 300_000).await;
+        send(&mut world, 0, hiking, "from the many").await;
+        wait(&mut world, 60_000).await;
+        send(&mut world, 2, hiking, "from the one").await;
+        for _ in 0..45 {
+            wait(&mut world, DAY_MS.unsigned_abs()).await;
+        }
+        divide(&mut world, &[0, 1], &[2], true);
+        wait(&mut world, 3_600_000).await;
+        let transcript = words(&mut world, 0, hiking).await;
+        assert_eq!(transcript, ["from the many", "from the one"]);
+        let authenticator = world.engine(0).unwrap().authenticator(hiking).await.unwrap();
+        for at in 1..3 {
+            assert_eq!(words(&mut world, at, hiking).await, transcript, "node {at}");
+            assert_eq!(world.engine(at).unwrap().authenticator(hiking).await.unwrap(), authenticator, "node {at}");
+        }
         assert_nothing_waits(&mut world).await;
     });
 }

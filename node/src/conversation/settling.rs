@@ -54,7 +54,9 @@ impl State {
                 self.follow_topics(batch, id).await?;
             }
             if let Some(envelope) = ballot {
-                self.spread(batch, conversation, &envelope, Kind::Commit, 0).await?;
+                batch.tx.flush().await?;
+                batch.tx.drop_ballots(conversation).await?;
+                self.spread(batch, conversation, &envelope, Kind::Ballot, 0).await?;
             }
         }
         Ok(())

@@ -94,12 +94,12 @@ impl Tx<'_> {
         let rows = sqlx::query(
             "WITH last AS MATERIALIZED (
                  SELECT conversation, max(id) AS id FROM outbox
-                 WHERE peer = ?1 AND kind <> ?5 AND next_attempt_ms <= ?3 GROUP BY conversation)
+                 WHERE peer = ?1 AND kind NOT IN (?5, ?6) AND next_attempt_ms <= ?3 GROUP BY conversation)
              SELECT outbox.id, outbox.attempts, envelope.bytes FROM outbox
              JOIN envelope ON envelope.id = outbox.envelope
              LEFT JOIN last ON last.conversation = outbox.conversation
              WHERE outbox.peer = ?1 AND outbox.id > ?2
-                 AND (outbox.next_attempt_ms <= ?3 OR (outbox.kind <> ?5 AND outbox.id < last.id))
+                 AND (outbox.next_attempt_ms <= ?3 OR (outbox.kind NOT IN (?5, ?6) AND outbox.id < last.id))
              ORDER BY outbox.id LIMIT ?4",
         )
         .bind(peer.0.as_slice())
@@ -107,6 +107,7 @@ impl Tx<'_> {
         .bind(integer(due_ms))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(Kind::Receipt.number())
+        .bind(Kind::Ballot.number())
         .fetch_all(&mut *self.transaction)
         .await?;
         rows.iter()
@@ -184,6 +185,16 @@ impl Tx<'_> {
             .bind(conversation.0.as_slice())
             .bind(Kind::Receipt.number())
             .bind(node.0.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// A newer ballot says all that the older ones of this conversation said: flush first.
+    pub async fn drop_ballots(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2")
+            .bind(conversation.0.as_slice())
+            .bind(Kind::Ballot.number())
             .execute(&mut *self.transaction)
             .await?;
         Ok(())
