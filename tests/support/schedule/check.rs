@@ -28,19 +28,18 @@ pub(super) async fn check(world: &mut World, people: &People) -> Result<Report> 
         trace: world.trace(),
         ..Report::default()
     };
-    let mut outside = BTreeSet::new();
+    let mut settled_elsewhere = BTreeSet::new();
     for (conversation, accepted) in &people.accepted {
         let mut sides = Vec::new();
         for at in 0..world.nodes() {
             sides.extend(side(world, at, *conversation).await?);
         }
         report.messages += accepted.messages.len() as u64;
-        outside.extend(sides.iter().filter(|side| side.here.standing != Standing::Member).map(|side| side.account));
-        check_conversation(&mut report, accepted, &sides);
+        settled_elsewhere.extend(check_conversation(&mut report, accepted, &sides));
     }
     for at in 0..world.nodes() {
-        // Who was removed may hold what it cannot read, or owe what nobody takes.
-        if outside.contains(&world.account(at)?) {
+        // Who came late, or went, may hold what it has no keys for; what it should have read is looked at above.
+        if settled_elsewhere.contains(&world.account(at)?) {
             continue;
         }
         let unsettled = world.engine(at)?.unsettled().await?;
@@ -60,11 +59,14 @@ async fn side(world: &mut World, at: Place, conversation: ConversationId) -> Res
     Ok(Some(Side { account, here, transcript, authenticator }))
 }
 
-fn check_conversation(report: &mut Report, accepted: &Accepted, sides: &[Side]) {
+/// Gives the accounts that were not members all the time.
+fn check_conversation(report: &mut Report, accepted: &Accepted, sides: &[Side]) -> BTreeSet<AccountId> {
     let members: Vec<&Side> = sides.iter().filter(|side| side.here.standing == Standing::Member).collect();
-    let Some(reference) = members.iter().max_by_key(|side| side.transcript.len()).copied() else { return };
+    let mut on_the_way: BTreeSet<AccountId> =
+        sides.iter().filter(|side| side.here.standing != Standing::Member).map(|side| side.account).collect();
+    let Some(reference) = members.iter().max_by_key(|side| side.transcript.len()).copied() else { return on_the_way };
     check_agreement(report, &members);
-    let on_the_way = came_or_went(reference);
+    on_the_way.extend(came_or_went(reference));
     for side in &members {
         let ids: BTreeSet<MessageId> = side.transcript.iter().map(|message| message.id).collect();
         let texts = side.transcript.iter().filter(|message| message.kind == MessageKind::Text);
@@ -93,6 +95,7 @@ fn check_conversation(report: &mut Report, accepted: &Accepted, sides: &[Side]) 
             report.diverged += unproved as u64;
         }
     }
+    on_the_way
 }
 
 /// All who think that they are members agree on the exported secret and on the members, and they are these members.
@@ -103,7 +106,11 @@ fn check_agreement(report: &mut Report, members: &[&Side]) {
     let states: BTreeSet<_> = members.iter().map(|side| (&side.authenticator, roles(side))).collect();
     if states.len() > 1 {
         report.diverged += 1;
-        report.findings.push(format!("{} different states of one group", states.len()));
+        let secret = |side: &Side| side.authenticator.as_ref().and_then(|secret| secret.first().copied());
+        for side in members {
+            let line = format!("{} is in {:?} with {:?}", short(&side.account), secret(side), named(&roles(side)));
+            report.findings.push(line);
+        }
     }
     let standing: BTreeSet<AccountId> = members.iter().map(|side| side.account).collect();
     let listed: BTreeSet<AccountId> = members.iter().flat_map(|side| roles(side).into_keys()).collect();
@@ -112,6 +119,15 @@ fn check_agreement(report: &mut Report, members: &[&Side]) {
     if !absent.is_empty() {
         report.findings.push(format!("listed as members and standing elsewhere: {absent:?}"));
     }
+}
+
+fn named(roles: &BTreeMap<AccountId, Role>) -> Vec<String> {
+    roles.iter().map(|(account, role)| format!("{} {role:?}", short(account))).collect()
+}
+
+/// The beginning of an account's id, as people read it.
+fn short(account: &AccountId) -> String {
+    format!("{account:?}").chars().filter(char::is_ascii_hexdigit).skip(4).take(6).collect()
 }
 
 /// The same lines in the same order, for each from when it came.
