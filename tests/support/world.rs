@@ -71,6 +71,8 @@ pub struct World {
     /// How many envelopes had something readable in them, below all encryption of the transport.
     pub readable: u64,
     name: String,
+    /// Whether each input and effect is told on the standard error: for whoever hunts a seed.
+    tells: bool,
 }
 
 impl std::fmt::Debug for World {
@@ -104,6 +106,7 @@ impl World {
             crashes: 0,
             readable: 0,
             name,
+            tells: std::env::var_os("TIDINGS_SIMULATE_TELL").is_some(),
         };
         for place in 0..nodes {
             let mut me_seed = [0; 32];
@@ -365,6 +368,7 @@ impl World {
         self.steps += 1;
         self.trace.update(&self.now_ms.to_be_bytes());
         self.trace.update(format!("{at} {input:?}").as_bytes());
+        self.tell(at, &input);
         let site = self.site(at)?;
         let Some(engine) = site.engine.as_mut() else { return Ok(Vec::new()) };
         let outcome = engine.handle(vec![input], now_ms, &mut site.rng).await?;
@@ -380,6 +384,7 @@ impl World {
     fn perform(&mut self, at: Place, outcome: Outcome) -> Result<Vec<(Ticket, Result<Reply, Refused>)>> {
         let mut replies = Vec::new();
         for effect in outcome.effects {
+            self.tell(at, &effect);
             match effect {
                 Effect::Reply { ticket, reply } => replies.push((ticket, reply)),
                 Effect::Network(command) => self.network(at, command)?,
@@ -518,6 +523,13 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    #[expect(clippy::print_stderr, reason = "it is asked for, to read along")]
+    fn tell(&self, at: Place, what: &impl std::fmt::Debug) {
+        if self.tells {
+            eprintln!("{} {at} {what:?}", self.now_ms - START_MS);
+        }
     }
 
     /// One in `odds`, if losses are among the faults.
