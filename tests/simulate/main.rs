@@ -49,6 +49,7 @@ struct Summary {
     undecryptable: u64,
     diverged: u64,
     stranded: u64,
+    orphaned: u64,
     crashes: u64,
     violations: u64,
     wall_ms: u64,
@@ -90,6 +91,7 @@ fn main() -> Result<ExitCode> {
         summary.lost += report.lost;
         summary.apart += report.apart;
         summary.stranded += report.stranded;
+        summary.orphaned += report.orphaned;
         summary.duplicated += report.duplicated;
         summary.undecryptable += report.undecryptable;
         summary.diverged += report.diverged;
@@ -110,7 +112,7 @@ fn main() -> Result<ExitCode> {
     } else {
         println!(
             "{} schedules, {} messages, {} changes, {} crashes: {} lost, {} duplicated, {} undecryptable, {} diverged, {} \
-             stranded; {} missed by who was removed; in {}.{} s on {} threads, {} schedules a minute",
+             stranded; {} missed by who was removed, {} orphaned; in {}.{} s on {} threads, {} schedules a minute",
             summary.schedules,
             summary.messages,
             summary.changes,
@@ -121,6 +123,7 @@ fn main() -> Result<ExitCode> {
             summary.diverged,
             summary.stranded,
             summary.apart,
+            summary.orphaned,
             summary.wall_ms / 1_000,
             summary.wall_ms % 1_000 / 100,
             threads,

@@ -68,6 +68,8 @@ pub struct Report {
     pub diverged: u64,
     /// Accounts that the others have as a member, and that do not stand there.
     pub stranded: u64,
+    /// Accounts that think they are members, added by somebody whose own removal won: not a divergence of the members.
+    pub orphaned: u64,
     /// Envelopes with something readable in them.
     pub readable: u64,
     /// Crashes on the way.

@@ -61,9 +61,11 @@ async fn side(world: &mut World, at: Place, conversation: ConversationId) -> Res
 
 /// Gives the accounts that were not members all the time.
 fn check_conversation(report: &mut Report, accepted: &Accepted, sides: &[Side]) -> BTreeSet<AccountId> {
-    let members: Vec<&Side> = sides.iter().filter(|side| side.here.standing == Standing::Member).collect();
-    let mut on_the_way: BTreeSet<AccountId> =
-        sides.iter().filter(|side| side.here.standing != Standing::Member).map(|side| side.account).collect();
+    let members = members_of_the_largest(sides);
+    let is_elsewhere = |side: &&Side| !members.iter().any(|member| member.account == side.account);
+    let elsewhere = sides.iter().filter(is_elsewhere);
+    report.orphaned += elsewhere.filter(|side| side.here.standing == Standing::Member).count() as u64;
+    let mut on_the_way: BTreeSet<AccountId> = sides.iter().filter(is_elsewhere).map(|side| side.account).collect();
     let Some(reference) = members.iter().max_by_key(|side| side.transcript.len()).copied() else { return on_the_way };
     check_agreement(report, &members);
     on_the_way.extend(came_or_went(reference));
@@ -96,6 +98,17 @@ fn check_conversation(report: &mut Report, accepted: &Accepted, sides: &[Side]) 
         }
     }
     on_the_way
+}
+
+/// Those who stand in the group as most see it, and those whom these have as members.
+///
+/// Whoever is left out was removed there, or was added by somebody whose own removal won, and cannot know it.
+fn members_of_the_largest(sides: &[Side]) -> Vec<&Side> {
+    let standing = || sides.iter().filter(|side| side.here.standing == Standing::Member);
+    let together = |side: &&Side| standing().filter(|other| other.authenticator == side.authenticator).count();
+    let Some(largest) = standing().rev().max_by_key(together) else { return Vec::new() };
+    let is_listed = |side: &&Side| largest.here.members.iter().any(|member| member.account == side.account);
+    standing().filter(is_listed).collect()
 }
 
 /// All who think that they are members agree on the exported secret and on the members, and they are these members.
