@@ -4,6 +4,7 @@
 //! text before and after. A text that is not there exactly once is an error: a fault that is not made proves nothing.
 #![expect(clippy::print_stdout, reason = "this is a command for people")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -39,9 +40,13 @@ fn main() -> Result<ExitCode> {
     std::fs::create_dir_all(&args.work)?;
     let work = args.work.canonicalize()?;
     let copy = work.join("tree");
-    let mut missed = 0;
+    let (mut missed, mut green) = (0, BTreeSet::new());
     for fault in &faults {
         copy_tree(root, &copy)?;
+        // A test that fails without the fault notices nothing.
+        if green.insert(&fault.caught_by) {
+            ensure!(run(&fault.caught_by, &copy, &work)?, "without a fault this fails: {}", fault.caught_by);
+        }
         apply(fault, &copy)?;
         // A fault that does not compile was not seen by any test.
         let builds = run(&format!("{} --no-run", fault.caught_by), &copy, &work)?;
