@@ -7,6 +7,7 @@
 mod ballots;
 mod forget;
 mod journal;
+mod left_behind;
 mod walk;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ use journal::Journal;
 pub use ballots::{ACCOUNT_WEIGHT, BALLOT_DELAY_MS, Ballot, CHOICES_MAX, Cast, Choice, Electorate};
 pub use forget::{BOUND_MS, EPOCHS_MAX, Forgotten, HELD_EPOCHS_MAX, HORIZON_MS, REMOVED_EPOCHS_MAX, RemovedEpoch};
 pub use journal::TreeChanges;
+pub use left_behind::LEFT_BEHIND_AFTER_MS;
 pub use walk::Standing;
 
 /// What a commit does, as far as its rank is concerned.
@@ -122,6 +124,12 @@ pub struct EpochTree {
     /// Who names an epoch in its ballot, whether the epoch is here or not.
     named: BTreeMap<EpochId, BTreeSet<NodeId>>,
     memory: Memory,
+    /// Epochs that were never here and never will be, since what they follow is gone. Not saved.
+    passed_over: Memory,
+    /// Members whose last choice was never here, and since when. Not saved, like what follows.
+    astray: BTreeMap<NodeId, u64>,
+    looked_ms: u64,
+    left_behind: bool,
     root: EpochId,
     head: EpochId,
     goal: EpochId,
@@ -192,6 +200,10 @@ impl EpochTree {
             ballots: BTreeMap::new(),
             named: BTreeMap::new(),
             memory: Memory::default(),
+            passed_over: Memory::default(),
+            astray: BTreeMap::new(),
+            looked_ms: 0,
+            left_behind: false,
             root: id,
             head: id,
             goal: id,
@@ -218,6 +230,10 @@ impl EpochTree {
             ballots: BTreeMap::new(),
             named: BTreeMap::new(),
             memory: Memory::default(),
+            passed_over: Memory::default(),
+            astray: BTreeMap::new(),
+            looked_ms: 0,
+            left_behind: false,
             root,
             head: root,
             goal: root,
@@ -277,7 +293,7 @@ impl EpochTree {
     pub fn place(&self, epoch: EpochId) -> Place {
         match self.node(epoch).or_else(|| self.detached.get(&epoch)) {
             Some(node) => Place::Here(*node),
-            None if self.memory.find(epoch).is_some() => Place::Gone,
+            None if self.memory.find(epoch).or_else(|| self.passed_over.find(epoch)).is_some() => Place::Gone,
             None => Place::Unknown,
         }
     }
@@ -314,8 +330,8 @@ impl EpochTree {
         let id = node.rank.commit;
         match self.place(id) {
             Place::Here(_) => return Insertion::Known,
-            Place::Gone => return Insertion::Gone,
-            Place::Unknown => {}
+            Place::Gone if self.memory.find(id).is_some() => return Insertion::Gone,
+            Place::Gone | Place::Unknown => {}
         }
         let Some(parent_id) = node.parent else { return Insertion::UnknownParent };
         if !self.nodes.contains_key(&parent_id) {
@@ -370,10 +386,31 @@ impl EpochTree {
             self.journal.note_stripped(root.rank.commit);
         }
         self.children.clear();
+        self.passed_over = Memory::default();
+        self.astray.clear();
+        self.left_behind = false;
         self.plant(EpochNode { since_ms: now_ms, ..root }, electorate);
         self.drop_idle_ballots();
         self.refresh(now_ms);
         forgotten
+    }
+
+    /// Remembers an epoch that never will be here: it follows one that is gone, detached or from before the root.
+    pub fn pass_over(&mut self, epoch: EpochId, parent: EpochId) {
+        if self.place(epoch) != Place::Unknown {
+            return;
+        }
+        // What follows an epoch that went for want of room may lie below one that is here.
+        let lies_elsewhere = self.place(parent) == Place::Unknown || self.lies_elsewhere(parent);
+        let voters = self.voters_naming(epoch);
+        for voter in &voters {
+            self.uncount(*voter);
+        }
+        self.passed_over.add(RemovedEpoch { epoch, lies_elsewhere });
+        for voter in &voters {
+            self.count(*voter);
+        }
+        self.find_head();
     }
 
     /// What must be saved since the last call.
@@ -393,7 +430,8 @@ impl EpochTree {
 
     /// Whether it is certain that an epoch lies below nothing that is in the tree.
     fn lies_elsewhere(&self, epoch: EpochId) -> bool {
-        self.detached.contains_key(&epoch) || self.memory.find(epoch) == Some(true)
+        let gone = self.memory.find(epoch).or_else(|| self.passed_over.find(epoch));
+        self.detached.contains_key(&epoch) || gone == Some(true)
     }
 
     /// An epoch and all that follow it.

@@ -74,6 +74,16 @@ impl Group {
         self.tree.standing()
     }
 
+    /// Looks at where the other members are: where this node stands may be another place than it thought (PROTOCOL §3.5).
+    pub fn look_around(&mut self, me: NodeId, now_ms: u64) {
+        self.tree.look_around(me, now_ms);
+    }
+
+    /// When to look around next.
+    pub fn look_around_due_at_ms(&self) -> Option<u64> {
+        self.tree.look_around_due_at_ms()
+    }
+
     /// When this node has a new ballot to cast.
     pub fn ballot_due_at_ms(&self, me: NodeId) -> Option<u64> {
         self.tree.ballot_due_at_ms(me)
@@ -121,14 +131,14 @@ impl Group {
             self.recently_used.retain(|used| used != epoch);
             let Some(state) = self.states.remove(epoch) else { continue };
             let mut rows = state.rows.public();
-            if let Ok(key) = state::load(&state.rows, &self.mls_id).and_then(|group| state::rank_key(&group)) {
+            if let Some(key) = rank_key_of(&state.rows, &self.mls_id) {
                 rows.put(Slot::RankKey.key(), Zeroizing::new(key.to_vec()));
             }
             self.shells.insert(*epoch, Shell { rows, members: state.members });
         }
     }
 
-    /// Takes a commit on an epoch without secrets: it is verified by what is public, and its epoch has none either.
+    /// Takes a commit on an epoch without secrets, or one of this node's own whose secrets are lost: it is verified by what is public, and its epoch has none either.
     pub(super) fn receive_late_commit(
         &mut self,
         parent_id: EpochId,
@@ -162,12 +172,17 @@ impl Group {
         id: EpochId,
         message: PublicMessageIn,
     ) -> Result<(EpochNode, Option<Shell>), Refusal> {
-        let shell = self.shells.get(&parent_id).ok_or(Refusal::Invalid)?;
-        let parent = PublicEpoch::of_rows(&shell.rows, &self.mls_id).map_err(|_| Refusal::Invalid)?;
+        let (parent_rows, rank_key) = match (self.shells.get(&parent_id), self.states.get(&parent_id)) {
+            (Some(shell), _) => (&shell.rows, shell.rank_key()),
+            // A commit of this node's own whose keys it has lost.
+            (None, Some(state)) => (&state.rows, rank_key_of(&state.rows, &self.mls_id)),
+            (None, None) => return Err(Refusal::Invalid),
+        };
+        let parent = PublicEpoch::of_rows(parent_rows, &self.mls_id).map_err(|_| Refusal::Invalid)?;
         let (checked, staged) = parent.receive(self.id, ProtocolMessage::from(message), claims)?;
         let (next, rows) = parent.advance(staged).map_err(|_| Refusal::Invalid)?;
         let committer = checked.committer.node;
-        let lottery = shell.rank_key().map_or([0; 32], |key| lottery(&key, committer));
+        let lottery = rank_key.map_or([0; 32], |key| lottery(&key, committer));
         let number = self.tree.node(parent_id).ok_or(Refusal::Invalid)?.number.saturating_add(1);
         let node = EpochNode {
             parent: Some(parent_id),
@@ -185,4 +200,8 @@ impl Group {
             self.forget(now_ms);
         }
     }
+}
+
+fn rank_key_of(rows: &Rows, id: &openmls::prelude::GroupId) -> Option<Zeroizing<[u8; 32]>> {
+    state::load(rows, id).and_then(|group| state::rank_key(&group)).ok()
 }

@@ -41,14 +41,14 @@ pub(super) enum NoPublicEpoch {
 }
 
 impl PublicEpoch {
-    /// From a group info with the tree in it, which is verified (RFC 9420 §12.4.3.1).
-    pub(super) fn of_group_info(info: VerifiableGroupInfo) -> Result<Self, NoPublicEpoch> {
+    /// From a group info with the tree in it, which is verified (RFC 9420 §12.4.3.1); with its rows.
+    pub(super) fn of_group_info(info: VerifiableGroupInfo) -> Result<(Self, Rows), NoPublicEpoch> {
         let tree = info.extensions().ratchet_tree().ok_or(NoPublicEpoch::Damaged)?.ratchet_tree().clone();
-        let mut scratch = Rows::default();
-        let storage = Overlay::writing(&mut scratch);
+        let mut rows = Rows::default();
+        let storage = Overlay::writing(&mut rows);
         let (public, _) = PublicGroup::from_external(&Crypto::default(), &storage, tree, info, ProposalStore::new())
             .map_err(|_| NoPublicEpoch::Damaged)?;
-        Self::of(public)
+        Ok((Self::of(public)?, rows))
     }
 
     /// From an epoch's rows, whether its secrets are still among them or not.

@@ -113,6 +113,8 @@ enum Unpacked {
 enum Stopped {
     Refused(Refusal),
     Own,
+    /// This node made the commit, and has lost what it made: its database is an older one.
+    OwnCommit,
     Unreadable,
 }
 
@@ -134,7 +136,7 @@ impl From<Stopped> for Received {
         match stopped {
             Stopped::Refused(refusal) => Self::Refused(refusal),
             Stopped::Own => Self::Known,
-            Stopped::Unreadable => Self::Unreadable,
+            Stopped::OwnCommit | Stopped::Unreadable => Self::Unreadable,
         }
     }
 }
@@ -232,18 +234,19 @@ impl Group {
         }
         match self.tree.place(parent) {
             Place::Here(node) if node.kind == NodeKind::Tombstone => return Received::RemovedHere { summary: None },
-            Place::Here(node) if node.kind == NodeKind::Detached => return Received::Gone,
+            Place::Here(node) if node.kind == NodeKind::Detached => return self.pass_over(id, parent),
             Place::Here(node) if matches!(node.kind, NodeKind::Skeleton | NodeKind::Ghost) => {
                 return self.receive_late_commit(parent, claims, id, message, now_ms);
             }
             Place::Here(_) => {}
-            Place::Gone => return Received::Gone,
-            Place::Unknown if self.is_before_root(message.epoch().as_u64()) => return Received::Gone,
+            Place::Gone => return self.pass_over(id, parent),
+            Place::Unknown if self.is_before_root(message.epoch().as_u64()) => return self.pass_over(id, parent),
             Place::Unknown => return Received::UnknownEpoch(parent),
         }
         let head_before = self.head();
-        let (child, mut outcome) = match self.materialise(parent, claims, id, message) {
+        let (child, mut outcome) = match self.materialise(parent, claims, id, message.clone()) {
             Ok(materialised) => materialised,
+            Err(Stopped::OwnCommit) => return self.receive_late_commit(parent, claims, id, message, now_ms),
             Err(stopped) => return stopped.into(),
         };
         if claims.moment.now_ms > now_ms.saturating_add(COMMIT_AHEAD_MS_MAX) {
@@ -261,9 +264,17 @@ impl Group {
         outcome
     }
 
+    /// A commit can never be followed here, and so what it makes is gone as well.
+    fn pass_over(&mut self, id: EpochId, parent: EpochId) -> Received {
+        self.tree.pass_over(id, parent);
+        Received::Gone
+    }
+
     /// Whether an epoch of this number can never come any more.
     fn is_before_root(&self, number: u64) -> bool {
-        self.tree.node(self.tree.root()).is_some_and(|root| number < root.number)
+        let Some(root) = self.tree.node(self.tree.root()) else { return false };
+        // What stands beside an epoch by which this node came back follows one that it will never have.
+        number < root.number || (number == root.number && root.kind == NodeKind::Skeleton)
     }
 
     /// Processes a commit in a copy of its parent: the child, and what to tell if the tree takes it.
@@ -286,6 +297,8 @@ impl Group {
         let judged_by = parent.as_parent(self.id);
         let checked = match sender {
             Sender::Member(leaf) => check(judged_by, leaf.u32(), &staged, claims)?,
+            // It takes the place of this very node, and nobody else can: its keys were in what this node has lost.
+            Sender::NewMemberCommit if staged.self_removed() => return Err(Stopped::OwnCommit),
             Sender::NewMemberCommit => check_return(judged_by, &staged, claims)?,
             _ => return Err(Refusal::Invalid.into()),
         };
@@ -337,10 +350,10 @@ fn stopped(error: &ProcessMessageError<StorageFault>) -> Stopped {
     use ValidationError::UnableToDecrypt;
 
     match error {
+        // Made by this node in a state it does not remember: a restored or cloned database.
+        ProcessMessageError::InvalidCommit(StageCommitError::OwnCommitMismatch) => Stopped::OwnCommit,
         ProcessMessageError::StorageError(_)
         | ProcessMessageError::GroupStateError(_)
-        // Made by this node in a state it does not remember: a restored or cloned database.
-        | ProcessMessageError::InvalidCommit(StageCommitError::OwnCommitMismatch)
         | ProcessMessageError::ValidationError(UnableToDecrypt(
             GenerationOutOfBound | SecretTreeError(SecretReuseError | TooDistantInTheFuture | TooDistantInThePast),
         )) => Stopped::Unreadable,

@@ -8,6 +8,7 @@ use super::{
     Group,
     check::Checked,
     epochs::{Electorate, EpochNode, Insertion, NodeKind, Rank},
+    forgetting::Shell,
     key_package::LibraryFailure,
     state::{self, EpochState},
 };
@@ -69,5 +70,19 @@ impl Group {
         self.shells.clear();
         self.states.insert(root, state);
         self.note_use(root);
+    }
+
+    /// Puts this node into an epoch of its own making, below one of which it knows what is public and the rank key:
+    /// that one is the root from now on.
+    pub(super) fn land_below(&mut self, parent: Shell, child: Child, now_ms: u64) {
+        let (Some(root), Some(number)) = (child.node.parent, child.node.number.checked_sub(1)) else { return };
+        let node = EpochNode { kind: NodeKind::Skeleton, ..EpochNode::root(root, number, now_ms) };
+        let forgotten = self.tree.reroot(node, Arc::new(parent.electorate()), now_ms);
+        self.let_go(&forgotten);
+        self.states.remove(&root);
+        self.recently_used.retain(|used| *used != root);
+        self.shells.clear();
+        self.shells.insert(root, parent);
+        self.adopt(child, now_ms);
     }
 }

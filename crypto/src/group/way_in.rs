@@ -17,7 +17,8 @@ use super::{
     BadLeaf, Committed, Forbidden, Group, Member, Moment, Refusal,
     authenticated::{Authenticated, Claims},
     check::Checked,
-    epochs::{NodeKind, Standing},
+    epochs::{EpochNode, NodeKind, Rank, Standing},
+    forgetting::Shell,
     framing::CommitFrame,
     join_config,
     key_package::{LibraryFailure, NodeSigner, capabilities, credential},
@@ -25,10 +26,12 @@ use super::{
     public_epoch::{NoPublicEpoch, PublicEpoch},
     state::{self, EpochState, Known},
     storage::{Overlay, Rows, Slot},
+    tree_change::Child,
 };
 use crate::{
     codec::{Malformed, Reader},
     envelope::{Content, MESSAGE_BYTES_MAX, SealedWayIn, WayIn},
+    epoch_id::EpochId,
     identity::{LocalNode, NodeId, NotValidNow},
 };
 
@@ -108,8 +111,9 @@ impl Group {
         way_in.seal(&asker.certificate.mailbox_key(), rng).ok()
     }
 
-    /// Comes back by a way in: the commit becomes the root of this node's tree, and is to be sent to everybody else.
-    /// What this node held before is only read from now on.
+    /// Comes back by a way in: the epoch that it leads to becomes the root of this node's tree, without secrets, and the
+    /// commit its child, which is to be sent to everybody else. So a commit beside it arrives and is ranked, and this
+    /// node sees it if its own has lost. What it held before is only read from now on.
     ///
     /// It may be done again, by another way in, when another commit wins over this one.
     pub fn come_back<R: CryptoRng + ?Sized>(
@@ -130,7 +134,7 @@ impl Group {
         if *info.group_id() != self.mls_id || !is_our_suite {
             return Err(ComeBackError::OtherGroup);
         }
-        let parent = PublicEpoch::of_group_info(info.clone())?;
+        let (parent, mut parent_rows) = PublicEpoch::of_group_info(info.clone())?;
         check_members(&parent, me, moment.now_ms)?;
         let giver = giver(&parent, way_in)?;
         giver.certificate.check_time(moment.now_ms)?;
@@ -147,16 +151,30 @@ impl Group {
             return Err(ComeBackError::TooLarge { bytes: message.len() });
         }
         let checked = self.take_own(&parent, &message, &claims)?;
-        let summary = checked.into_summary(way_in.epoch, &parent.policy, moment);
         let epoch = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
-        let number = group.epoch().as_u64();
+        let node = Self::return_node(way_in, epoch, &group, &checked);
+        let summary = checked.into_summary(way_in.epoch, &parent.policy, moment);
         let members = state::members(&group, &Known::new()).map_err(|_| LibraryFailure)?;
         if let Some(inviter) = self.brought_in_by() {
             rows.put(Slot::Inviter.key(), Zeroizing::new(inviter.0.to_vec()));
         }
         let state = EpochState::adopt(rows, group, members, Some(way_in.topic.clone()))?;
-        self.land(epoch, number, state, moment.now_ms);
+        parent_rows.put(Slot::RankKey.key(), Zeroizing::new(way_in.rank_key.to_vec()));
+        let shell = Shell { rows: parent_rows, members: parent.members };
+        self.land_below(shell, Child { node, state: Some(state) }, moment.now_ms);
         Ok(Committed { content: Content { epoch: way_in.epoch, message }, welcome: None, epoch, summary })
+    }
+
+    /// The node of the own commit, ranked as everybody else there ranks it.
+    fn return_node(way_in: &WayIn, epoch: EpochId, group: &MlsGroup, checked: &Checked) -> EpochNode {
+        let committer = checked.committer.node;
+        let lottery = state::lottery(&way_in.rank_key, committer);
+        EpochNode {
+            parent: Some(way_in.epoch),
+            committer: Some(committer),
+            rank: Rank { class: checked.class, power: checked.power, lottery, commit: epoch },
+            ..EpochNode::root(epoch, group.epoch().as_u64(), 0)
+        }
     }
 
     /// Takes the own commit as everybody else there will, by what is public.

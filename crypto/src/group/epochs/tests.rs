@@ -1,6 +1,7 @@
 //! The tree and the rule, by themselves: each test names one property of PROTOCOL §3.
 
 mod forgetting;
+mod left_behind;
 mod random;
 mod rule;
 mod voting;

@@ -14,6 +14,7 @@ use crate::{
     epoch_id::EpochId,
     group::{
         authenticated::{Authenticated, Claims},
+        framing::CommitFrame,
         provider::Provider,
         storage::{Overlay, Rows},
         way_in::{read_group_info, stage_return},
@@ -212,6 +213,24 @@ fn two_come_back_at_once_and_whoever_loses_does_it_again() {
     }
     let winner = usize::from(nodes[0].group.head() != backs[0].epoch);
     assert_eq!(nodes[0].group.head(), backs[winner].epoch);
+    // Both see what the other did, the loser that it has lost; and what follows there.
+    let update = nodes[2].update();
+    for node in &mut nodes[..2] {
+        node.follow(&update.content);
+    }
+    let [of_winner, of_loser] = [winner, 1 - winner].map(|index| backs[index].content.clone());
+    assert_eq!(lost[winner].group.receive(&of_loser, NOW_MS), Received::Late(backs[1 - winner].epoch));
+    lost[winner].follow(&update.content);
+    assert_eq!(lost[winner].group.standing(), Standing::Member);
+    let loser = &mut lost[1 - winner];
+    assert_eq!(loser.group.standing(), Standing::Member);
+    assert_eq!(loser.group.receive(&update.content, NOW_MS), Received::UnknownEpoch(backs[winner].epoch));
+    assert_eq!(loser.group.receive(&of_winner, NOW_MS), Received::Late(backs[winner].epoch));
+    assert_eq!(loser.group.receive(&update.content, NOW_MS), Received::Late(update.epoch));
+    assert_eq!((loser.group.standing(), loser.group.head()), (Standing::Stranded, backs[1 - winner].epoch));
+    loser.save();
+    loser.restart();
+    assert_eq!((loser.group.standing(), loser.group.head()), (Standing::Stranded, backs[1 - winner].epoch));
     let given = way_in(&nodes[1], &lost[1 - winner].me);
     let again = lost[1 - winner].come_back(&given).unwrap();
     lost[winner].follow(&again.content);
@@ -407,8 +426,30 @@ fn what_was_held_before_is_read_and_not_written_in() {
     assert_eq!(lost.group.head(), back.epoch);
     assert_eq!(lost.read(&early), "from before");
     assert!(lost.group.topic_secrets().contains(&topic), "what comes late is still heard");
-    assert_eq!(lost.group.tree().nodes().count(), 1);
+    assert_eq!(lost.group.tree().nodes().count(), 2, "what it came into, and what it made");
     assert_eq!(lost.group.tree().detached().count(), 1);
+    for node in &mut nodes {
+        node.follow(&back.content);
+    }
+    nodes.push(lost);
+    assert_together(&mut nodes);
+}
+
+#[test]
+fn whoever_meets_the_own_return_with_an_older_database_comes_back_once_more() {
+    let mut nodes = nodes(3, 262);
+    let mut lost = nodes.pop().unwrap();
+    lost.save();
+    let given = way_in(&nodes[0], &lost.me);
+    let returned = forged_return(&given, &lost.me, NOW_MS);
+    let epoch = CommitFrame::read(&returned.message).unwrap().id;
+    for node in &mut nodes {
+        node.follow(&returned);
+    }
+    assert_eq!(lost.group.receive(&returned, NOW_MS), Received::Late(epoch));
+    assert_eq!(lost.group.standing(), Standing::Stranded, "and not removed");
+    let given = way_in(&nodes[1], &lost.me);
+    let back = lost.come_back(&given).unwrap();
     for node in &mut nodes {
         node.follow(&back.content);
     }

@@ -52,7 +52,8 @@ fn the_own_commit_of_a_forgotten_state_is_verified_by_what_is_public() {
     nodes[0].save();
     let update = nodes[0].update();
     nodes[0].restart();
-    assert_eq!(nodes[0].group.receive(&update.content, NOW_MS), Received::Unreadable);
+    assert_eq!(nodes[0].group.receive(&update.content, NOW_MS), Received::Late(update.epoch));
+    assert_eq!(nodes[0].group.standing(), Standing::Stranded, "the group is where only its lost keys lead");
     let (message, claims) = unpack(&update.content);
     let (checked, _) = public_head(&nodes[0]).receive(GROUP, message, &claims).unwrap();
     assert_eq!(checked.committer.node, nodes[0].me.node_id());
