@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tidings_crypto::group::GroupId;
 use tidings_node::ids::AccountId;
-use tidings_node::wire::request::{CARD_BYTES_MAX, PUSH_ENVELOPES_MAX, PushVerdict, Request, Response};
+use tidings_node::wire::request::{CARD_BYTES_MAX, PUSH_ENVELOPES_MAX, PushVerdict, Request, Response, WayInAnswer};
 
 fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
@@ -27,7 +27,9 @@ fn response() -> impl Strategy<Value = Response> {
         vec(any::<u8>(), 0..2_000).prop_map(|card| Response::Hello { card }),
         vec(verdict, 0..=PUSH_ENVELOPES_MAX).prop_map(|verdicts| Response::Push { verdicts }),
         proptest::option::of(vec(any::<u8>(), 0..2_000)).prop_map(|card| Response::Card { card }),
-        proptest::option::of(vec(any::<u8>(), 0..2_000)).prop_map(|sealed| Response::WayIn { sealed }),
+        vec(any::<u8>(), 0..2_000).prop_map(|sealed| Response::WayIn { answer: WayInAnswer::Sealed(sealed) }),
+        Just(Response::WayIn { answer: WayInAnswer::Unable }),
+        Just(Response::WayIn { answer: WayInAnswer::NotAMember }),
         Just(Response::Busy),
     ]
 }

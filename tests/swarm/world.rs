@@ -9,7 +9,7 @@ use tidings_node::ids::{Address, PeerKey, TopicTag};
 use tidings_node::network::{
     Network, NetworkCommand, NetworkConfig, NetworkEvent, Published, RequestFailure, Verdict, address_text,
 };
-use tidings_node::wire::request::{JoinVerdict, PushVerdict, Request, Response};
+use tidings_node::wire::request::{JoinVerdict, PushVerdict, Request, Response, WayInAnswer};
 use tokio::time::timeout;
 
 /// Nothing here takes this long unless it never happens. The build machine is slow and busy.
@@ -89,7 +89,7 @@ impl Node {
                         Response::Push { verdicts: vec![PushVerdict::Taken; envelopes.len()] }
                     }
                     Request::Card { account } => Response::Card { card: Some(account.0.to_vec()) },
-                    Request::WayIn { .. } => Response::WayIn { sealed: None },
+                    Request::WayIn { .. } => Response::WayIn { answer: WayInAnswer::Unable },
                     Request::Packages => Response::Packages { packages: Vec::new() },
                     Request::Join { .. } => Response::Join { verdict: JoinVerdict::Later },
                 };

@@ -185,7 +185,7 @@ impl State {
     }
 
     /// Writes what the head says of the conversation: members with their roles, name, topic, picture, standing.
-    async fn project(
+    pub(crate) async fn project(
         &mut self,
         batch: &mut Batch<'_, '_>,
         id: ConversationId,
@@ -219,6 +219,7 @@ impl State {
                     (row.name, row.topic, row.picture) = (name, topic, picture);
                 }
                 let stands = match loaded.group.tree().standing() {
+                    _ if self.ways_back.is_denied(group) => Standing::Removed,
                     TreeStanding::Stranded => Standing::ComingBack,
                     TreeStanding::Member | TreeStanding::Removed => Standing::Member,
                 };

@@ -218,9 +218,12 @@ impl State {
                 waiting.extend(freed.into_iter().filter_map(Brought::of_parked));
                 Ok(Arrival::Taken)
             }
-            Received::Late(_) => {
+            Received::Late(epoch) => {
                 self.save_group(batch, topic.group).await?;
                 self.after_commit(batch, topic.group).await?;
+                // Commits that follow it take part in the rule, and messages in it will never be read.
+                let freed = batch.tx.unpark(topic.group, Some(epoch)).await?;
+                waiting.extend(freed.into_iter().filter_map(Brought::of_parked));
                 Ok(Arrival::Taken)
             }
             Received::RemovedHere { summary } => {

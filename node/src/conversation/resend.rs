@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use tidings_crypto::envelope::EpochId;
-use tidings_crypto::group::{GroupId, Standing};
+use tidings_crypto::group::GroupId;
 use tidings_crypto::identity::NodeId;
 
 use super::audience::Audience;
@@ -126,8 +126,7 @@ impl State {
     /// again.
     pub(crate) async fn follow_heads(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         while let Some(group) = batch.groups_saved.pop_first() {
-            let Some(loaded) = self.groups.get(&group) else { continue };
-            let (head, stranded) = (loaded.group.head(), loaded.group.standing() == Standing::Stranded);
+            let Some(head) = self.groups.get(&group).map(|loaded| loaded.group.head()) else { continue };
             let moved = self.heads.insert(group, head).is_some_and(|before| before != head);
             if let Some(row) = self.group_rows.get(&group).filter(|_| moved).copied() {
                 self.ways_back.have(group);
@@ -137,9 +136,7 @@ impl State {
                 }
                 self.head_moved(batch, row.conversation).await?;
             }
-            if stranded {
-                self.ways_back.want(group, batch.now_ms);
-            }
+            self.follow_standing(batch, group).await?;
         }
         Ok(())
     }

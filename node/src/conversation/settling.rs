@@ -43,11 +43,13 @@ impl Settling {
 impl State {
     /// Settles and forgets what is due.
     pub(crate) async fn settle_groups(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let me = self.me.node_id();
         for id in self.settling.due(batch.now_ms) {
             self.settling.set(id, None);
             let Some(conversation) = self.group_rows.get(&id).map(|row| row.conversation) else { continue };
             let Some(loaded) = self.groups_loaded(batch, id).await? else { continue };
             let forgot = loaded.forget(batch.now_ms);
+            loaded.look_around(me, batch.now_ms);
             let ballot = self.cast_ballot(batch, id);
             self.save_group(batch, id).await?;
             if forgot {

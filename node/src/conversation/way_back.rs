@@ -3,25 +3,29 @@
 //! It is asked when the branch that wins is one that this node has forgotten, when somebody answers that what it
 //! wrote in its head can never be read there, and when something has waited for long for an epoch that does not come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::Rng;
 use tidings_crypto::envelope::{Envelope, SealedWayIn, Week};
-use tidings_crypto::group::{ComeBackError, GroupId, Moment};
+use tidings_crypto::group::{ComeBackError, GroupId, Moment, Standing};
 
 use super::send::Owed;
 use super::transcript;
 use crate::engine::batch::Batch;
 use crate::engine::{Asked, State};
-use crate::ids::PeerKey;
+use crate::ids::{AccountId, PeerKey};
 use crate::outbox::Kind;
 use crate::store::{MemberRow, StoreError};
-use crate::wire::request::{Request, Response};
+use crate::wire::request::{Request, Response, WayInAnswer};
 
 /// The first pause after a member could not help; each further one is twice as long …
 const ASK_PAUSE_MS: u64 = 5_000;
 /// … up to this. A guess.
 const ASK_PAUSE_MS_MAX: u64 = 60 * 60 * 1_000;
+/// Whoever was told to be no member asks up to this far apart: who told it may have been on a branch that lost.
+const DENIED_PAUSE_MS: u64 = 24 * 60 * 60 * 1_000;
+/// So many accounts have to say that this node is no member, or all others if there are fewer.
+const DENIALS_NEEDED: usize = 2;
 /// Nodes that were away together do not come back in the same moment: only one of them would win.
 const ASK_SPREAD_MS: u64 = 3_000;
 /// What waits for an epoch for longer than this says that the epoch will not come.
@@ -42,6 +46,10 @@ pub(crate) struct WaysBack {
     /// Since when the oldest of what is parked has waited.
     parked_since_ms: BTreeMap<GroupId, u64>,
     returned_ms: BTreeMap<GroupId, u64>,
+    /// Accounts in whose heads this node is no member.
+    denied_by: BTreeMap<GroupId, BTreeSet<AccountId>>,
+    /// Groups in which enough of the members have said so.
+    denied: BTreeSet<GroupId>,
     answered_ms: BTreeMap<(GroupId, PeerKey), u64>,
 }
 
@@ -90,6 +98,24 @@ impl WaysBack {
     /// It is not wanted any more.
     pub(crate) fn have(&mut self, group: GroupId) {
         self.wanted.remove(&group);
+        self.denied_by.remove(&group);
+        self.denied.remove(&group);
+    }
+
+    /// Whether this node is no member of a group any more, by what its members say. They may themselves be behind.
+    pub(crate) fn is_denied(&self, group: GroupId) -> bool {
+        self.denied.contains(&group)
+    }
+
+    /// One of so many other accounts in a group says that this node is no member there. One alone may be behind.
+    fn deny(&mut self, group: GroupId, by: AccountId, others: usize) {
+        let accounts = self.denied_by.entry(group).or_default();
+        if accounts.len() < DENIALS_NEEDED {
+            accounts.insert(by);
+        }
+        if accounts.len() >= DENIALS_NEEDED.min(others) {
+            self.denied.insert(group);
+        }
     }
 
     fn stuck_ms(&self, group: GroupId, since_ms: u64) -> u64 {
@@ -99,7 +125,8 @@ impl WaysBack {
 
     fn pause(&mut self, group: GroupId, now_ms: u64, chance: u32) {
         if let Some(wanted) = self.wanted.get_mut(&group) {
-            let pause_ms = ASK_PAUSE_MS.saturating_mul(1 << wanted.attempts.min(16)).min(ASK_PAUSE_MS_MAX);
+            let longest_ms = if self.denied.contains(&group) { DENIED_PAUSE_MS } else { ASK_PAUSE_MS_MAX };
+            let pause_ms = ASK_PAUSE_MS.saturating_mul(1 << wanted.attempts.min(16)).min(longest_ms);
             wanted.asked = false;
             wanted.attempts = wanted.attempts.saturating_add(1);
             wanted.next_ms = now_ms.saturating_add(pause_ms).saturating_add(u64::from(chance) % ASK_SPREAD_MS);
@@ -155,21 +182,27 @@ impl State {
         if answered_ms.is_some_and(|at_ms| at_ms.saturating_add(ANSWER_PAUSE_MS) > batch.now_ms) {
             return Ok(Response::Busy);
         }
-        let nobody = Ok(Response::WayIn { sealed: None });
+        let nobody = Ok(Response::WayIn { answer: WayInAnswer::Unable });
         if !self.group_rows.contains_key(&group) || self.group(batch, group).await?.is_none() {
             return nobody;
         }
         let Some(loaded) = self.groups.get(&group) else { return nobody };
-        let members = loaded.group.members().iter();
-        let Some(asker) = members.clone().find(|member| member.certificate.peer_key().0 == peer.0) else {
-            return nobody;
+        if loaded.group.standing() != Standing::Member {
+            return nobody; // It does not know where the group is.
+        }
+        let mut members = loaded.group.members().iter();
+        let answer = match members.find(|member| member.certificate.peer_key().0 == peer.0) {
+            Some(asker) => match loaded.group.way_in(&self.me, asker.node, batch.rng) {
+                Some(sealed) => WayInAnswer::Sealed(sealed.bytes().to_vec()),
+                None => WayInAnswer::Unable,
+            },
+            None => WayInAnswer::NotAMember,
         };
-        let sealed = loaded.group.way_in(&self.me, asker.node, batch.rng);
         if self.ways_back.answered_ms.len() >= ANSWERS_KEPT_MAX {
             self.ways_back.answered_ms.clear();
         }
         self.ways_back.answered_ms.insert((group, peer), batch.now_ms);
-        Ok(Response::WayIn { sealed: sealed.map(|sealed| sealed.bytes().to_vec()) })
+        Ok(Response::WayIn { answer })
     }
 
     /// A member answered.
@@ -177,10 +210,19 @@ impl State {
         &mut self,
         batch: &mut Batch<'_, '_>,
         group: GroupId,
-        sealed: Option<Vec<u8>>,
+        from: PeerKey,
+        answer: WayInAnswer,
     ) -> Result<(), StoreError> {
-        let way_in = sealed.as_deref().and_then(|bytes| SealedWayIn::decode(bytes).ok());
-        let way_in = way_in.and_then(|sealed| sealed.open(&self.me.keys).ok());
+        let way_in = match answer {
+            WayInAnswer::Sealed(sealed) => {
+                SealedWayIn::decode(&sealed).ok().and_then(|sealed| sealed.open(&self.me.keys).ok())
+            }
+            WayInAnswer::NotAMember => {
+                self.take_denial(batch, group, from).await?;
+                None
+            }
+            WayInAnswer::Unable => None,
+        };
         let returned = match way_in {
             Some(way_in) if self.ways_back.wanted.contains_key(&group) => self.come_back(batch, group, &way_in).await?,
             _ => false,
@@ -191,6 +233,50 @@ impl State {
         } else {
             let chance = batch.rng.next_u32();
             self.ways_back.pause(group, batch.now_ms, chance);
+        }
+        Ok(())
+    }
+
+    /// A member says that this node is none where that member is.
+    async fn take_denial(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        from: PeerKey,
+    ) -> Result<(), StoreError> {
+        let Some(row) = self.group_rows.get(&group).copied() else { return Ok(()) };
+        let mine = self.me.account_id();
+        let Some(conversation) = self.conversation(batch, row.conversation).await? else { return Ok(()) };
+        let others: BTreeMap<PeerKey, AccountId> =
+            conversation.members.iter().map(|member| (member.peer, member.account)).collect();
+        let accounts: BTreeSet<AccountId> = others.values().copied().filter(|account| *account != mine).collect();
+        if let Some(by) = others.get(&from).filter(|by| **by != mine && self.ways_back.wanted.contains_key(&group)) {
+            self.ways_back.deny(group, *by, accounts.len());
+            batch.groups_saved.insert(group);
+        }
+        Ok(())
+    }
+
+    /// Asks for a way in as soon as this node is stranded, and tells people where it stands.
+    pub(crate) async fn follow_standing(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+    ) -> Result<(), StoreError> {
+        let Some(standing) = self.groups.get(&group).map(|loaded| loaded.group.standing()) else { return Ok(()) };
+        let stood = self.stood.get(&group).map(|(before, _)| *before);
+        if standing == Standing::Stranded {
+            let spread_ms = u64::from(batch.rng.next_u32()) % ASK_SPREAD_MS;
+            self.ways_back.want(group, batch.now_ms.saturating_add(spread_ms));
+        } else if stood == Some(Standing::Stranded) {
+            self.ways_back.have(group);
+        }
+        let stands = (standing, self.ways_back.is_denied(group));
+        if self.stood.insert(group, stands) != Some(stands)
+            && let Some(row) = self.group_rows.get(&group).copied()
+            && self.conversation(batch, row.conversation).await?.is_some()
+        {
+            self.project(batch, row.conversation, group).await?;
         }
         Ok(())
     }
@@ -255,6 +341,26 @@ mod tests {
         assert_eq!(pauses.last(), Some(&ASK_PAUSE_MS_MAX));
         ways.have(GROUP);
         assert_eq!(ways.due_ms(), None);
+    }
+
+    #[test]
+    fn two_accounts_have_to_say_that_a_node_is_no_member_or_the_only_other_one() {
+        let (one, other) = (AccountId([1; 32]), AccountId([2; 32]));
+        let mut ways = WaysBack::default();
+        ways.want(GROUP, 100);
+        ways.deny(GROUP, one, 3);
+        ways.deny(GROUP, one, 3);
+        assert!(!ways.is_denied(GROUP));
+        ways.deny(GROUP, other, 3);
+        assert!(ways.is_denied(GROUP));
+        for _ in 0..20 {
+            ways.pause(GROUP, 0, 0);
+        }
+        assert_eq!(ways.due_ms(), Some(DENIED_PAUSE_MS), "they may be behind themselves, so it goes on asking");
+        ways.have(GROUP);
+        assert!(!ways.is_denied(GROUP));
+        ways.deny(GROUP, one, 1);
+        assert!(ways.is_denied(GROUP));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::handle::{Path, Peer};
 use crate::ids::{AccountId, PeerKey};
 use crate::network::{NetworkCommand, Published, RequestFailure};
 use crate::outbox::{PUSH_ENVELOPES_MAX, next_attempt_ms, push_length};
-use crate::wire::request::{PushVerdict, Request, Response};
+use crate::wire::request::{PushVerdict, Request, Response, WayInAnswer};
 use rand_core::Rng;
 use tidings_crypto::identity::NodeId;
 
@@ -190,11 +190,11 @@ impl State {
                 _ => Ok(()),
             },
             Some(Asked::WayIn { group }) => {
-                let sealed = match outcome {
-                    Ok(Response::WayIn { sealed }) => sealed,
-                    _ => None,
+                let answer = match outcome {
+                    Ok(Response::WayIn { answer }) => answer,
+                    _ => WayInAnswer::Unable,
                 };
-                self.take_way_in(batch, group, sealed).await
+                self.take_way_in(batch, group, peer, answer).await
             }
             Some(Asked::Fellow { account }) => match outcome {
                 Ok(Response::Card { card: Some(card) }) => self.take_fellow_card(batch, account, &card).await,

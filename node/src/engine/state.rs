@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_crypto::envelope::EpochId;
-use tidings_crypto::group::{Group, GroupId, KeyPackageSecret};
+use tidings_crypto::group::{Group, GroupId, KeyPackageSecret, Standing};
 use tidings_crypto::identity::{LocalNode, NodeCertificate};
 
 use super::batch::Batch;
@@ -76,6 +76,8 @@ pub(crate) struct State {
     pub(crate) receipts_due: BTreeMap<ConversationId, u64>,
     /// The heads of groups when they were looked at last.
     pub(crate) heads: BTreeMap<GroupId, EpochId>,
+    /// Where this node stood in groups then, and whether their members said that it is none.
+    pub(crate) stood: BTreeMap<GroupId, (Standing, bool)>,
     /// What has to be sent again, and when.
     pub(crate) resends: Resends,
     /// Groups that this node cannot follow.
@@ -116,6 +118,7 @@ impl State {
             missing_by_conversation: BTreeMap::new(),
             receipts_due: BTreeMap::new(),
             heads: BTreeMap::new(),
+            stood: BTreeMap::new(),
             resends: Resends::default(),
             ways_back: WaysBack::default(),
             intents: batch.tx.intents().await?,
@@ -277,10 +280,13 @@ impl State {
         if let Some(loaded) = self.groups.get_mut(&id) {
             batch.groups_saved.insert(id);
             let changes = loaded.group.take_changes();
+            if !changes.epochs_put.is_empty() || !changes.epochs_deleted.is_empty() || !changes.ballots_put.is_empty() {
+                loaded.group.look_around(self.me.node_id(), batch.now_ms);
+            }
             batch.tx.save_group(id, changes, &mut loaded.keys, batch.rng).await?;
             let group = &loaded.group;
-            let due_ms = group.forget_due_at_ms().into_iter().chain(group.ballot_due_at_ms(self.me.node_id())).min();
-            self.settling.set(id, due_ms);
+            let due_ms = group.forget_due_at_ms().into_iter().chain(group.ballot_due_at_ms(self.me.node_id()));
+            self.settling.set(id, due_ms.chain(group.look_around_due_at_ms()).min());
         }
         Ok(())
     }

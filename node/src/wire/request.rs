@@ -89,6 +89,27 @@ pub enum PushVerdict {
     Gone,
 }
 
+/// What a node answers that is asked for a way in.
+#[derive(Clone, PartialEq, Eq)]
+pub enum WayInAnswer {
+    /// It cannot help.
+    Unable,
+    /// The way in, sealed to the asking node.
+    Sealed(Vec<u8>),
+    /// The asking node is no member in the head of the answering one.
+    NotAMember,
+}
+
+impl std::fmt::Debug for WayInAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unable => f.write_str("Unable"),
+            Self::Sealed(sealed) => f.debug_tuple("Sealed").field(&sealed.len()).finish(),
+            Self::NotAMember => f.write_str("NotAMember"),
+        }
+    }
+}
+
 /// What the other node answered.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Response {
@@ -109,8 +130,8 @@ pub enum Response {
     },
     /// Answers [`Request::WayIn`].
     WayIn {
-        /// The way in, sealed to the asking node, if that is a member.
-        sealed: Option<Vec<u8>>,
+        /// The way in, or why there is none.
+        answer: WayInAnswer,
     },
     /// Answers [`Request::Packages`].
     Packages {
@@ -201,14 +222,14 @@ impl Response {
         match self {
             Self::Hello { card } | Self::Card { card: Some(card) } => within("card", card.len(), CARD_BYTES_MAX),
             Self::Push { verdicts } => within("list of verdicts", verdicts.len(), PUSH_ENVELOPES_MAX),
-            Self::WayIn { sealed: Some(sealed) } => within("way in", sealed.len(), WAY_IN_BYTES_MAX),
+            Self::WayIn { answer: WayInAnswer::Sealed(sealed) } => within("way in", sealed.len(), WAY_IN_BYTES_MAX),
             Self::Packages { packages } => {
                 within("list of key packages", packages.len(), PACKAGES_MAX)?;
                 let longest = packages.iter().map(Vec::len).max().unwrap_or(0);
                 within("key package", longest, KEY_PACKAGE_BYTES_MAX)
             }
             Self::Join { verdict: JoinVerdict::Refused(reason) } => within("reason", reason.len(), REASON_BYTES_MAX),
-            Self::Card { card: None } | Self::WayIn { sealed: None } | Self::Join { .. } | Self::Busy => Ok(()),
+            Self::Card { card: None } | Self::WayIn { .. } | Self::Join { .. } | Self::Busy => Ok(()),
         }
     }
 
@@ -225,8 +246,9 @@ impl Response {
             }
             Self::Card { card: Some(card) } => writer.u8(KIND_CARD).u8(1).bytes(card),
             Self::Card { card: None } => writer.u8(KIND_CARD).u8(0),
-            Self::WayIn { sealed: Some(sealed) } => writer.u8(KIND_WAY_IN).u8(1).bytes(sealed),
-            Self::WayIn { sealed: None } => writer.u8(KIND_WAY_IN).u8(0),
+            Self::WayIn { answer: WayInAnswer::Unable } => writer.u8(KIND_WAY_IN).u8(0),
+            Self::WayIn { answer: WayInAnswer::Sealed(sealed) } => writer.u8(KIND_WAY_IN).u8(1).bytes(sealed),
+            Self::WayIn { answer: WayInAnswer::NotAMember } => writer.u8(KIND_WAY_IN).u8(2),
             Self::Packages { packages } => {
                 writer.u8(KIND_PACKAGES).count(packages.len());
                 packages.iter().fold(&mut writer, |writer, package| writer.bytes(package))
@@ -263,8 +285,12 @@ impl Response {
                 _ => return Err(Malformed::Invalid { what: "mark of a card" }),
             },
             KIND_WAY_IN => match reader.u8()? {
-                0 => Self::WayIn { sealed: None },
-                1 => Self::WayIn { sealed: Some(reader.bytes("way in", WAY_IN_BYTES_MAX)?.to_vec()) },
+                0 => Self::WayIn { answer: WayInAnswer::Unable },
+                1 => {
+                    let sealed = reader.bytes("way in", WAY_IN_BYTES_MAX)?.to_vec();
+                    Self::WayIn { answer: WayInAnswer::Sealed(sealed) }
+                }
+                2 => Self::WayIn { answer: WayInAnswer::NotAMember },
                 _ => return Err(Malformed::Invalid { what: "mark of a way in" }),
             },
             KIND_PACKAGES => {
@@ -340,9 +366,7 @@ impl std::fmt::Debug for Response {
             Self::Card { card } => {
                 f.debug_struct("Card").field("card_bytes", &card.as_ref().map_or(0, Vec::len)).finish()
             }
-            Self::WayIn { sealed } => {
-                f.debug_struct("WayIn").field("sealed_bytes", &sealed.as_ref().map_or(0, Vec::len)).finish()
-            }
+            Self::WayIn { answer } => f.debug_struct("WayIn").field("answer", answer).finish(),
             Self::Packages { packages } => f.debug_struct("Packages").field("packages", &packages.len()).finish(),
             Self::Join { .. } => f.debug_struct("Join").finish_non_exhaustive(),
             Self::Busy => f.write_str("Busy"),
@@ -377,9 +401,10 @@ mod tests {
             Response::Card { card: None },
             Response::Card { card: Some(vec![]) },
             Response::Card { card: Some(vec![1; 99]) },
-            Response::WayIn { sealed: None },
-            Response::WayIn { sealed: Some(vec![5; 99]) },
-            Response::WayIn { sealed: Some(vec![5; WAY_IN_BYTES_MAX]) },
+            Response::WayIn { answer: WayInAnswer::Unable },
+            Response::WayIn { answer: WayInAnswer::NotAMember },
+            Response::WayIn { answer: WayInAnswer::Sealed(vec![5; 99]) },
+            Response::WayIn { answer: WayInAnswer::Sealed(vec![5; WAY_IN_BYTES_MAX]) },
             Response::Packages { packages: vec![vec![4; 9], vec![]] },
             Response::Join { verdict: JoinVerdict::Coming },
             Response::Join { verdict: JoinVerdict::Waiting },
@@ -415,7 +440,7 @@ mod tests {
             Request::WayIn { group: GroupId([4; 16]) }.encode().unwrap(),
             [[1, 5].as_slice(), &[4; 16]].concat()
         );
-        let way_in = Response::WayIn { sealed: Some(vec![8]) };
+        let way_in = Response::WayIn { answer: WayInAnswer::Sealed(vec![8]) };
         assert_eq!(way_in.encode().unwrap(), [1, 5, 1, 0, 0, 0, 1, 8]);
         assert_eq!(Response::Busy.encode().unwrap(), [1, 0]);
     }
