@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed test should say where")]
 
 #[cfg(test)]
+mod apart;
+#[cfg(test)]
 mod delivery;
 #[cfg(test)]
 mod engine;
