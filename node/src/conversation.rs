@@ -21,6 +21,7 @@ pub mod state;
 pub mod transcript;
 pub(crate) mod upkeep;
 pub(crate) mod way_back;
+pub(crate) mod welcomes;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -395,6 +395,8 @@ impl State {
     /// What a batch ends with: receipts, what is owed to connected peers, and what was changed in memory.
     async fn finish(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         self.follow_heads(batch).await?;
+        self.try_kept_welcomes(batch).await?;
+        self.follow_heads(batch).await?; // A Welcome may have led somewhere else.
         self.send_again_due(batch).await?;
         self.ask_ways_in(batch).await?;
         self.send_due_receipts(batch).await?;

@@ -17,6 +17,7 @@ mod sent;
 mod sessions;
 mod settings;
 mod views;
+mod welcomes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

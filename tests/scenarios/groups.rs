@@ -3,7 +3,7 @@
 use tidings_node::engine::{Command, Input, Reply};
 use tidings_node::handle::{
     Conversation, GroupDetail, History, Message, MessageKind, NewMessage, PageAt, PolicyPatch, Refused, Role, Standing,
-    Suite,
+    Suite, Who,
 };
 use tidings_node::ids::ConversationId;
 use tidings_tests::faults::Faults;
@@ -231,6 +231,37 @@ fn who_is_removed_writes_nothing_more_and_comes_back_when_added_again() {
         run_for(&mut world, 10_000).await;
         assert_eq!(view(&mut world, 1, id).await.standing, Standing::Member);
         assert!(!texts(&mut world, 1, id).await.contains(&"without you".to_owned()));
+        assert_eq!(texts(&mut world, 2, id).await.last().unwrap(), "back");
+    });
+}
+
+#[test]
+fn a_welcome_that_overtakes_the_removal_it_answers_is_kept_and_taken_after_it() {
+    block_on(async {
+        let mut world = people(106, 3).await;
+        let id = create(&mut world, &[1, 2], Some("Walking")).await;
+        run_for(&mut world, 20_000).await;
+        let patch = PolicyPatch { may_invite: Some(Who::Everybody), ..PolicyPatch::default() };
+        group(&mut world, 0, Command::SetPolicy { conversation: id, patch }).await.unwrap();
+        run_for(&mut world, 10_000).await;
+        let one = world.account(1).unwrap();
+        cut(&mut world, 1, false);
+        group(&mut world, 0, Command::RemoveMembers { conversation: id, accounts: vec![one] }).await.unwrap();
+        run_for(&mut world, 10_000).await;
+        group(&mut world, 2, Command::AddMembers { conversation: id, accounts: vec![one] }).await.unwrap();
+        run_for(&mut world, 10_000).await;
+        // The Welcome reaches node 1, who is a member all the while and knows of no removal.
+        let now_ms = world.now_ms();
+        world.set_link_at(now_ms, 1, 2, true);
+        run_for(&mut world, 60_000).await;
+        world.crash(1).unwrap();
+        world.start(1).await.unwrap();
+        cut(&mut world, 1, true);
+        run_for(&mut world, 60_000).await;
+        assert_eq!(view(&mut world, 1, id).await.standing, Standing::Member);
+        send(&mut world, 1, id, "back").await;
+        run_for(&mut world, 10_000).await;
+        assert_eq!(texts(&mut world, 0, id).await.last().unwrap(), "back");
         assert_eq!(texts(&mut world, 2, id).await.last().unwrap(), "back");
     });
 }

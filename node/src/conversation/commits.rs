@@ -77,7 +77,7 @@ impl State {
             // Before the members change: who goes has to learn it too.
             self.spread(batch, row.conversation, &envelope, Kind::Commit, 0).await?;
         }
-        self.owe_welcomes(batch, row.conversation, id, &committed);
+        self.owe_welcomes(batch, row.conversation, id, &committed).await?;
         self.note_commit(batch, id, committed.epoch, &committed.summary, &before).await?;
         self.after_commit(batch, id).await?;
         self.share_history(batch, id, &committed.summary.added).await?;
@@ -86,14 +86,14 @@ impl State {
     }
 
     /// Seals the Welcome to each node that was added.
-    pub(crate) fn owe_welcomes(
+    pub(crate) async fn owe_welcomes(
         &mut self,
         batch: &mut Batch<'_, '_>,
         conversation: ConversationId,
         group: GroupId,
         committed: &Committed,
-    ) {
-        let Some(welcome) = &committed.welcome else { return };
+    ) -> Result<(), StoreError> {
+        let Some(welcome) = &committed.welcome else { return Ok(()) };
         let content = WelcomeContent {
             group: group.0,
             epoch: committed.epoch,
@@ -105,8 +105,14 @@ impl State {
                 tracing::warn!("a welcome is too large for an envelope");
                 continue;
             };
+            if ConversationId::of_group(group) == conversation {
+                // An earlier one could lead it to a branch that lost, and after this one.
+                batch.tx.flush().await?;
+                batch.tx.drop_owed_welcomes(conversation, member.node).await?;
+            }
             self.owe_to_node(batch, conversation, member, &envelope, Kind::Welcome);
         }
+        Ok(())
     }
 
     /// Owes an envelope to one node alone.
@@ -173,6 +179,7 @@ impl State {
 
     /// A group has a new epoch, or another head: its members, topics, lines and what is wanted of it may be others.
     pub(crate) async fn after_commit(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        self.welcomes.look_at(id);
         self.follow_topics(batch, id).await?;
         let Some(conversation) = self.group_rows.get(&id).map(|row| row.conversation) else { return Ok(()) };
         if self.conversation(batch, conversation).await?.is_none() {

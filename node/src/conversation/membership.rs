@@ -104,7 +104,7 @@ impl State {
             let founder = committed.summary.committer.clone();
             self.add_founding_line(batch, id, committed.epoch, &founder).await?;
         }
-        self.owe_welcomes(batch, id, group_id, &committed);
+        self.owe_welcomes(batch, id, group_id, &committed).await?;
         self.committed_now(batch, group_id).await?;
         Ok(())
     }
@@ -176,9 +176,7 @@ impl State {
     ) -> Result<Arrival, StoreError> {
         let Ok(welcome) = envelope.open_welcome(&self.me.keys) else { return Ok(Arrival::Refused) };
         let group_id = GroupId(welcome.group);
-        let packages = &self.key_packages;
-        let lookup = |reference: &[u8; 32]| packages.get(reference).cloned();
-        let joined = match Group::join(&self.me, &welcome, lookup, batch.now_ms) {
+        let joined = match self.open_welcome(&welcome, batch.now_ms) {
             Ok(joined) => joined,
             Err(JoinError::NotValidNow(_)) => return Ok(Arrival::Later), // One of the two clocks is wrong.
             Err(_) => return Ok(Arrival::Refused),
@@ -188,11 +186,12 @@ impl State {
         if card.card().account.id() != inviter {
             return Ok(Arrival::Refused);
         }
-        self.key_package_used(batch, &joined.key_package).await?;
         if let Some(known) = self.group(batch, group_id).await? {
             // The same invitation, sealed again, or one back into the group.
             if known.group.may_enter(&joined) {
                 self.enter(batch, group_id, joined).await?;
+            } else {
+                self.keep_welcome(batch, group_id, &joined, envelope).await?;
             }
             return Ok(Arrival::Taken);
         }
@@ -218,6 +217,7 @@ impl State {
                 }
             }
         }
+        self.key_package_used(batch, &joined.key_package).await?;
         let due_ms = update_after_join_ms(batch);
         let root = joined.group.tree().node(joined.group.head()).map_or(0, |node| node.number);
         let epoch = joined.group.head();
@@ -232,7 +232,13 @@ impl State {
     }
 
     /// A Welcome leads back into a group that is here: removed and added again, or added on a branch that lost.
-    async fn enter(&mut self, batch: &mut Batch<'_, '_>, id: GroupId, joined: Joined) -> Result<(), StoreError> {
+    pub(crate) async fn enter(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: GroupId,
+        joined: Joined,
+    ) -> Result<(), StoreError> {
+        self.key_package_used(batch, &joined.key_package).await?;
         let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(()) };
         loaded.group.enter(joined, batch.now_ms);

@@ -145,7 +145,8 @@ impl State {
                 self.key_packages.remove(&reference);
             }
         }
-        Ok(())
+        self.drop_used_key_packages(batch).await?;
+        self.drop_old_welcomes(batch).await
     }
 
     async fn new_key_package(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {

@@ -17,6 +17,9 @@ const OFFERED_MAX: u64 = 2_000;
 const KEPT_EACH: usize = 2;
 /// What was fetched longer ago is not used: its owner may have lost or forgotten the secret.
 const FETCHED_FOR_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
+/// A used package's secret lies there for as long as the joined epoch's own (§3.6): after a fork its owner is added
+/// again with the same package.
+const USED_KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// A group begins hybrid if it has at most this many nodes.
 const HYBRID_NODES_MAX: usize = 64;
 
@@ -55,14 +58,19 @@ impl State {
         Ok(Response::Packages { packages })
     }
 
-    /// A Welcome was made for this package: what is for one use is deleted.
+    /// A Welcome for this package was taken: what is for one use will be deleted.
     pub(crate) async fn key_package_used(
         &mut self,
         batch: &mut Batch<'_, '_>,
         reference: &[u8; 32],
     ) -> Result<(), StoreError> {
-        if batch.tx.drop_used_key_package(reference).await? {
-            self.key_packages.remove(reference);
+        batch.tx.mark_key_package_used(reference, batch.now_ms).await
+    }
+
+    /// Deletes what was used so long ago that no Welcome for it can be made again.
+    pub(crate) async fn drop_used_key_packages(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        for reference in batch.tx.drop_used_key_packages(batch.now_ms.saturating_sub(USED_KEPT_MS)).await? {
+            self.key_packages.remove(&reference);
         }
         Ok(())
     }

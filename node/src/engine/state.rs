@@ -17,6 +17,7 @@ use crate::conversation::resend::Resends;
 use crate::conversation::settling::Settling;
 use crate::conversation::upkeep::{LOOK_EVERY_MS, UPDATE_WITHIN_MS};
 use crate::conversation::way_back::WaysBack;
+use crate::conversation::welcomes::Welcomes;
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
 use crate::network::NetworkCommand;
 use crate::outbox::Kind;
@@ -82,6 +83,8 @@ pub(crate) struct State {
     pub(crate) resends: Resends,
     /// Groups that this node cannot follow.
     pub(crate) ways_back: WaysBack,
+    /// Welcomes that lead nowhere yet.
+    pub(crate) welcomes: Welcomes,
 }
 
 impl State {
@@ -121,6 +124,7 @@ impl State {
             stood: BTreeMap::new(),
             resends: Resends::default(),
             ways_back: WaysBack::default(),
+            welcomes: Welcomes::default(),
             intents: batch.tx.intents().await?,
             joinings: BTreeMap::new(),
             upkeep_due_ms: batch.now_ms,
@@ -154,6 +158,7 @@ impl State {
         for (group, since_ms) in batch.tx.parked_since().await? {
             self.ways_back.parked(group, since_ms);
         }
+        self.welcomes = Welcomes::of_kept(batch.tx.groups_with_welcomes().await?);
         self.resends.owed = batch.tx.resends_owed().await?.into_iter().collect();
         for contact in self.contacts.values() {
             contact.know(batch);

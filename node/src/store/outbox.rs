@@ -200,6 +200,17 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Lets go of the Welcomes into a conversation that are owed to a node.
+    pub async fn drop_owed_welcomes(&mut self, conversation: ConversationId, node: NodeId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2 AND node = ?3")
+            .bind(conversation.0.as_slice())
+            .bind(Kind::Welcome.number())
+            .bind(node.0.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
     /// Takes out a row, and says what it was.
     pub async fn take_owed(&mut self, id: i64) -> Result<Option<Taken>, StoreError> {
         let row = sqlx::query(

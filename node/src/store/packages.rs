@@ -107,19 +107,33 @@ impl Tx<'_> {
 
     /// How many packages for one use are out.
     pub async fn offered_key_packages(&mut self) -> Result<u64, StoreError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM key_package WHERE last_resort = 0")
-            .fetch_one(&mut *self.transaction)
-            .await?;
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM key_package WHERE last_resort = 0 AND used_at_ms IS NULL")
+                .fetch_one(&mut *self.transaction)
+                .await?;
         Ok(natural(count))
     }
 
-    /// Deletes a package for one use; says whether it was one.
-    pub async fn drop_used_key_package(&mut self, reference: &[u8; 32]) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM key_package WHERE reference = ?1 AND last_resort = 0")
-            .bind(reference.as_slice())
-            .execute(&mut *self.transaction)
-            .await?;
-        Ok(done.rows_affected() > 0)
+    /// Notes when a package for one use was used first.
+    pub async fn mark_key_package_used(&mut self, reference: &[u8; 32], now_ms: u64) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE key_package SET used_at_ms = ?2 WHERE reference = ?1 AND last_resort = 0 AND used_at_ms IS NULL",
+        )
+        .bind(reference.as_slice())
+        .bind(integer(now_ms))
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Deletes the packages that were used before a time: their references.
+    pub async fn drop_used_key_packages(&mut self, before_ms: u64) -> Result<Vec<[u8; 32]>, StoreError> {
+        let rows =
+            sqlx::query_scalar::<_, Vec<u8>>("DELETE FROM key_package WHERE used_at_ms < ?1 RETURNING reference")
+                .bind(integer(before_ms))
+                .fetch_all(&mut *self.transaction)
+                .await?;
+        rows.iter().map(|reference| fixed("key package", reference)).collect()
     }
 
     /// The packages of another's node that were fetched since a time.
