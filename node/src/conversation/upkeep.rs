@@ -48,9 +48,8 @@ impl State {
         if standing != Some(Standing::Member) {
             return Ok(());
         }
-        match self.want(batch, id, &Intent::Update).await? {
-            Tried::Failed(error) => tracing::warn!(%error, "a group's keys could not be renewed"),
-            _ => {}
+        if let Tried::Failed(error) = self.want(batch, id, &Intent::Update).await? {
+            tracing::warn!(%error, "a group's keys could not be renewed");
         }
         Ok(())
     }

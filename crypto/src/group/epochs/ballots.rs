@@ -254,9 +254,9 @@ impl EpochTree {
     ///
     /// At an epoch the first choice that lies below it decides. A choice that is not here could lie below any epoch
     /// of a lower number: at those the node has not voted yet, whatever its later choices are.
-    fn votes_of(&self, voter: NodeId) -> Vec<(EpochId, u64)> {
+    fn votes_of(&self, node: NodeId) -> Vec<(EpochId, u64)> {
         let mut votes = Vec::new();
-        let Some(ballot) = self.ballots.get(&voter) else { return votes };
+        let Some(ballot) = self.ballots.get(&node) else { return votes };
         let mut decided = BTreeSet::new();
         let mut hidden_below = 0;
         for choice in &ballot.choices {
@@ -273,7 +273,7 @@ impl EpochTree {
                 if placed.node.number < hidden_below || !decided.insert(parent) {
                     break;
                 }
-                let weight = placed.electorate.as_ref().and_then(|electorate| electorate.weight(voter));
+                let weight = placed.electorate.as_ref().and_then(|electorate| electorate.weight(node));
                 votes.extend(weight.map(|weight| (child, weight)));
                 child = parent;
             }

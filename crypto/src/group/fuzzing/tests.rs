@@ -124,7 +124,7 @@ fn the_corpus_gives_outcomes_whole_cut_off_and_damaged() {
 /// Changes, cuts, doubles and overwrites: what a fuzzer does, without its knowledge of what is reached.
 fn mutate(bytes: &mut Vec<u8>, rng: &mut ChaCha20Rng) {
     for _ in 0..=rng.next_u32() % 4 {
-        let at = usize::try_from(rng.next_u32()).unwrap() % (bytes.len() + 1);
+        let at = usize::try_from(rng.next_u32()).unwrap().checked_rem(bytes.len().saturating_add(1)).unwrap();
         match rng.next_u32() % 6 {
             0 => bytes.truncate(at),
             1 => bytes.insert(at, rng.next_u32().to_be_bytes()[0]),

@@ -54,12 +54,12 @@ fn random_items(chance: &mut ChaCha20Rng) -> Vec<Item> {
     let mut items: Vec<Item> = nodes[1..].iter().map(|node| Item::Commit(*node)).collect();
     for _ in 0..below(chance, 40) {
         let voter = person(u8::try_from(1 + below(chance, usize::from(PEOPLE))).unwrap());
-        let choices = (0..1 + below(chance, 3)).map(|_| {
+        let choices = (0..=below(chance, 3)).map(|_| {
             let node = nodes[below(chance, nodes.len())];
             Choice { number: node.number, epoch: node.rank.commit }
         });
         let choices = choices.collect();
-        items.push(Item::Ballot(voter, Ballot { number: below(chance, 4) as u64, choices }));
+        items.push(Item::Ballot(voter, Ballot { number: u64::try_from(below(chance, 4)).unwrap(), choices }));
     }
     items
 }
@@ -124,7 +124,7 @@ impl World {
     }
 
     fn step(&mut self, forgets: bool, chance: &mut ChaCha20Rng) {
-        self.now_ms += 1 + below(chance, 40_000) as u64;
+        self.now_ms += 1 + u64::try_from(below(chance, 40_000)).unwrap();
         let index = below(chance, self.trees.len());
         let me = person(u8::try_from(index + 1).unwrap());
         match below(chance, 8) {
