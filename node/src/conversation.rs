@@ -9,6 +9,7 @@ pub(crate) mod group;
 pub(crate) mod history;
 pub(crate) mod intents;
 pub(crate) mod invites;
+pub(crate) mod joining;
 pub(crate) mod leaving;
 pub mod ledger;
 pub(crate) mod membership;
@@ -251,7 +252,8 @@ impl State {
         let (me, node) = (self.me.account_id(), self.me.node_id());
         for (id, ranges) in std::mem::take(&mut batch.proved) {
             let mut states = Vec::new();
-            for (first, last) in ranges {
+            // Many receipts of one batch speak of the same messages: each is looked at once.
+            for (first, last) in ledger::merged(ranges) {
                 for (message, sequence, number) in batch.tx.my_messages(id, node, first, last).await? {
                     let audience = self.audience(batch, id, number).await?;
                     let Some(conversation) = self.conversations.get(&id) else { continue };

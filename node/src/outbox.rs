@@ -11,6 +11,14 @@ pub const ATTEMPT_PAUSE_MS_MAX: u64 = 60_000;
 pub const PUSH_ENVELOPES_MAX: usize = 256;
 /// … and this many bytes (the request's limit is 1 MiB, framing included).
 pub const PUSH_BYTES_MAX: usize = 900 * 1024;
+/// What a node refused this often it will always refuse. A guess: a few minutes.
+pub const REFUSED_ATTEMPTS_MAX: u32 = 8;
+/// A message that a node answers with *later* this often is said again in the head, where that is another epoch: the
+/// node may have forgotten the topic, and then it cannot even say that the message is gone. A guess: some minutes.
+pub const LATER_ATTEMPTS_MAX: u32 = 12;
+/// What is neither a message nor a welcome is given up after this many answers of *later*: most of a day with the node
+/// connected all the time. Who lacks a commit for so long comes back by asking for a way in. A guess.
+pub const STATEMENT_ATTEMPTS_MAX: u32 = 1_000;
 /// Beyond this many messages that some recipient has not proved, a conversation's messages are pushed in order instead
 /// of gossiped: a message that gossip loses must still be within the ratchet's reach when it is pushed
 /// ([`tidings_crypto::group::OUT_OF_ORDER_MAX`]), or it could never be read.
@@ -30,6 +38,8 @@ pub enum Kind {
     Receipt,
     /// A ballot; a newer one of the same conversation replaces it.
     Ballot,
+    /// What a node says for its owner and is no message: history, a request to join, a refusal, that somebody leaves.
+    Statement,
 }
 
 impl Kind {
@@ -41,6 +51,7 @@ impl Kind {
             Self::Message => 3,
             Self::Receipt => 4,
             Self::Ballot => 5,
+            Self::Statement => 6,
         }
     }
 }

@@ -147,6 +147,9 @@ impl State {
         summary: &Summary,
         before: &[Member],
     ) -> Result<(), StoreError> {
+        if summary.came_back {
+            self.node_came_back(batch, id, summary.committer.node).await?;
+        }
         let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
         let changes = changes_of(summary, before, loaded.group.members_at(epoch));
         if changes.is_empty() {
@@ -208,6 +211,8 @@ impl State {
             None => {
                 if matches!(conversation.row.standing, Standing::Member | Standing::ComingBack) {
                     conversation.change().standing = Standing::Removed;
+                    batch.tx.flush().await?;
+                    batch.tx.drop_own_statements(id).await?;
                 }
             }
             Some(policy) => {

@@ -61,7 +61,7 @@ impl State {
         for chunk in chunks.into_iter().filter(|chunk| !chunk.is_empty()) {
             let Some(envelope) = self.encrypt(batch, id, &Content::History(chunk)).await? else { return Ok(()) };
             for member in added {
-                self.owe_to_node(batch, conversation, member, &envelope, Kind::Commit);
+                self.owe_to_node(batch, conversation, member, &envelope, Kind::Statement);
             }
         }
         Ok(())

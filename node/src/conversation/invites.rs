@@ -5,69 +5,27 @@ use std::collections::BTreeSet;
 use tidings_crypto::envelope::Envelope;
 use tidings_crypto::group::{
     Evidence, GroupId, Invite, InviteHost, InviteId as MlsInviteId, InviteLink, InviteSeed, Kind as GroupKind, Member,
-    Policy, Role, Suite, Who,
+    Policy, Role, Who,
 };
 
 use super::commits::Wanted;
 use super::intents::{Intent, Plan, Tried};
 use crate::engine::State;
 use crate::engine::batch::{Batch, Halt};
-use crate::engine::pushes::Asked;
-use crate::handle::{self, GroupDetail, InviteView, JoinRequest as RequestView, NewInvite, Refused, Standing};
+use crate::handle::{GroupDetail, InviteView, JoinRequest as RequestView, NewInvite, Refused, Standing};
 use crate::ids::{AccountId, ConversationId, InviteId, PeerKey};
-use crate::network::NetworkCommand;
 use crate::outbox::Kind;
-use crate::store::{ConversationKind, ConversationRow, JoinRequestRow, JoiningRow, StoreError};
+use crate::store::{JoinRequestRow, StoreError};
 use crate::wire::content::Content;
 use crate::wire::join::JoinRequest;
-use crate::wire::request::{JoinVerdict, Request, Response};
+use crate::wire::request::{JoinVerdict, Response};
 
-/// Whoever asked a member to be let in asks the next after this long without a Welcome.
-const NEXT_HOST_AFTER_MS: u64 = 3_000;
-/// While somebody has to approve, the members are asked again after this long.
-const ASK_AGAIN_AFTER_MS: u64 = 60_000;
 /// An invite is good for a minute at least and a year at most.
 const EXPIRES_IN_MS: (u64, u64) = (60_000, 365 * 24 * 60 * 60 * 1_000);
 /// So many people may wait for a decision in one group.
 const REQUESTS_MAX: usize = 100;
-/// So many groups may be asked at once.
-const JOININGS_MAX: usize = 100;
-
-/// A group that the owner of this node asked to join.
-#[derive(Debug)]
-pub(crate) struct Joining {
-    link: InviteLink,
-    row: JoiningRow,
-    /// Which host was asked last.
-    last: usize,
-    /// Key packages of this node to show, one of each suite.
-    packages: Vec<Vec<u8>>,
-    /// Who refused.
-    refusals: BTreeSet<PeerKey>,
-    /// When to ask the next one.
-    next_ms: u64,
-}
-
-impl Joining {
-    pub(crate) fn new(row: JoiningRow) -> Option<Self> {
-        let link = InviteLink::parse(&row.link).ok()?;
-        Some(Self { link, row, last: usize::MAX, packages: Vec::new(), refusals: BTreeSet::new(), next_ms: 0 })
-    }
-
-    /// When to ask the next member; never once it was refused.
-    pub(crate) fn due_ms(&self) -> Option<u64> {
-        self.row.refused.is_empty().then_some(self.next_ms)
-    }
-
-    /// The clock was set back.
-    pub(crate) fn hasten(&mut self, now_ms: u64) {
-        self.next_ms = self.next_ms.min(now_ms.saturating_add(ASK_AGAIN_AFTER_MS));
-    }
-
-    pub(crate) fn hosts(&self) -> impl Iterator<Item = &InviteHost> {
-        self.link.hosts.iter()
-    }
-}
+/// That somebody was declined is remembered this long: no invite is good for longer.
+const DECLINED_FOR_MS: u64 = EXPIRES_IN_MS.1;
 
 impl State {
     /// Makes an invite.
@@ -153,165 +111,6 @@ impl State {
         Ok(Some(link.link().to_string()))
     }
 
-    /// Asks to join a group.
-    pub(crate) async fn join(&mut self, batch: &mut Batch<'_, '_>, link: &str) -> Result<handle::Conversation, Halt> {
-        let parsed = InviteLink::parse(link).map_err(|error| Refused::BadLink(error.to_string()))?;
-        let (group, id) = (parsed.group, ConversationId::of_group(parsed.group));
-        let standing = self.conversation(batch, id).await?.map(|conversation| conversation.row.standing);
-        if !matches!(standing, Some(Standing::Member | Standing::ComingBack)) {
-            if self.joinings.len() >= JOININGS_MAX && !self.joinings.contains_key(&group) {
-                let limit = JOININGS_MAX as u64;
-                return Err(Refused::LimitReached { what: "groups asked to be let in", limit }.into());
-            }
-            if parsed.hosts.is_empty() {
-                return Err(Refused::BadLink("this invite names nobody who could let you in".to_owned()).into());
-            }
-            let row = JoiningRow {
-                group,
-                link: zeroize::Zeroizing::new(link.split_whitespace().collect()),
-                asked_at_ms: batch.now_ms,
-                refused: String::new(),
-            };
-            batch.tx.put_joining(&row, batch.rng).await?;
-            if let Some(conversation) = self.conversation(batch, id).await? {
-                conversation.change().standing = Standing::Joining;
-            } else {
-                let row = ConversationRow {
-                    id,
-                    kind: ConversationKind::Group,
-                    name: parsed.name.clone(),
-                    created_at_ms: batch.now_ms,
-                    last_at_ms: batch.now_ms,
-                    next_sequence: 1,
-                    leaves: Vec::new(),
-                    receipt_owed: false,
-                    topic: String::new(),
-                    picture: None,
-                    standing: Standing::Joining,
-                };
-                let mut conversation = super::Conversation::new(row, group, Vec::new());
-                conversation.groups.clear();
-                self.conversations.insert(id, conversation);
-            }
-            if let Some(joining) = Joining::new(row) {
-                for host in joining.hosts() {
-                    batch.network(NetworkCommand::Know { peer: host.peer, addresses: host.addresses.clone() });
-                }
-                self.joinings.insert(group, joining);
-            }
-            self.ask_to_join(batch, group).await?;
-        }
-        self.save_conversations(batch).await?;
-        batch.tx.flush().await?;
-        let view = batch.tx.conversation_view(id, &self.viewer()).await?;
-        view.ok_or_else(|| Refused::UnknownConversation.into())
-    }
-
-    /// Asks the next connected member of the link to be let in.
-    pub(crate) async fn ask_to_join(&mut self, batch: &mut Batch<'_, '_>, group: GroupId) -> Result<(), StoreError> {
-        let Some(joining) = self.joinings.get(&group) else { return Ok(()) };
-        if joining.packages.is_empty() {
-            let hybrid = self.make_key_package(batch, Suite::Hybrid, false).await?;
-            let classic = self.make_key_package(batch, Suite::Classic, false).await?;
-            let Some(joining) = self.joinings.get_mut(&group) else { return Ok(()) };
-            joining.packages = hybrid.into_iter().chain(classic).collect();
-        }
-        let Some(joining) = self.joinings.get(&group) else { return Ok(()) };
-        let count = joining.link.hosts.len();
-        let order = (1..=count).map(|step| joining.last.wrapping_add(step) % count.max(1));
-        let next = order.into_iter().find(|index| {
-            let host = joining.link.hosts.get(*index);
-            host.is_some_and(|host| self.is_connected(&host.peer) && !joining.refusals.contains(&host.peer))
-        });
-        let proof = joining.link.seed.prove(group, self.me.account_id());
-        let peer = next.and_then(|index| joining.link.hosts.get(index)).map(|host| host.peer);
-        let packages = joining.packages.clone();
-        let request = JoinRequest { group, proof, card: self.profile.card.clone(), packages };
-        if let Some(joining) = self.joinings.get_mut(&group) {
-            joining.next_ms = batch.now_ms.saturating_add(NEXT_HOST_AFTER_MS);
-            joining.last = next.unwrap_or(joining.last);
-        }
-        if let Some(peer) = peer {
-            self.ask(batch, peer, Asked::Join { group }, Request::Join { request: request.encode() });
-        }
-        Ok(())
-    }
-
-    /// A peer appeared: it may let me in.
-    pub(crate) async fn host_appeared(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) -> Result<(), StoreError> {
-        let waiting: Vec<GroupId> = self
-            .joinings
-            .iter()
-            .filter(|(_, joining)| joining.due_ms().is_some() && joining.hosts().any(|host| host.peer == peer))
-            .map(|(group, _)| *group)
-            .collect();
-        for group in waiting {
-            self.ask_to_join(batch, group).await?;
-        }
-        Ok(())
-    }
-
-    /// Asks whose turn it is by now.
-    pub(crate) async fn ask_due_joins(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        let now_ms = batch.now_ms;
-        let due = self.joinings.iter().filter(|(_, joining)| joining.due_ms().is_some_and(|due_ms| due_ms <= now_ms));
-        let due: Vec<GroupId> = due.map(|(group, _)| *group).collect();
-        for group in due {
-            self.ask_to_join(batch, group).await?;
-        }
-        Ok(())
-    }
-
-    /// A member's answer to a request to join.
-    pub(crate) async fn join_answered(
-        &mut self,
-        batch: &mut Batch<'_, '_>,
-        group: GroupId,
-        peer: PeerKey,
-        verdict: Option<JoinVerdict>,
-    ) -> Result<(), StoreError> {
-        let Some(joining) = self.joinings.get_mut(&group) else { return Ok(()) };
-        match verdict {
-            Some(JoinVerdict::Waiting) => joining.next_ms = batch.now_ms.saturating_add(ASK_AGAIN_AFTER_MS),
-            Some(JoinVerdict::Refused(reason)) => {
-                joining.refusals.insert(peer);
-                if joining.link.hosts.iter().any(|host| !joining.refusals.contains(&host.peer)) {
-                    // One member may be behind the others, or wrong.
-                    let others = joining.link.hosts.iter().filter(|host| !joining.refusals.contains(&host.peer));
-                    let others: Vec<PeerKey> = others.map(|host| host.peer).collect();
-                    if others.iter().any(|peer| self.is_connected(peer)) {
-                        return self.ask_to_join(batch, group).await;
-                    }
-                }
-                let Some(joining) = self.joinings.get_mut(&group) else { return Ok(()) };
-                joining.row.refused = reason;
-                batch.tx.put_joining(&joining.row, batch.rng).await?;
-                let id = ConversationId::of_group(group);
-                if let Some(conversation) = self.conversation(batch, id).await? {
-                    conversation.change().standing = Standing::Removed;
-                }
-                batch.touched.insert(id);
-            }
-            Some(JoinVerdict::Coming | JoinVerdict::Later) | None => {}
-        }
-        Ok(())
-    }
-
-    /// Why joining this conversation's group was refused.
-    pub(crate) fn joining_refusal(&self, id: ConversationId) -> Option<String> {
-        let joining = self.joinings.values().find(|joining| ConversationId::of_group(joining.row.group) == id);
-        let refused = joining.filter(|joining| !joining.row.refused.is_empty());
-        refused.map(|joining| format!("The invite was refused: {}.", joining.row.refused))
-    }
-
-    /// The Welcome came.
-    pub(crate) async fn joined(&mut self, batch: &mut Batch<'_, '_>, group: GroupId) -> Result<(), StoreError> {
-        if self.joinings.remove(&group).is_some() {
-            batch.tx.drop_joining(group).await?;
-        }
-        Ok(())
-    }
-
     /// Somebody asks to be let in.
     pub(crate) async fn answer_join(
         &mut self,
@@ -328,6 +127,9 @@ impl State {
         let policy = self.group(batch, request.group).await?.and_then(|loaded| loaded.group.policy().cloned());
         let id = ConversationId::of_group(request.group);
         let standing = self.conversation(batch, id).await?.map(|conversation| conversation.row.standing);
+        if matches!(standing, Some(Standing::Left | Standing::Removed)) {
+            return refuse("who was asked is not in the group any more");
+        }
         let (Some(policy), Some(Standing::Member)) = (policy, standing) else {
             return answer(JoinVerdict::Later);
         };
@@ -346,7 +148,8 @@ impl State {
         let approval = policy.invite(request.proof.invite).is_some_and(|invite| invite.approval);
         if approval {
             if known.is_none() {
-                if requests.len() >= REQUESTS_MAX {
+                let may_tell = policy.role(&self.me.account_id()) != Role::ReadOnly;
+                if !may_tell || undecided(&requests) >= REQUESTS_MAX {
                     return answer(JoinVerdict::Later);
                 }
                 self.keep_request(batch, &request, bytes).await?;
@@ -440,7 +243,11 @@ impl State {
         let requests = batch.tx.join_requests(group).await?;
         let known = requests.iter().any(|row| row.account == request.proof.account);
         let fits = request.group == group && self.judge_request(batch, &policy, &request).is_ok();
-        if known || !fits || requests.len() >= REQUESTS_MAX || self.is_member_account(group, &request.proof.account) {
+        if known
+            || !fits
+            || undecided(&requests) >= REQUESTS_MAX
+            || self.is_member_account(group, &request.proof.account)
+        {
             return Ok(());
         }
         self.put_met_card(batch, request.card.clone()).await?;
@@ -458,7 +265,37 @@ impl State {
         if !self.may_add(batch, group, &sender.account).await? {
             return Ok(());
         }
-        self.decline(batch, group, account).await
+        // Whom nobody asked for is not declined: a member cannot fill the tables of the others.
+        if batch.tx.join_requests(group).await?.iter().any(|row| row.account == account) {
+            self.decline(batch, group, account).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of requests by invites that are good no longer, and of old refusals.
+    pub(crate) async fn forget_requests(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+    ) -> Result<(), StoreError> {
+        let policy = self.groups.get(&group).and_then(|loaded| loaded.group.policy()).cloned();
+        for row in batch.tx.join_requests(group).await? {
+            let invite = JoinRequest::decode(&row.request).ok().map(|request| request.proof.invite);
+            let stands = match (invite, &policy) {
+                (_, None) => false,
+                (None, Some(policy)) => {
+                    !policy.invites.is_empty() && row.asked_at_ms.saturating_add(DECLINED_FOR_MS) > batch.now_ms
+                }
+                (Some(invite), Some(policy)) => {
+                    policy.invite(invite).is_some_and(|invite| invite.expires_at_ms >= batch.now_ms)
+                }
+            };
+            if !stands {
+                batch.tx.drop_join_request(group, row.account).await?;
+                batch.touched.insert(ConversationId::of_group(group));
+            }
+        }
+        Ok(())
     }
 
     async fn may_add(
@@ -548,8 +385,13 @@ impl State {
         let Some(conversation) = self.group_rows.get(&group).map(|row| row.conversation) else { return Ok(()) };
         let sealed: Option<Envelope> = self.encrypt(batch, group, content).await?;
         if let Some(envelope) = sealed {
-            self.spread(batch, conversation, &envelope, Kind::Commit, 0).await?;
+            self.spread(batch, conversation, &envelope, Kind::Statement, 0).await?;
         }
         Ok(())
     }
+}
+
+/// How many of these wait for a decision.
+fn undecided(requests: &[JoinRequestRow]) -> usize {
+    requests.iter().filter(|row| !row.request.is_empty()).count()
 }

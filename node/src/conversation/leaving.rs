@@ -24,6 +24,9 @@ pub(crate) fn is_leave(message: &[u8]) -> bool {
 impl State {
     /// Leaves a group. From here on this node writes nothing there.
     pub(crate) async fn leave(&mut self, batch: &mut Batch<'_, '_>, id: ConversationId) -> Result<Conversation, Halt> {
+        if let Some(view) = self.stop_joining(batch, id).await? {
+            return Ok(view);
+        }
         let (group, policy) = self.group_of(batch, id).await?;
         if policy.kind == GroupKind::Direct {
             let what = "nobody leaves a direct conversation; block the person instead".to_owned();
@@ -55,7 +58,7 @@ impl State {
         let Some(secret) = loaded.group.topic_secret(epoch).cloned() else { return Ok(()) };
         let content = Content { epoch, message: [MARK.as_slice(), &statement.encode()].concat() };
         if let Ok(envelope) = Envelope::seal(&secret, Week::of(batch.now_ms), &content) {
-            self.spread(batch, id, &envelope, Kind::Commit, 0).await?;
+            self.spread(batch, id, &envelope, Kind::Statement, 0).await?;
         }
         Ok(())
     }

@@ -198,6 +198,19 @@ impl Ledger {
     }
 }
 
+/// The same numbers in as few ranges as possible, in order.
+pub(crate) fn merged(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    ranges.sort_unstable();
+    let mut merged: Vec<(u64, u64)> = Vec::with_capacity(ranges.len());
+    for (first, last) in ranges {
+        match merged.last_mut() {
+            Some((_, known)) if first <= known.saturating_add(1) => *known = (*known).max(last),
+            _ => merged.push((first, last)),
+        }
+    }
+    merged
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,5 +264,11 @@ mod tests {
         claim.seen.insert_range(2, 3);
         let learnt = ledger.apply(NodeId([1; 32]), &claim, 9);
         assert_eq!((learnt.delivered, learnt.seen), (vec![(2, 3)], vec![(2, 3)]));
+    }
+
+    #[test]
+    fn ranges_that_touch_or_overlap_become_one() {
+        assert_eq!(merged(vec![(5, 6), (1, 2), (3, 3), (2, 2), (9, 9)]), [(1, 3), (5, 6), (9, 9)]);
+        assert_eq!(merged(vec![(0, u64::MAX), (4, 9)]), [(0, u64::MAX)]);
     }
 }

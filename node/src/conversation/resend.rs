@@ -354,6 +354,33 @@ impl State {
         Ok(())
     }
 
+    /// Whether a message that is owed was written in another epoch than the head, or went out again since.
+    pub(crate) async fn could_be_said_again(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        owed: &Taken,
+    ) -> Result<bool, StoreError> {
+        batch.tx.flush().await?;
+        let Some(text) = batch.tx.sent_text(owed.conversation, owed.sequence).await? else { return Ok(false) };
+        let Some(conversation) = self.conversation(batch, owed.conversation).await? else { return Ok(false) };
+        let Some(group) = conversation.groups.first().copied() else { return Ok(false) };
+        Ok(text.envelope != owed.envelope || self.head_of(batch, group).await?.is_some_and(|head| head != text.epoch))
+    }
+
+    /// What a member's node that came back is owed from before says nothing to it.
+    pub(crate) async fn node_came_back(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        node: NodeId,
+    ) -> Result<(), StoreError> {
+        let Some(row) = self.group_rows.get(&group).copied().filter(|_| node != self.me.node_id()) else {
+            return Ok(());
+        };
+        batch.tx.flush().await?;
+        batch.tx.node_came_back(row.conversation, node).await
+    }
+
     async fn head_of(&mut self, batch: &mut Batch<'_, '_>, group: GroupId) -> Result<Option<EpochId>, StoreError> {
         Ok(self.group(batch, group).await?.map(|loaded| loaded.group.head()))
     }

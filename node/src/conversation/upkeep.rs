@@ -8,6 +8,7 @@ use tidings_crypto::group::{GroupId, Suite};
 use tidings_crypto::identity::NodeCertificate;
 
 use super::intents::{Intent, Tried};
+use super::membership::UPDATE_RETRY_MS;
 use crate::engine::State;
 use crate::engine::batch::Batch;
 use crate::handle::Standing;
@@ -41,10 +42,12 @@ impl State {
     /// Renews this node's keys in a group.
     pub(crate) async fn update_keys(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
         let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
-        row.update_due_ms = None;
+        let standing = self.conversation(batch, row.conversation).await?.map(|known| known.row.standing);
+        // Who is in no more renews again after a Welcome; whoever comes back, or cannot now, tries again in a while.
+        let over = matches!(standing, None | Some(Standing::Left | Standing::Removed));
+        row.update_due_ms = (!over).then(|| batch.now_ms.saturating_add(UPDATE_RETRY_MS));
         batch.tx.put_group(row).await?;
         self.group_rows.insert(id, row);
-        let standing = self.conversation(batch, row.conversation).await?.map(|known| known.row.standing);
         if standing != Some(Standing::Member) {
             return Ok(());
         }
@@ -64,6 +67,18 @@ impl State {
         row.update_due_ms = Some(batch.now_ms.saturating_add(every_ms).saturating_add(spread_ms));
         batch.tx.put_group(row).await?;
         self.group_rows.insert(id, row);
+        Ok(())
+    }
+
+    /// Groups of before keys were renewed have no time for it: each is given one within the week.
+    pub(crate) async fn schedule_updates(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let unscheduled = self.group_rows.values().filter(|row| row.update_due_ms.is_none());
+        for mut row in unscheduled.copied().collect::<Vec<_>>() {
+            let wait_ms = u64::from(batch.rng.next_u32()) % UPDATE_EVERY_MS;
+            row.update_due_ms = Some(batch.now_ms.saturating_add(wait_ms));
+            batch.tx.put_group(row).await?;
+            self.group_rows.insert(row.id, row);
+        }
         Ok(())
     }
 
@@ -95,6 +110,7 @@ impl State {
         for id in &groups {
             if self.group(batch, *id).await?.is_some() {
                 self.look_for_ended(batch, *id).await?;
+                self.forget_requests(batch, *id).await?;
             }
         }
         self.upkeep_from = groups.last().copied().filter(|_| groups.len() == LOOK_GROUPS_MAX);

@@ -309,6 +309,7 @@ impl State {
         self.note_commit(batch, id, committed.epoch, &committed.summary, &members).await?;
         self.reopen_intents(batch, id).await?;
         self.after_commit(batch, id).await?;
+        self.committed_now(batch, id).await?;
         let me = self.me.node_id();
         let others: Vec<MemberRow> =
             self.conversation(batch, row.conversation).await?.map(|c| c.others(me).collect()).unwrap_or_default();

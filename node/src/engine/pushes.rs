@@ -10,7 +10,9 @@ use tidings_crypto::group::GroupId;
 use crate::handle::{Path, Peer};
 use crate::ids::{AccountId, PeerKey};
 use crate::network::{NetworkCommand, Published, RequestFailure};
-use crate::outbox::{PUSH_ENVELOPES_MAX, next_attempt_ms, push_length};
+use crate::outbox::{
+    LATER_ATTEMPTS_MAX, PUSH_ENVELOPES_MAX, REFUSED_ATTEMPTS_MAX, STATEMENT_ATTEMPTS_MAX, next_attempt_ms, push_length,
+};
 use crate::wire::request::{PushVerdict, Request, Response, WayInAnswer};
 use rand_core::Rng;
 use tidings_crypto::identity::NodeId;
@@ -261,12 +263,37 @@ impl State {
                 }
                 PushVerdict::Later | PushVerdict::Refused => {
                     let attempts = attempts.saturating_add(1);
+                    if self.give_up(batch, *id, *verdict, attempts).await? {
+                        continue;
+                    }
                     let at_ms = next_attempt_ms(batch.now_ms, attempts, batch.rng.next_u32());
                     batch.tx.attempted(&[*id], at_ms).await?;
                 }
             }
         }
         batch.tx.settle(&kept).await
+    }
+
+    /// Whether a row that its node did not take needs no further attempt; it is taken out then.
+    async fn give_up(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: i64,
+        verdict: PushVerdict,
+        attempts: u32,
+    ) -> Result<bool, StoreError> {
+        let least = if verdict == PushVerdict::Refused { REFUSED_ATTEMPTS_MAX } else { LATER_ATTEMPTS_MAX };
+        if attempts < least {
+            return Ok(false);
+        }
+        let Some(owed) = batch.tx.owed(id).await? else { return Ok(true) };
+        let again = owed.is_message && self.could_be_said_again(batch, &owed).await?;
+        let hopeless = !owed.is_message && !owed.is_welcome && attempts >= STATEMENT_ATTEMPTS_MAX;
+        let over = again || hopeless || verdict == PushVerdict::Refused;
+        if over && let Some(owed) = batch.tx.take_owed(id).await?.filter(|_| again) {
+            self.gone(batch, owed).await?;
+        }
+        Ok(over)
     }
 
     /// Gossip says what became of a publication: what it did not carry is pushed at once.

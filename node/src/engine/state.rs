@@ -11,7 +11,7 @@ use super::people::{Contact, Profile};
 use super::pushes::{Asked, PeerState};
 use super::topics::{TopicChanges, Topics, next_turn_ms};
 use crate::conversation::Conversation;
-use crate::conversation::invites::Joining;
+use crate::conversation::joining::Joining;
 use crate::conversation::membership::UPDATE_RETRY_MS;
 use crate::conversation::resend::Resends;
 use crate::conversation::settling::Settling;
@@ -179,6 +179,7 @@ impl State {
         for group in self.group_rows.keys() {
             self.settling.set(*group, Some(batch.now_ms));
         }
+        self.schedule_updates(batch).await?;
         // The last run's clock may have been wrong.
         self.set_clock_back(batch).await
     }

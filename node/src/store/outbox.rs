@@ -7,7 +7,7 @@ use tidings_crypto::identity::NodeId;
 use super::{StoreError, Tx, fixed, integer, natural};
 use crate::engine::Unsettled;
 use crate::ids::{ConversationId, PeerKey};
-use crate::outbox::Kind;
+use crate::outbox::{Kind, LATER_ATTEMPTS_MAX};
 
 /// An envelope that one node is owed.
 #[derive(Debug, Clone)]
@@ -50,6 +50,8 @@ pub struct Taken {
     pub peer: PeerKey,
     /// Whether it is a message of mine.
     pub is_message: bool,
+    /// Whether it is a welcome.
+    pub is_welcome: bool,
     /// My message's number.
     pub sequence: u64,
     /// The envelope.
@@ -219,17 +221,49 @@ impl Tx<'_> {
         .bind(id)
         .fetch_optional(&mut *self.transaction)
         .await?;
-        row.map(|row| {
-            Ok(Taken {
-                conversation: ConversationId(fixed("outbox", row.try_get(0)?)?),
-                node: NodeId(fixed("outbox", row.try_get(1)?)?),
-                peer: PeerKey(fixed("outbox", row.try_get(2)?)?),
-                is_message: row.try_get::<i64, _>(3)? == Kind::Message.number(),
-                sequence: natural(row.try_get(4)?),
-                envelope: EnvelopeId(fixed("outbox", row.try_get(5)?)?),
-            })
-        })
-        .transpose()
+        row.map(|row| owed_row(&row)).transpose()
+    }
+
+    /// What a row is.
+    pub async fn owed(&mut self, id: i64) -> Result<Option<Taken>, StoreError> {
+        let row = sqlx::query("SELECT conversation, node, peer, kind, sequence, envelope FROM outbox WHERE id = ?1")
+            .bind(id)
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+        row.map(|row| owed_row(&row)).transpose()
+    }
+
+    /// A node came back into a group and forgot all from before: commits, receipts and ballots of then say nothing to
+    /// it, and a message of then is said again as soon as it answers *later*. Flush first.
+    pub async fn node_came_back(&mut self, conversation: ConversationId, node: NodeId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND node = ?2 AND kind NOT IN (?3, ?4)")
+            .bind(conversation.0.as_slice())
+            .bind(node.0.as_slice())
+            .bind(Kind::Welcome.number())
+            .bind(Kind::Message.number())
+            .execute(&mut *self.transaction)
+            .await?;
+        sqlx::query(
+            "UPDATE outbox SET attempts = max(attempts, ?3) WHERE conversation = ?1 AND node = ?2 AND kind = ?4",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(node.0.as_slice())
+        .bind(LATER_ATTEMPTS_MAX)
+        .bind(Kind::Message.number())
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// This node is no member any more: what it holds and votes for is nothing to the others. Flush first.
+    pub async fn drop_own_statements(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind IN (?2, ?3)")
+            .bind(conversation.0.as_slice())
+            .bind(Kind::Receipt.number())
+            .bind(Kind::Ballot.number())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
     }
 
     /// The nodes that are owed something of a conversation: flush first.
@@ -308,4 +342,17 @@ impl Tx<'_> {
         .await?;
         peers.iter().map(|peer| Ok(PeerKey(fixed("outbox", peer)?))).collect()
     }
+}
+
+fn owed_row(row: &sqlx::sqlite::SqliteRow) -> Result<Taken, StoreError> {
+    let kind: i64 = row.try_get(3)?;
+    Ok(Taken {
+        conversation: ConversationId(fixed("outbox", row.try_get(0)?)?),
+        node: NodeId(fixed("outbox", row.try_get(1)?)?),
+        peer: PeerKey(fixed("outbox", row.try_get(2)?)?),
+        is_message: kind == Kind::Message.number(),
+        is_welcome: kind == Kind::Welcome.number(),
+        sequence: natural(row.try_get(4)?),
+        envelope: EnvelopeId(fixed("outbox", row.try_get(5)?)?),
+    })
 }
