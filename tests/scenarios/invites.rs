@@ -134,3 +134,49 @@ fn who_joins_is_given_what_the_policy_allows_and_reads_by_whom() {
         assert_same(&mut world, &[0, 1, 2], id).await;
     });
 }
+
+#[test]
+fn who_asked_to_join_can_stop_and_is_not_let_in_later() {
+    block_on(async {
+        let (mut world, id) = three_and_a_stranger(205).await;
+        let link = invite(&mut world, 0, id, NewInvite::default()).await;
+        run_for(&mut world, 10_000).await;
+        for host in 0..3 {
+            world.crash(host).unwrap();
+        }
+        assert_eq!(join(&mut world, 3, &link).await, Standing::Joining);
+        run_for(&mut world, 60_000).await;
+        ask(&mut world, 3, Command::Leave(id)).await.unwrap();
+        assert_eq!(view(&mut world, 3, id).await.standing, Standing::Left);
+        for host in 0..3 {
+            world.start(host).await.unwrap();
+        }
+        run_for(&mut world, 120_000).await;
+        assert_eq!(view(&mut world, 3, id).await.standing, Standing::Left);
+        assert_eq!(view(&mut world, 1, id).await.members.len(), 3);
+        assert_eq!(join(&mut world, 3, &link).await, Standing::Joining);
+        run_for(&mut world, 30_000).await;
+        assert_eq!(view(&mut world, 3, id).await.standing, Standing::Member);
+    });
+}
+
+#[test]
+fn a_member_who_left_tells_an_asker_that_it_cannot_help() {
+    block_on(async {
+        let (mut world, id) = three_and_a_stranger(206).await;
+        let link = invite(&mut world, 0, id, NewInvite::default()).await;
+        run_for(&mut world, 10_000).await;
+        for member in 0..3 {
+            ask(&mut world, member, Command::Leave(id)).await.ok();
+            run_for(&mut world, 10_000).await;
+        }
+        world.crash(1).unwrap();
+        world.crash(2).unwrap();
+        let standing = view(&mut world, 0, id).await.standing;
+        join(&mut world, 3, &link).await;
+        run_for(&mut world, 30_000).await;
+        let told = group(&mut world, 3, Command::Group(id)).await.unwrap().pending;
+        assert_eq!(standing, Standing::Left);
+        assert_eq!(told, ["The invite was refused: who was asked is not in the group any more."]);
+    });
+}

@@ -28,6 +28,9 @@ const _: () = assert!(
     "the longest welcome fits"
 );
 
+/// The longest MLS welcome that fits beside any card.
+pub const WELCOME_BYTES_MAX: usize = PADDED_BYTES_MAX - OVERHEAD_BYTES - crate::card::CARD_BYTES_MAX;
+
 /// What a welcome envelope holds.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WelcomeContent {

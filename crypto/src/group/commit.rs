@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     codec::Malformed,
-    envelope::{Content, MESSAGE_BYTES_MAX},
+    envelope::{Content, MESSAGE_BYTES_MAX, WELCOME_BYTES_MAX},
     epoch_id::EpochId,
     identity::{LocalNode, NodeId, NotValidNow},
 };
@@ -73,6 +73,14 @@ pub enum CommitError {
     #[error("the commit has {bytes} bytes; an envelope holds {MESSAGE_BYTES_MAX}")]
     TooLarge {
         /// How many it has.
+        bytes: usize,
+    },
+    /// The Welcome would not fit an envelope: it carries the whole tree of the group's nodes.
+    #[error(
+        "the group has too many devices for an invitation to hold: it would have {bytes} bytes of {WELCOME_BYTES_MAX}"
+    )]
+    WelcomeTooLarge {
+        /// How many it would have.
         bytes: usize,
     },
     /// The library failed: a bug, or a damaged database.
@@ -192,6 +200,9 @@ impl Group {
         let (message, welcome) = stage(&mut group, &provider, me, parent, plan)?;
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(CommitError::TooLarge { bytes: message.len() });
+        }
+        if let Some(bytes) = welcome.as_ref().map(Vec::len).filter(|bytes| *bytes > WELCOME_BYTES_MAX) {
+            return Err(CommitError::WelcomeTooLarge { bytes });
         }
         let id = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
         let staged = group.pending_commit().ok_or(LibraryFailure)?;

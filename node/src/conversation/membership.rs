@@ -186,6 +186,9 @@ impl State {
         if card.card().account.id() != inviter {
             return Ok(Arrival::Refused);
         }
+        if self.left_and_asked_back_by_a_stranger(batch, group_id, inviter).await? {
+            return Ok(Arrival::Later);
+        }
         if let Some(known) = self.group(batch, group_id).await? {
             // The same invitation, sealed again, or one back into the group.
             if known.group.may_enter(&joined) {
@@ -229,6 +232,20 @@ impl State {
         self.joined(batch, group_id).await?;
         self.ask_fellows_of(batch, inviter).await?;
         Ok(Arrival::Taken)
+    }
+
+    /// Who left is invited anew like anybody else: by a contact, or having asked to join.
+    async fn left_and_asked_back_by_a_stranger(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        inviter: AccountId,
+    ) -> Result<bool, StoreError> {
+        let Some(row) = self.group_rows.get(&group).copied() else { return Ok(false) };
+        let stranger = self.contacts.get(&inviter).is_none_or(|contact| !contact.row.added);
+        let wanted = self.joinings.contains_key(&group);
+        let standing = self.conversation(batch, row.conversation).await?.map(|known| known.row.standing);
+        Ok(stranger && !wanted && standing == Some(Standing::Left))
     }
 
     /// A Welcome leads back into a group that is here: removed and added again, or added on a branch that lost.

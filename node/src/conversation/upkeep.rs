@@ -26,8 +26,8 @@ const PACKAGE_EVERY_MS: u64 = 7 * DAY_MS;
 /// … and what was replaced still opens Welcomes for this long.
 const PACKAGE_KEPT_MS: u64 = 14 * DAY_MS;
 /// A package for one use that nobody used opens Welcomes for this long: it may be taken after two weeks, and the Welcome
-/// wait for a node that is away.
-const ONCE_KEPT_MS: u64 = 60 * DAY_MS;
+/// wait two more for a node that is away.
+const ONCE_KEPT_MS: u64 = 28 * DAY_MS;
 /// Certificates and key packages are looked at this often.
 pub(crate) const LOOK_EVERY_MS: u64 = DAY_MS;
 /// So many groups are looked at in one batch, and the next after this pause: no batch takes long.
@@ -103,6 +103,7 @@ impl State {
         if self.upkeep_from.is_none() {
             self.renew_certificate(batch).await?;
             self.rotate_key_package(batch).await?;
+            self.forget_met(batch).await?;
         }
         let from = self.upkeep_from.map_or(Bound::Unbounded, Bound::Excluded);
         let groups = self.group_rows.range((from, Bound::Unbounded)).map(|(id, _)| *id);

@@ -11,8 +11,13 @@ use crate::ids::{AccountId, PeerKey};
 use crate::store::{KeyPackageUse, StoreError};
 use crate::wire::request::{Request, Response};
 
-/// So many packages for one use are out at most; who asks for more is served from the card.
-const OFFERED_MAX: u64 = 2_000;
+/// So many packages for one use are out at most; who asks for more is served from the card. A thousand people who keep
+/// two of each suite.
+const OFFERED_MAX: u64 = 4_000;
+/// A peer is given packages this often …
+const GIVEN_TIMES_MAX: u32 = 16;
+/// … in this time: nobody takes what is there for all.
+const GIVEN_WITHIN_MS: u64 = FETCHED_FOR_MS;
 /// So many of one node and suite are kept for later.
 const KEPT_EACH: usize = 2;
 /// What was fetched longer ago is not used: its owner may have lost or forgotten the secret.
@@ -50,12 +55,19 @@ impl State {
     ) -> Result<Response, StoreError> {
         let mut packages = Vec::new();
         let known = self.accounts_by_peer.contains_key(&peer);
-        if known && batch.tx.offered_key_packages().await? < OFFERED_MAX {
+        if known && self.may_give_packages(peer, batch.now_ms) && batch.tx.offered_key_packages().await? < OFFERED_MAX {
             for suite in [Suite::Classic, Suite::Hybrid] {
                 packages.extend(self.make_key_package(batch, suite, false).await?);
             }
         }
         Ok(Response::Packages { packages })
+    }
+
+    fn may_give_packages(&mut self, peer: PeerKey, now_ms: u64) -> bool {
+        self.packages_given.retain(|_, (since_ms, _)| since_ms.saturating_add(GIVEN_WITHIN_MS) > now_ms);
+        let (_, times) = self.packages_given.entry(peer).or_insert((now_ms, 0));
+        *times = times.saturating_add(1);
+        *times <= GIVEN_TIMES_MAX
     }
 
     /// A Welcome for this package was taken: what is for one use will be deleted.

@@ -18,8 +18,10 @@ use crate::wire::request::{Request, Response};
 
 /// Strangers who wrote first are kept up to this many; further ones are refused until some are accepted.
 const STRANGERS_MAX: usize = 200;
-/// People known at all.
+/// Contacts; and as many who were only met in groups.
 const CONTACTS_MAX: usize = 10_000;
+/// From so many on, those who were met and are in no group go.
+const MET_CROWDED: usize = CONTACTS_MAX / 2;
 
 /// What I say of myself.
 #[derive(Debug)]
@@ -247,7 +249,8 @@ impl State {
         if account == self.me.account_id() {
             return Err(Refused::OwnCard.into());
         }
-        if self.contacts.len() >= CONTACTS_MAX && !self.contacts.contains_key(&account) {
+        let kept = self.contacts.values().filter(|contact| !contact.row.met).count();
+        if kept >= CONTACTS_MAX && self.contacts.get(&account).is_none_or(|contact| contact.row.met) {
             return Err(Refused::LimitReached { what: "contacts", limit: CONTACTS_MAX as u64 }.into());
         }
         match link {
@@ -353,9 +356,31 @@ impl State {
                 let (added, met) = (known.row.added, known.row.met);
                 if newer { self.keep_card(batch, card, added, met).await } else { Ok(()) }
             }
-            None if self.contacts.len() >= CONTACTS_MAX => Ok(()),
+            None if self.met_count() >= CONTACTS_MAX => Ok(()),
             None => self.keep_card(batch, card, false, true).await,
         }
+    }
+
+    fn met_count(&self) -> usize {
+        self.contacts.values().filter(|contact| contact.row.met).count()
+    }
+
+    /// Lets go of those who were met in groups that are over, once there are many: who wrote something is still named.
+    pub(crate) async fn forget_met(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        if self.met_count() < MET_CROWDED {
+            return Ok(());
+        }
+        batch.tx.flush().await?;
+        for account in batch.tx.drop_met_contacts().await? {
+            let Some(contact) = self.contacts.remove(&account) else { continue };
+            for (peer, _) in contact.peers() {
+                if self.accounts_by_peer.get(&peer) == Some(&account) {
+                    self.accounts_by_peer.remove(&peer);
+                    batch.network(NetworkCommand::Forget(peer));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Keeps a person's newest card.

@@ -71,6 +71,8 @@ pub(crate) struct State {
     pub(crate) joinings: BTreeMap<GroupId, Joining>,
     /// When certificates and key packages are looked at next.
     pub(crate) upkeep_due_ms: u64,
+    /// Since when, and how often, peers were given key packages for one use.
+    pub(crate) packages_given: BTreeMap<PeerKey, (u64, u32)>,
     /// After which group the look at others' certificates goes on.
     pub(crate) upkeep_from: Option<GroupId>,
     /// Conversations whose members wait for a receipt, and when it goes.
@@ -128,6 +130,7 @@ impl State {
             intents: batch.tx.intents().await?,
             joinings: BTreeMap::new(),
             upkeep_due_ms: batch.now_ms,
+            packages_given: BTreeMap::new(),
             upkeep_from: None,
         };
         for row in batch.tx.joinings().await? {

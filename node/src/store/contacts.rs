@@ -81,6 +81,19 @@ impl Tx<'_> {
         rows.iter().map(|account| Ok(AccountId(fixed("member", account)?))).collect()
     }
 
+    /// Deletes who was met in a group, is in none now, asks for nothing and wrote nothing that is here.
+    pub async fn drop_met_contacts(&mut self) -> Result<Vec<AccountId>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "DELETE FROM contact WHERE met = 1
+                 AND account NOT IN (SELECT account FROM member)
+                 AND account NOT IN (SELECT account FROM join_request)
+                 AND account NOT IN (SELECT author FROM message) RETURNING account",
+        )
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        rows.iter().map(|account| Ok(AccountId(fixed("contact", account)?))).collect()
+    }
+
     /// Whether two accounts share a conversation.
     pub async fn are_fellows(&mut self, one: AccountId, other: AccountId) -> Result<bool, StoreError> {
         let found: i64 = sqlx::query_scalar(
