@@ -62,7 +62,7 @@ fn shown(group: &Group, page: &Page) -> String {
         );
     }
     for pending in &group.pending {
-        let _written = writeln!(shown, "{}", styled(WAITING, format_args!("not done yet: {}", one_line(pending))));
+        let _written = writeln!(shown, "{}", styled(WAITING, one_line(pending)));
     }
     shown
 }

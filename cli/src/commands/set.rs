@@ -105,7 +105,7 @@ fn shown(group: &Group) -> String {
         let _written = writeln!(shown, "{:<26}{}", styled(QUIET, format_args!("{what:<26}")), styled(STRONG, value));
     }
     for pending in &group.pending {
-        let _written = writeln!(shown, "{}", styled(WAITING, format_args!("not done yet: {}", one_line(pending))));
+        let _written = writeln!(shown, "{}", styled(WAITING, one_line(pending)));
     }
     shown
 }
