@@ -5,7 +5,9 @@ use std::collections::btree_map::Entry;
 use rand_core::Rng;
 use tidings_crypto::card::SignedCard;
 use tidings_crypto::envelope::Envelope;
-use tidings_crypto::group::{Change, Group, GroupId, JoinError, Joined, Kind as GroupKind, Moment, Policy};
+use tidings_crypto::group::{
+    Change, CommitError, Group, GroupId, JoinError, Joined, Kind as GroupKind, Moment, Policy,
+};
 
 use super::Conversation;
 use super::commits::member_rows;
@@ -96,7 +98,10 @@ impl State {
         let change = Change { add: add.iter().map(Vec::as_slice).collect(), ..Change::default() };
         let moment = Moment { now_ms: batch.now_ms, place: 0 };
         let committed = group.change(&self.me, change, moment, batch.rng).map_err(|error| {
-            // The founder is alone in the group: only what the cards say can be wrong.
+            // The founder is alone in the group: only how many they are, or what the cards say, can be wrong.
+            if matches!(error, CommitError::WelcomeTooLarge { .. }) {
+                return Refused::NotNow { why: error.to_string() };
+            }
             Refused::BadLink(format!("a card cannot be used to start a conversation: {error}"))
         })?;
         self.begin(batch, id, kind, group, None).await?;
