@@ -3,6 +3,8 @@
 //! [`script`] says how a case is written. A case that fails prints its line and what was printed instead.
 
 #[cfg(test)]
+mod agree;
+#[cfg(test)]
 mod burst;
 #[cfg(test)]
 mod database;
@@ -55,8 +57,10 @@ cases! {
     bad_links_are_refused_with_a_reason,
     bad_texts_and_names_are_refused_with_a_reason,
     every_verb_says_what_it_promises,
+    five_homes_change_one_group_at_once_and_agree,
     fifty_messages_each_way_arrive_once_and_in_one_order,
     following_and_watching_show_what_happens,
+    somebody_joins_by_a_link_while_the_inviter_is_away,
     the_defaults_listen_everywhere_and_keep_their_port,
     typing_mistakes_are_usage_errors,
     without_a_node_every_verb_says_how_to_start_one,

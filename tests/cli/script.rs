@@ -5,7 +5,7 @@
 //! up alice --name Alice          start a node on the home `alice`, with --json; binds <alice.account> and so on
 //! stop alice                     ask it to stop, as Ctrl-C does, and expect a clean end
 //! kill alice                     SIGKILL
-//! friends alice bob              start both and exchange their cards
+//! friends alice bob carol        start those that do not run; everybody adds everybody
 //! run alice send Bob "Hello"     run a verb; what must come of it follows, indented:
 //!   in a line of standard input
 //!   out a line of standard output (all lines must be named, in order)
@@ -20,6 +20,7 @@
 //! quit bob-reads                 end it
 //! ends bob-reads 3               it ends by itself, with this exit code
 //! same-order alice bob <c>       both have the same messages of <c>, in one order
+//! agree alice bob carol <c>      in the end they have the same members and the same transcript of <c>
 //! for 1..50 run alice send …     the step (and what follows it) for each <n>
 //! burst alice 1..100 40 bob "text <n>"   send all at once, kill the node after 40, start it again, try again
 //! let link2 first 40 <link>      bind a name: `first N TEXT`, `without-last N TEXT`, `repeat N TEXT`, `is TEXT`

@@ -82,7 +82,8 @@ impl Stage {
         let (first, more) = rest.split_once(' ').unwrap_or((&rest, ""));
         match step.verb.as_str() {
             "up" => self.up(first, &words(more)),
-            "friends" => self.befriend(first, more),
+            "friends" => self.befriend(&words(&rest)),
+            "agree" => self.agree(&words(&rest)),
             "stop" => self.stop(first),
             "kill" => self.nodes.remove(first).map(drop).ok_or_else(|| format!("{first} does not run")),
             "run" => {
@@ -172,8 +173,12 @@ impl Stage {
         Ok(())
     }
 
-    fn befriend(&mut self, one: &str, other: &str) -> Result<(), String> {
-        for home in [one, other] {
+    /// Starts those that do not run, and everybody adds everybody.
+    fn befriend(&mut self, homes: &[String]) -> Result<(), String> {
+        for home in homes {
+            if self.nodes.contains_key(home) {
+                continue;
+            }
             self.up(home, &["--name".to_owned(), capitalised(home)])?;
             let card = self.run(home, &words("--json card"), "")?;
             let pattern = format!(r#"{{"link":"<{home}.link>","account":"<{home}.account>"}}"#);
@@ -181,14 +186,29 @@ impl Stage {
                 return Err(format!("the card of {home} is {}{}", card.out, card.err));
             }
         }
-        for (home, contact) in [(one, other), (other, one)] {
-            let link = self.names[&format!("{contact}.link")].clone();
-            let added = self.run(home, &["add".to_owned(), link], "")?;
-            if added.code != 0 {
-                return Err(format!("{home} cannot add {contact}: {}", added.err));
+        for home in homes {
+            for contact in homes.iter().filter(|contact| *contact != home) {
+                let link = self.names[&format!("{contact}.link")].clone();
+                let added = self.run(home, &["add".to_owned(), link], "")?;
+                if added.code != 0 {
+                    return Err(format!("{home} cannot add {contact}: {}", added.err));
+                }
             }
         }
         Ok(())
+    }
+
+    /// Waits until the homes have the same members and the same transcript of a conversation.
+    fn agree(&self, arguments: &[String]) -> Result<(), String> {
+        let Some((conversation, homes)) = arguments.split_last() else {
+            return Err("agree HOME… CONVERSATION".into());
+        };
+        let look = |home: &String| -> Result<crate::agree::Look, String> {
+            let members = self.run(home, &words(&format!("--json members {conversation}")), "")?;
+            let read = self.run(home, &words(&format!("--json read {conversation} --limit 10000 --no-seen")), "")?;
+            Ok(crate::agree::Look::of(home, &members.out, &read.out))
+        };
+        crate::agree::wait(|| homes.iter().map(look).collect())
     }
 
     fn stop(&mut self, home: &str) -> Result<(), String> {

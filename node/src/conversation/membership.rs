@@ -171,6 +171,9 @@ impl State {
             unknown.insert(member.account);
             batch.network(NetworkCommand::Know { peer: member.peer, addresses: Vec::new() });
         }
+        if !self.contacts.contains_key(&member.account) {
+            self.look_for_fellows(batch.now_ms);
+        }
     }
 
     /// Somebody added this node to a group.

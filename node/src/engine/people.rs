@@ -135,6 +135,11 @@ fn sign_card(
     SignedCard::sign(card, &me.account).map_err(|_| ())
 }
 
+/// The first pause before a missing card is asked for again, and the longest. A guess.
+const FELLOWS_PAUSE_MS: (u64, u64) = (1_500, 10 * 60 * 1_000);
+/// So many cards are asked for at once, at the least.
+const FELLOWS_ASKED_MAX: usize = 256;
+
 impl State {
     pub(super) fn card_links(&self) -> CardLinks {
         CardLinks { link: self.profile.card.link(), short_link: self.profile.card.short_link() }
@@ -294,6 +299,35 @@ impl State {
             if fellow != me {
                 self.ask(batch, peer, Asked::Fellow { account: fellow }, Request::Card { account: fellow });
             }
+        }
+        Ok(())
+    }
+
+    /// There is a member whose card may be missing: the others are asked for it soon.
+    pub(crate) fn look_for_fellows(&mut self, now_ms: u64) {
+        self.fellows_pause_ms = FELLOWS_PAUSE_MS.0;
+        self.fellows_due_ms = Some(now_ms.saturating_add(FELLOWS_PAUSE_MS.0));
+    }
+
+    /// Asks everybody connected for the cards that are missing. Who is asked may not know yet that we share a group, so
+    /// this is done again, after longer and longer pauses, while one is missing and somebody is there to ask.
+    pub(super) async fn ask_due_fellows(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        if self.fellows_due_ms.is_none_or(|due_ms| due_ms > batch.now_ms) {
+            return Ok(());
+        }
+        self.fellows_due_ms = None;
+        batch.tx.flush().await?;
+        let before = self.asked.len();
+        let peers: Vec<PeerKey> = self.connected_peers().collect();
+        for peer in peers {
+            self.ask_for_fellows(batch, peer).await?;
+            if self.asked.len() >= before.saturating_add(FELLOWS_ASKED_MAX) {
+                break;
+            }
+        }
+        if self.asked.len() > before {
+            self.fellows_due_ms = Some(batch.now_ms.saturating_add(self.fellows_pause_ms));
+            self.fellows_pause_ms = self.fellows_pause_ms.saturating_mul(2).min(FELLOWS_PAUSE_MS.1);
         }
         Ok(())
     }

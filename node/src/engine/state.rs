@@ -61,6 +61,9 @@ pub(crate) struct State {
     pub(crate) group_rows: BTreeMap<GroupId, GroupRow>,
     pub(crate) topics: Topics,
     turn_due_ms: u64,
+    /// When to ask again for the cards of fellow members that are missing, and how long to wait after that.
+    pub(super) fellows_due_ms: Option<u64>,
+    pub(super) fellows_pause_ms: u64,
     pub(crate) settling: Settling,
     pub(crate) missing_parents: BTreeSet<MessageId>,
     /// How many parents each conversation has named in this run that were not here.
@@ -118,6 +121,8 @@ impl State {
             group_rows: batch.tx.groups().await?.into_iter().map(|row| (row.id, row)).collect(),
             topics: Topics::default(),
             turn_due_ms: next_turn_ms(batch.now_ms),
+            fellows_due_ms: None,
+            fellows_pause_ms: 0,
             settling: Settling::default(),
             missing_parents: batch.tx.missing_parents(MISSING_PARENTS_MAX).await?.into_iter().collect(),
             missing_by_conversation: BTreeMap::new(),
@@ -231,6 +236,7 @@ impl State {
         self.settle_groups(batch).await?;
         self.make_due_intents(batch).await?;
         self.ask_due_joins(batch).await?;
+        self.ask_due_fellows(batch).await?;
         if batch.now_ms >= self.upkeep_due_ms {
             self.look_after_keys(batch).await?;
         }
@@ -252,6 +258,7 @@ impl State {
         let joins = joins.filter_map(Joining::due_ms);
         let own = [self.turn_due_ms, self.upkeep_due_ms];
         let due = pushes.chain(receipts).chain(updates).chain(intents).chain(joins).chain(own);
+        let due = due.chain(self.fellows_due_ms);
         due.chain(self.resends.due_ms()).chain(self.ways_back.due_ms()).chain(self.settling.due_ms()).min()
     }
 
