@@ -160,7 +160,8 @@ impl State {
             author: summary.committer.account,
             author_node: summary.committer.node,
             committed_at_ms: summary.committed_at_ms,
-            place: summary.place,
+            // A stated place is its author's word: bounded as a message's is, or one commit would end all order.
+            place: transcript::place(summary.place, []),
             body: changes::encode(&changes),
             shown: false,
         };

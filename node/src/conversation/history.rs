@@ -87,7 +87,13 @@ impl State {
             }
             History::Everything => 0,
         };
-        for message in shared.into_iter().filter(|message| message.sent_at_ms >= from_ms && !message.text.is_empty()) {
+        // What is said to have been written after this node came in, nobody needs to share.
+        let until_ms = began_ms.saturating_add(SLACK_MS);
+        let is_old = |message: &Shared| message.sent_at_ms <= until_ms && message.place <= until_ms;
+        for message in shared
+            .into_iter()
+            .filter(|message| message.sent_at_ms >= from_ms && is_old(message) && !message.text.is_empty())
+        {
             if batch.tx.message_place(id, message.id).await?.is_some() {
                 continue;
             }

@@ -319,6 +319,12 @@ impl State {
         Ok(())
     }
 
+    /// Whether it is wanted already that somebody who left is no member.
+    pub(crate) fn lets_go(&self, group: GroupId, account: AccountId) -> bool {
+        let of_account = |body: &[u8]| matches!(Intent::decode(body), Ok(Intent::LetGo(of)) if of.account == account);
+        self.intents.iter().any(|row| row.group == group && of_account(&row.body))
+    }
+
     fn pause_until_ms(&self, batch: &mut Batch<'_, '_>, group: GroupId) -> u64 {
         let members = self.groups.get(&group).map_or(0, |loaded| loaded.group.members().len());
         let members = u64::try_from(members).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! Leaving a group (PROTOCOL §6.9): a signed statement to everybody; whoever gets it first takes the leaver out.
 
 use tidings_crypto::envelope::{Content, Envelope, Week};
-use tidings_crypto::group::{GroupId, Kind as GroupKind, LeaveStatement};
+use tidings_crypto::group::{GroupId, Kind as GroupKind, LEAVE_STATEMENT_MS_MAX, LeaveStatement};
 
 use super::intents::Intent;
 use super::receive::Arrival;
@@ -91,7 +91,11 @@ impl State {
             }
             return Ok(Arrival::Taken);
         }
-        self.want_soon(batch, group, &Intent::LetGo(statement)).await?;
+        // One that no commit may honour any more, or another of the same account, would only stand in the way.
+        let is_late = batch.now_ms.abs_diff(statement.made_at_ms) > LEAVE_STATEMENT_MS_MAX;
+        if !is_late && !self.lets_go(group, statement.account) {
+            self.want_soon(batch, group, &Intent::LetGo(statement)).await?;
+        }
         Ok(Arrival::Taken)
     }
 }

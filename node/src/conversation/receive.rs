@@ -311,10 +311,10 @@ impl State {
         // A sequence number is the author's word, and may name two messages: only the id decides.
         if batch.tx.message_place(id, message).await?.is_some() {
             batch.tx.flush().await?;
-            if batch.tx.unshare_message(message, sender.node, text.sequence).await? {
-                batch.moved.insert(message); // Somebody shared it before; now it is its author's word.
+            // What somebody shared is their word only: the author's own takes its place, whole.
+            if !batch.tx.drop_shared(message).await? {
+                return Ok(());
             }
-            return Ok(());
         }
         let mut places = Vec::with_capacity(text.parents.len());
         for parent in text.parents.iter().chain(&text.reply_to) {

@@ -192,21 +192,12 @@ impl Tx<'_> {
             .collect()
     }
 
-    /// A message that somebody shared has come from its author: it is the author's word now.
-    pub async fn unshare_message(
-        &mut self,
-        id: MessageId,
-        author_node: NodeId,
-        sequence: u64,
-    ) -> Result<bool, StoreError> {
-        let done = sqlx::query(
-            "UPDATE message SET shared_by = x'', author_node = ?2, sequence = ?3 WHERE id = ?1 AND shared_by <> x''",
-        )
-        .bind(id.0.as_slice())
-        .bind(author_node.0.as_slice())
-        .bind(integer(sequence))
-        .execute(&mut *self.transaction)
-        .await?;
+    /// Takes a message out that a member shared, and its author did not send; whether it was such a one.
+    pub async fn drop_shared(&mut self, id: MessageId) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM message WHERE id = ?1 AND shared_by <> x''")
+            .bind(id.0.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
         Ok(done.rows_affected() > 0)
     }
 
