@@ -196,6 +196,7 @@ pub(crate) struct Members {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each flag is on or off for itself")]
 pub(crate) struct Invite {
     /// Which conversation
     pub(crate) conversation: String,
@@ -370,7 +371,7 @@ mod tests {
     #[test]
     fn lengths_of_time_are_a_number_and_a_unit() {
         assert_eq!(span("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(span("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(span("7d"), Ok(Duration::from_hours(7 * 24)));
         assert_eq!(span_or_off("off"), Ok(Duration::ZERO));
         for wrong in ["", "d", "7", "0d", "-1h", "1.5h", "99999999999999999999d", "18446744073709551615d", "7w"] {
             assert!(span(wrong).is_err(), "{wrong}");

@@ -43,6 +43,7 @@ impl Look {
 }
 
 /// Looks again and again until all are the same, and were so twice in a row.
+#[expect(clippy::disallowed_methods, reason = "it looks at running programs until they agree, with a limit")]
 pub(crate) fn wait(look: impl Fn() -> Result<Vec<Look>, String>) -> Result<(), String> {
     let began = Instant::now();
     let mut agreed = None;

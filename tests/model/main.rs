@@ -1,6 +1,5 @@
 //! The tree of epochs beside a small model of it (PROTOCOL §3): over thousands of random trees and orders of arrival they
 //! agree on what is settled at every epoch, on the goal and on the head.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed test should say where")]
 
 #[cfg(test)]
 mod random;
@@ -146,7 +145,7 @@ mod compare {
             let mut forgetful = full.clone();
             let mut now_ms = NOW_MS;
             for _ in 0..6 {
-                now_ms += HORIZON_MS / 2 + dice.below(BOUND_MS as usize / 3) as u64;
+                now_ms += HORIZON_MS / 2 + dice.below(usize::try_from(BOUND_MS / 3).unwrap()) as u64;
                 let forgotten = forgetful.forget(now_ms);
                 moved += usize::from(forgetful.root() != root);
                 stripped += forgotten.stripped.len();

@@ -70,7 +70,7 @@ pub(crate) fn history(dice: &mut Dice) -> ((EpochId, Commit), Vec<Fact>) {
     let members = some_members(dice, accounts);
     let first = Commit { parent: None, number: 5, rank, kind: NodeKind::Held, members };
     let mut commits = vec![(root, first.clone())];
-    for _ in 0..1 + dice.below(20) {
+    for _ in 0..=dice.below(20) {
         // Near the end as often as anywhere: a long branch, or a bush.
         let reach = if dice.below(2) == 0 { commits.len().min(3) } else { commits.len() };
         let (parent, above) = commits[commits.len() - 1 - dice.below(reach)].clone();
@@ -105,9 +105,9 @@ fn some_ballots(dice: &mut Dice, accounts: u8, commits: &[(EpochId, Commit)]) ->
     let mut ballots = Vec::new();
     for _ in 0..dice.below(25) {
         let account = u8::try_from(dice.below(usize::from(accounts))).unwrap();
-        let voter = node_of(account, if dice.below(4) == 0 { 1 } else { 0 });
+        let voter = node_of(account, u8::from(dice.below(4) == 0));
         let mut choices = Vec::new();
-        for _ in 0..1 + dice.below(3) {
+        for _ in 0..=dice.below(3) {
             let (epoch, commit) = &commits[dice.below(commits.len())];
             choices.push(match dice.below(12) {
                 0 => Choice { number: 4 + dice.below(6) as u64, epoch: EpochId(dice.bytes()) },

@@ -74,22 +74,22 @@ impl Model {
     /// PROTOCOL §3.4.
     pub(crate) fn settled(&self, at: EpochId) -> Option<EpochId> {
         let voters: BTreeSet<NodeId> = self.commits[&at].members.keys().copied().collect();
-        let mut votes: BTreeMap<EpochId, u64> = self.children(at).into_iter().map(|child| (child, 0)).collect();
+        let mut tally: BTreeMap<EpochId, u64> = self.children(at).into_iter().map(|child| (child, 0)).collect();
         let mut uncast = 0;
         for voter in voters {
             let weight = self.weight(voter, at);
             match self.vote(voter, at) {
-                Some(child) => *votes.entry(child).or_default() += weight,
+                Some(child) => *tally.entry(child).or_default() += weight,
                 None => uncast += weight,
             }
         }
-        let mut settled = votes.iter().filter(|(child, cast)| {
+        let mut settled = tally.iter().filter(|(child, cast)| {
             let beats = |(other, others): (&EpochId, &u64)| {
                 other == *child
                     || **cast > others + uncast
                     || (**cast == others + uncast && self.order(**child) < self.order(*other))
             };
-            **cast > uncast && votes.iter().all(beats)
+            **cast > uncast && tally.iter().all(beats)
         });
         let first = settled.next().map(|(child, _)| *child);
         assert!(settled.next().is_none(), "two children of one epoch are settled");

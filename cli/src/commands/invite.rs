@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn a_length_of_time_is_said_in_its_largest_whole_unit() {
-        assert_eq!(span(Duration::from_secs(7 * 86_400)), "7 days");
-        assert_eq!(span(Duration::from_secs(3_600)), "1 hour");
+        assert_eq!(span(Duration::from_hours(7 * 24)), "7 days");
+        assert_eq!(span(Duration::from_hours(1)), "1 hour");
         assert_eq!(span(Duration::from_secs(90)), "90 seconds");
     }
 }
