@@ -217,7 +217,7 @@ pub struct CardLinks {
 pub struct NewMessage {
     /// Where to.
     pub conversation: ConversationId,
-    /// What: 1 to [`TEXT_BYTES_MAX`] bytes.
+    /// What: 1 to [`TEXT_BYTES_MAX`](super::TEXT_BYTES_MAX) bytes.
     pub text: String,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
