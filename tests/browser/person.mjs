@@ -45,7 +45,10 @@ export class Person {
   async add(link) {
     await this.goTo("/contacts/add");
     await this.page.getByRole("textbox", { name: "Contact link" }).fill(link);
+    // Going on before the answer would take the request back with the page.
+    const answered = this.page.waitForResponse((it) => it.url().endsWith("/contacts") && it.request().method() === "POST");
     await this.page.getByRole("button", { name: "Add contact" }).click();
+    await answered;
   }
 
   async addsInVain(link, sentence) {

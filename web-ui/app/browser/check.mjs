@@ -242,7 +242,7 @@ check("a text over the limit is not sent, and says by how much", async () => {
 check("a draft stays with its conversation", async () => {
   const { page, mock, close } = await open({ path: chat(0) });
   await page.locator(".composer textarea").fill("Half a thought");
-  await page.locator(".row", { hasText: "Mei-Ling" }).click();
+  await page.getByRole("link", { name: /^Mei-Ling/ }).click();
   await page.locator(".row", { hasText: "Half a thought" }).waitFor();
   await page.goto(mock.origin + chat(0)(mock));
   await page.locator(".composer textarea").waitFor();
