@@ -1,4 +1,4 @@
-// Writes dist/.sources.sha256: the one hash of everything the built page was made from.
+// Writes dist/.sources.sha256: the one hash of everything the built page was made from (its tests are no part of it).
 //
 // The hash is SHA-256 over, for each file under web-ui/app (less the top-level folders named below), in the byte
 // order of its path: the path (with "/", relative to web-ui/app), a zero byte, the file's SHA-256 in lower hex,
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const app = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFile = join(app, "../dist/.sources.sha256");
-const leftOut = new Set(["node_modules", "test-output"]);
+const leftOut = new Set(["browser", "mock", "node_modules", "test", "test-output"]);
 
 const sha256 = (data) => createHash("sha256").update(data).digest("hex");
 
