@@ -1,7 +1,9 @@
 //! Ballots as they travel: statements that a node signs, in place of an MLS message (PROTOCOL §3.3), like receipts.
 
+use std::collections::BTreeSet;
+
 use super::{
-    GroupId, Member, Refusal,
+    Group, GroupId, Member, Refusal,
     epochs::{Ballot, CHOICES_MAX},
 };
 use crate::{
@@ -68,6 +70,25 @@ impl SignedBallot {
         let signature = signature.try_into().map(Signature).map_err(|_| Refusal::Malformed)?;
         let key = member.certificate.signature_key();
         key.verify(CONTEXT, &bound(group, signed), &signature).map_err(|_| Refusal::Invalid)
+    }
+}
+
+impl Group {
+    /// The members' ballots as they were signed, at most so many: whoever lacks one takes it from anybody. This node's
+    /// own goes first, then those of members at the head who chose last what the head has not passed, then those of other
+    /// members there, and at last those that count only further back.
+    pub fn signed_ballots(&self, me: NodeId, limit: usize) -> Vec<Vec<u8>> {
+        let head = self.head();
+        let passed: BTreeSet<_> = self.tree().path(head).into_iter().filter(|epoch| *epoch != head).collect();
+        let voters = self.tree().electorate(head);
+        let place = |node: NodeId| {
+            let has_passed = |ballot: &Ballot| ballot.choices.last().is_none_or(|last| passed.contains(&last.epoch));
+            let is_member = voters.is_some_and(|voters| voters.weight(node).is_some());
+            (node != me, !is_member, self.tree().ballot(node).is_none_or(has_passed))
+        };
+        let mut ballots: Vec<_> = self.ballots.iter().map(|(node, bytes)| (place(*node), bytes)).collect();
+        ballots.sort_by_key(|(place, _)| *place);
+        ballots.into_iter().take(limit).map(|(_, bytes)| bytes.clone()).collect()
     }
 }
 

@@ -163,3 +163,29 @@ fn ballots_bring_everybody_to_one_branch_whatever_its_rank() {
         assert_eq!((node.group.head(), node.group.standing()), (ours.epoch, Standing::Member));
     }
 }
+
+#[test]
+fn a_ballot_is_handed_on_by_whoever_has_it() {
+    let mut nodes = nodes(4, 506);
+    let update = nodes[0].update();
+    for node in &mut nodes[1..] {
+        node.follow(&update.content);
+    }
+    let mut late = nodes.pop().unwrap();
+    assert_eq!(vote(&mut nodes, NOW_MS + BALLOT_DELAY_MS), 3);
+    let me = nodes[1].me.node_id();
+    let all = nodes[1].group.signed_ballots(me, 10);
+    assert_eq!((all.len(), SignedBallot::decode(&all[0]).unwrap().node), (3, me));
+    assert_eq!(nodes[1].group.signed_ballots(me, 2), all[..2]);
+    let again = nodes[0].update();
+    nodes[1].follow(&again.content);
+    let author = &mut nodes[0];
+    let newer = author.group.ballot(&author.me, NOW_MS + 2 * BALLOT_DELAY_MS).unwrap();
+    nodes[1].group.take_ballot(&newer.bytes, NOW_MS).unwrap();
+    let ahead = nodes[1].group.signed_ballots(nodes[2].me.node_id(), 2);
+    assert_eq!(ahead[1], newer.bytes, "who has settled on the head goes before who settled on the way");
+    for bytes in &all {
+        assert!(matches!(late.group.take_ballot(bytes, NOW_MS), Ok(Taken::Counted { .. })));
+    }
+    assert_eq!(late.group.tree().settled_child(late.group.tree().root()), Some(update.epoch));
+}
