@@ -83,8 +83,8 @@ fn join(
     package: &KeyPackage,
     secret: &tidings_crypto::group::KeyPackageSecret,
 ) -> Node {
-    let welcome = committed.welcome.clone().expect("there is a welcome");
-    let content = WelcomeContent { group: ID.0, epoch: committed.epoch, welcome, inviter_card: vec![] };
+    let welcome = committed.welcome.as_ref().and_then(|all| all.of(&me.node_id())).expect("there is a welcome");
+    let content = WelcomeContent { group: ID.0, epoch: committed.epoch, welcome, apart: None, inviter_card: vec![] };
     let lookup = |reference: &[u8; 32]| (*reference == package.reference).then(|| secret.clone());
     let group = Group::join(&me, &content, lookup, NOW_MS).expect("everybody joins").group;
     Node { me, group }
@@ -247,7 +247,10 @@ impl Pair {
         let node = newcomer.node_id();
         let (package, secret) = KeyPackage::generate(&newcomer, suite, true, &mut self.rng).expect("a key package");
         let (committed, _) = self.commit("add", &Change { add: vec![&package.bytes], ..Change::default() });
-        let mut joining = Cost { wire_bytes: committed.welcome.as_ref().map_or(0, Vec::len), ..Cost::default() };
+        let mut joining = Cost {
+            wire_bytes: committed.welcome.as_ref().and_then(|all| all.of(&node)).map_or(0, |one| one.len()),
+            ..Cost::default()
+        };
         let mut joined = timed(&mut joining, || join(newcomer, &committed, &package, &secret));
         let stored = saved(&mut joined.group);
         joining.saved_bytes = stored.state.iter().map(|row| row.value.len()).sum();

@@ -23,7 +23,7 @@ use crate::identity::id;
 pub use padding::PADDED_BYTES_MAX;
 pub use topic::{MalformedTopicName, TopicSecret, TopicTag, Week};
 pub use way_in::{GROUP_INFO_BYTES_MAX, SealedWayIn, WAY_IN_BYTES_MAX, WayIn};
-pub use welcome::{WELCOME_BYTES_MAX, WelcomeContent};
+pub use welcome::{APART_BYTES_MAX, APART_ENVELOPES_MAX, Apart, WelcomeContent};
 
 /// An envelope is at most this many bytes.
 pub const ENVELOPE_BYTES_MAX: usize = 256 * 1024;

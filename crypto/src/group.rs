@@ -29,6 +29,7 @@ mod suite;
 mod summary;
 mod tree_change;
 mod way_in;
+mod welcomes;
 
 #[cfg(feature = "bare")]
 pub mod bare;
@@ -89,6 +90,7 @@ pub use stored::{EpochRow, GroupChanges, LoadError, StateRow, StoredGroup};
 pub use suite::{HYBRID_MEMBERS_MAX, Suite};
 pub use summary::{Moment, Summary, Why};
 pub use way_in::ComeBackError;
+pub use welcomes::Welcomes;
 
 /// What one message may say, in bytes: it fits an envelope with all that goes around it.
 pub const PAYLOAD_BYTES_MAX: usize = 192 * 1024;

@@ -4,6 +4,7 @@
 
 pub mod audience;
 pub mod changes;
+pub(crate) mod coming;
 pub(crate) mod commits;
 pub(crate) mod group;
 pub(crate) mod history;

@@ -11,6 +11,8 @@ mod engine;
 mod groups;
 #[cfg(test)]
 mod invites;
+#[cfg(test)]
+mod large;
 
 use tidings_tests::faults::Faults;
 use tidings_tests::schedule::{self, Report, Size};

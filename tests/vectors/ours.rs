@@ -126,8 +126,13 @@ fn envelopes_are_as_written_down() {
         })
         .collect();
     let keys = local().keys;
-    let content =
-        WelcomeContent { group: [1; 16], epoch: EpochId([2; 32]), welcome: vec![3; 20], inviter_card: vec![4; 30] };
+    let content = WelcomeContent {
+        group: [1; 16],
+        epoch: EpochId([2; 32]),
+        welcome: vec![3; 20],
+        apart: None,
+        inviter_card: vec![4; 30],
+    };
     let welcome = Envelope::seal_welcome(&keys.mailbox_public(), &content, &mut Script::of(&[&[0xaa; 32]])).unwrap();
     let way_in = WayIn {
         group: [1; 16],

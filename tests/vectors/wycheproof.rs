@@ -58,7 +58,13 @@ fn welcome(recipient: &NodeKeys, encapsulated: &[u8; 32], shared: &[u8; 32]) -> 
 }
 
 fn expected() -> WelcomeContent {
-    WelcomeContent { group: [1; 16], epoch: EpochId([2; 32]), welcome: vec![3; 50], inviter_card: vec![4; 60] }
+    WelcomeContent {
+        group: [1; 16],
+        epoch: EpochId([2; 32]),
+        welcome: vec![3; 50],
+        apart: None,
+        inviter_card: vec![4; 60],
+    }
 }
 
 #[test]

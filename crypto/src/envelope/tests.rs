@@ -19,7 +19,13 @@ fn content(message_bytes: usize) -> Content {
 }
 
 fn welcome() -> WelcomeContent {
-    WelcomeContent { group: [1; 16], epoch: EpochId([2; 32]), welcome: vec![3; 900], inviter_card: vec![4; 300] }
+    WelcomeContent {
+        group: [1; 16],
+        epoch: EpochId([2; 32]),
+        welcome: vec![3; 900],
+        apart: None,
+        inviter_card: vec![4; 300],
+    }
 }
 
 #[test]
@@ -177,4 +183,46 @@ fn a_welcome_too_long_for_an_envelope_is_refused() {
     let longer = WelcomeContent { welcome: vec![0; PADDED_BYTES_MAX - 57 - 299], ..welcome() };
     let bytes = PADDED_BYTES_MAX - 57 + 1;
     assert_eq!(Envelope::seal_welcome(&mailbox, &longer, &mut rng(2)), Err(SealError::TooLong { bytes }));
+}
+
+#[test]
+fn what_a_welcome_has_in_common_with_others_travels_apart_and_is_put_behind_it() {
+    let keys = NodeKeys::generate(&mut rng(1));
+    for tail_bytes in [1, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX + 1, APART_BYTES_MAX] {
+        let tail: Vec<u8> = (0..tail_bytes).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let (apart, mut envelopes) = Apart::seal(secret(1), welcome().epoch, &tail).unwrap();
+        assert_eq!(envelopes.len(), tail_bytes.div_ceil(MESSAGE_BYTES_MAX));
+        assert!(envelopes.iter().all(|envelope| Envelope::decode(envelope.bytes()).as_ref() == Ok(envelope)));
+        let sent = WelcomeContent { apart: Some(apart), ..welcome() };
+        let sealed = Envelope::seal_welcome(&keys.mailbox_public(), &sent, &mut rng(2)).unwrap();
+        assert!(sealed.bytes().len() < 2_048, "a welcome without its tail is small");
+        let mut received = sealed.open_welcome(&keys).unwrap();
+        assert_eq!(received, sent);
+        envelopes.reverse();
+        received.complete(&envelopes).unwrap();
+        assert_eq!(received, WelcomeContent { welcome: [vec![3; 900], tail].concat(), ..welcome() });
+    }
+    let too_long = Apart::seal(secret(1), welcome().epoch, &vec![0; APART_BYTES_MAX + 1]).err();
+    assert_eq!(too_long, Some(SealError::TooLong { bytes: APART_BYTES_MAX + 1 }));
+}
+
+#[test]
+fn a_tail_that_is_not_the_one_that_the_welcome_names_is_refused() {
+    let tail = vec![5; MESSAGE_BYTES_MAX + 9];
+    let (apart, envelopes) = Apart::seal(secret(1), welcome().epoch, &tail).unwrap();
+    let sent = WelcomeContent { apart: Some(apart.clone()), ..welcome() };
+    let complete = |content: &WelcomeContent, envelopes: &[Envelope]| content.clone().complete(envelopes);
+    assert_eq!(complete(&sent, &envelopes), Ok(()));
+    assert_eq!(complete(&sent, &envelopes[..1]), Err(Unopenable::Forged), "one is missing");
+    let (_, others) = Apart::seal(secret(1), welcome().epoch, &vec![6; MESSAGE_BYTES_MAX + 9]).unwrap();
+    assert_eq!(complete(&sent, &others), Err(Unopenable::Forged), "somebody else who is welcomed made these");
+    let elsewhere = WelcomeContent { epoch: EpochId([9; 32]), ..sent.clone() };
+    assert!(matches!(complete(&elsewhere, &envelopes), Err(Unopenable::Content(_))));
+    let padded = sent.encode_padded().unwrap();
+    assert_eq!(WelcomeContent::decode_padded(&padded).as_ref(), Ok(&sent));
+    for names in [vec![], vec![envelopes[0].id(); 2], envelopes.iter().map(Envelope::id).cycle().take(5).collect()] {
+        let apart = Some(Apart { envelopes: names, ..apart.clone() });
+        let padded = WelcomeContent { apart, ..welcome() }.encode_padded().unwrap();
+        assert!(matches!(WelcomeContent::decode_padded(&padded), Err(Malformed::Invalid { .. })));
+    }
 }

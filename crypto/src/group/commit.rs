@@ -3,6 +3,8 @@
 //! A commit is made and merged in a copy of the head, which becomes its child at once; the head itself is not touched.
 //! So there is no pending commit to wait for and none to withdraw: if a sibling outranks it, the head moves there.
 
+use std::collections::BTreeMap;
+
 use openmls::prelude::{
     Extension, KeyPackage as MlsKeyPackage, LeafNodeIndex, LeafNodeParameters, MlsGroup, UnknownExtension,
 };
@@ -11,11 +13,11 @@ use rand_core::CryptoRng;
 
 use super::{
     BadKeyPackage, Evidence, Forbidden, Group, LeaveStatement, Member, Moment, Policy, Refusal, Summary,
-    TOPIC_EXTENSION,
+    TOPIC_EXTENSION, Welcomes,
     authenticated::{Authenticated, Claims},
     check::check,
     framing::CommitFrame,
-    key_package::{LibraryFailure, NodeSigner, credential, parse_for},
+    key_package::{LibraryFailure, NodeSigner, credential, parse_for, reference},
     policy::Act,
     provider::Provider,
     state::{self, EpochState},
@@ -24,7 +26,7 @@ use super::{
 };
 use crate::{
     codec::Malformed,
-    envelope::{Content, MESSAGE_BYTES_MAX, WELCOME_BYTES_MAX},
+    envelope::{APART_BYTES_MAX, Content, MESSAGE_BYTES_MAX},
     epoch_id::EpochId,
     identity::{LocalNode, NodeId, NotValidNow},
 };
@@ -34,8 +36,8 @@ use crate::{
 pub struct Committed {
     /// What to seal and send. It names the parent, so it goes to the parent's topic.
     pub content: Content,
-    /// For those who were added: MLS's Welcome, to be sealed to each one's mailbox key.
-    pub welcome: Option<Vec<u8>>,
+    /// For those who were added: MLS's Welcome to each, to be sealed to its mailbox key.
+    pub welcome: Option<Welcomes>,
     /// The epoch that the commit made.
     pub epoch: EpochId,
     /// What it did, as everybody else sees it too.
@@ -75,9 +77,9 @@ pub enum CommitError {
         /// How many it has.
         bytes: usize,
     },
-    /// The Welcome would not fit an envelope: it carries the whole tree of the group's nodes.
+    /// The Welcomes could not be carried: they hold the whole tree of the group's nodes.
     #[error(
-        "the group has too many devices for an invitation to hold: it would have {bytes} bytes of {WELCOME_BYTES_MAX}"
+        "the group has too many devices for an invitation to hold: it would have {bytes} bytes of {APART_BYTES_MAX}"
     )]
     WelcomeTooLarge {
         /// How many it would have.
@@ -91,7 +93,7 @@ pub enum CommitError {
 /// What a commit shall change. Nothing at all renews this node's keys, and its certificate if it has a new one.
 #[derive(Clone, Debug, Default)]
 pub struct Change<'a> {
-    /// Key packages of the nodes that come in. All of them get the same Welcome.
+    /// Key packages of the nodes that come in; a commit holds a few hundred.
     pub add: Vec<&'a [u8]>,
     /// The nodes that go. The topic secret turns over with it, so that they do not find what follows.
     pub remove: Vec<NodeId>,
@@ -106,6 +108,8 @@ pub struct Change<'a> {
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) added: Vec<MlsKeyPackage>,
+    /// Whose they are, by their references.
+    pub(super) references: BTreeMap<[u8; 32], NodeId>,
     pub(super) removed: Vec<LeafNodeIndex>,
     pub(super) policy: Option<Policy>,
 }
@@ -149,6 +153,7 @@ impl Group {
                 return Err(CommitError::AlreadyMember);
             }
             member.certificate.check_time(moment.now_ms)?;
+            plan.references.insert(reference(&package)?, member.node);
             plan.added.push(package);
             added.push(member);
         }
@@ -197,11 +202,14 @@ impl Group {
         let authenticated = Authenticated::Commit { parent: parent_id, claims };
         group.set_aad(authenticated.encode());
         let Authenticated::Commit { claims, .. } = authenticated else { return Err(LibraryFailure.into()) };
+        let mut plan = plan;
+        let added = std::mem::take(&mut plan.references);
         let (message, welcome) = stage(&mut group, &provider, me, parent, plan)?;
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(CommitError::TooLarge { bytes: message.len() });
         }
-        if let Some(bytes) = welcome.as_ref().map(Vec::len).filter(|bytes| *bytes > WELCOME_BYTES_MAX) {
+        let welcome = welcome.map(|bytes| Welcomes::read(&bytes, &added)).transpose().map_err(|_| LibraryFailure)?;
+        if let Some(bytes) = welcome.as_ref().map(|all| all.tail().len()).filter(|bytes| *bytes > APART_BYTES_MAX) {
             return Err(CommitError::WelcomeTooLarge { bytes });
         }
         let id = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;

@@ -94,7 +94,7 @@ fn tag<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
 }
 
 /// A vector with its length in front, in the shortest of MLS's encodings (RFC 9420 §2.1.2).
-fn vector<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
+pub(super) fn vector<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
     let first = reader.u8()?;
     let (length, shortest_from) = match first >> 6 {
         0 => (u32::from(first), 0),

@@ -83,7 +83,7 @@ impl Scene {
         let (package, secret) = KeyPackage::generate(&joiner, Suite::Classic, true, &mut rng).ok()?;
         let change = Change { add: vec![&package.bytes], ..Change::default() };
         let committed = author.change(&adder, change, MOMENT, &mut rng).ok()?;
-        let welcome = committed.welcome?;
+        let welcome = committed.welcome?.of(&joiner.node_id())?;
         let mut reader = join_by(&joiner, &package, &secret, committed.epoch, welcome.clone())?.group;
         let changes = reader.take_changes();
         let stored = StoredGroup {
@@ -104,7 +104,7 @@ fn join_by(
     epoch: EpochId,
     welcome: Vec<u8>,
 ) -> Option<Joined> {
-    let content = WelcomeContent { group: GROUP.0, epoch, welcome, inviter_card: Vec::new() };
+    let content = WelcomeContent { group: GROUP.0, epoch, welcome, apart: None, inviter_card: Vec::new() };
     let lookup = |reference: &[u8; 32]| (*reference == package.reference).then(|| secret.clone());
     Group::join(me, &content, lookup, NOW_MS).ok()
 }

@@ -195,7 +195,8 @@ pub(super) fn is_usable(package: &MlsKeyPackage) -> bool {
     *package.life_time() == unlimited()
 }
 
-fn reference(package: &MlsKeyPackage) -> Result<[u8; 32], LibraryFailure> {
+/// A key package's name in Welcomes (RFC 9420 §5.2).
+pub(super) fn reference(package: &MlsKeyPackage) -> Result<[u8; 32], LibraryFailure> {
     let reference = package.hash_ref(&Crypto::default()).map_err(|_| LibraryFailure)?;
     reference.as_slice().try_into().map_err(|_| LibraryFailure)
 }

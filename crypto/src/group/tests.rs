@@ -5,6 +5,7 @@ mod entering;
 mod evidence;
 mod forgetting;
 mod hostile;
+mod large;
 mod membership;
 mod public_epochs;
 mod rights;

@@ -169,7 +169,8 @@ fn decrypt(bytes: usize) -> f64 {
     let welcome = WelcomeContent {
         group: [1; 16],
         epoch: added.epoch,
-        welcome: added.welcome.unwrap(),
+        welcome: added.welcome.unwrap().of(&bob.node_id()).unwrap(),
+        apart: None,
         inviter_card: Vec::new(),
     };
     let mut receiver = Group::join(&bob, &welcome, |_| Some(secret.clone()), 1).unwrap().group;

@@ -1,6 +1,6 @@
 //! Commits of this node and of others (PROTOCOL §3, §6.9): how one goes out, and what follows when the head moves.
 
-use tidings_crypto::envelope::{Envelope, EpochId, Week, WelcomeContent};
+use tidings_crypto::envelope::{Apart, Envelope, EpochId, TopicSecret, Week, WelcomeContent};
 use tidings_crypto::group::epochs::Standing as TreeStanding;
 use tidings_crypto::group::{Change, CommitError, Committed, Evidence, GroupId, Kind as GroupKind, Member, Moment};
 use tidings_crypto::group::{Policy, Summary, Why};
@@ -16,6 +16,9 @@ use crate::handle::{Permission, Role, Standing};
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
 use crate::outbox::Kind;
 use crate::store::{LineRow, MemberRow, MessageRow, OutboxRow, RowKind, StoreError};
+
+/// Beyond this, the tail of Welcomes travels in envelopes of its own, once for all (§4.5): groups of some forty nodes.
+const TAIL_WITHIN_BYTES_MAX: usize = 16 * 1024;
 
 /// A change to commit, with what it needs.
 #[derive(Debug, Default)]
@@ -78,6 +81,7 @@ impl State {
             self.spread(batch, row.conversation, &envelope, Kind::Commit, 0).await?;
         }
         self.owe_welcomes(batch, row.conversation, id, &committed).await?;
+        self.packages_used(batch, &committed.summary.added, &wanted.add).await?;
         self.note_commit(batch, id, committed.epoch, &committed.summary, &before).await?;
         self.after_commit(batch, id).await?;
         self.share_history(batch, id, &committed.summary.added).await?;
@@ -93,24 +97,35 @@ impl State {
         group: GroupId,
         committed: &Committed,
     ) -> Result<(), StoreError> {
-        let Some(welcome) = &committed.welcome else { return Ok(()) };
-        let content = WelcomeContent {
-            group: group.0,
-            epoch: committed.epoch,
-            welcome: welcome.clone(),
-            inviter_card: self.profile.card.bytes().to_vec(),
-        };
-        for member in &committed.summary.added {
-            let Ok(envelope) = Envelope::seal_welcome(&member.certificate.mailbox_key(), &content, batch.rng) else {
-                tracing::warn!("a welcome is too large for an envelope");
-                continue;
-            };
-            if ConversationId::of_group(group) == conversation {
-                // An earlier one could lead it to a branch that lost, and after this one.
-                batch.tx.flush().await?;
+        let Some(welcomes) = &committed.welcome else { return Ok(()) };
+        if ConversationId::of_group(group) == conversation {
+            // An earlier one could lead its node to a branch that lost, and after this one.
+            batch.tx.flush().await?;
+            for member in &committed.summary.added {
                 batch.tx.drop_owed_welcomes(conversation, member.node).await?;
             }
-            self.owe_to_node(batch, conversation, member, &envelope, Kind::Welcome);
+        }
+        let is_large = welcomes.tail().len() > TAIL_WITHIN_BYTES_MAX;
+        let secret = TopicSecret::from_bytes(batch.random());
+        let apart = is_large.then(|| Apart::seal(secret, committed.epoch, welcomes.tail())).transpose();
+        let (apart, rest) = apart.map_err(|_| StoreError::Damaged { what: "welcome" })?.unzip();
+        for member in &committed.summary.added {
+            let head = || welcomes.head(&member.node).map(<[u8]>::to_vec);
+            let welcome = if is_large { head() } else { welcomes.of(&member.node) };
+            let content = WelcomeContent {
+                group: group.0,
+                epoch: committed.epoch,
+                welcome: welcome.unwrap_or_default(),
+                apart: apart.clone(),
+                inviter_card: self.profile.card.bytes().to_vec(),
+            };
+            let Ok(envelope) = Envelope::seal_welcome(&member.certificate.mailbox_key(), &content, batch.rng) else {
+                tracing::warn!("a welcome could not be sealed: the mailbox key is not valid");
+                continue;
+            };
+            for envelope in [&envelope].into_iter().chain(rest.iter().flatten()) {
+                self.owe_to_node(batch, conversation, member, envelope, Kind::Welcome);
+            }
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use tidings_crypto::card::{SignedCard, valid_name};
 use tidings_crypto::group::{
     CommitError, DISAPPEARING_S_MAX, Forbidden, GROUP_PICTURE_BYTES_MAX, GROUP_TOPIC_BYTES_MAX, GroupId,
-    Kind as GroupKind, Policy, Suite as MlsSuite, picture_media_type,
+    Kind as GroupKind, MEMBERS_MAX, Policy, Suite as MlsSuite, picture_media_type,
 };
 
 use super::intents::{Field, INTENTS_MAX, Intent, Tried, picture_hash};
@@ -91,7 +91,22 @@ impl State {
             }
             self.card_of(account)?;
         }
-        self.change_group(batch, id, group, &Intent::Add(accounts)).await
+        // For all at once, before some are added and others cannot be.
+        let nodes_of = |account| self.card_of(account).map_or(0, |card| card.card().nodes.len());
+        let here = self.groups.get(&group).map_or(0, |loaded| loaded.group.members().len());
+        if accounts.iter().map(nodes_of).sum::<usize>().saturating_add(here) > MEMBERS_MAX {
+            return Err(Refused::LimitReached { what: "devices in a group", limit: MEMBERS_MAX as u64 }.into());
+        }
+        let mut steps = self.steps_to_add(&accounts).into_iter();
+        let Some(first) = steps.next() else { return Err(Refused::NobodyNamed.into()) };
+        let detail = self.change_group(batch, id, group, &Intent::Add(first)).await?;
+        if steps.len() == 0 {
+            return Ok(detail);
+        }
+        for step in steps {
+            self.add_or_want(batch, group, Intent::Add(step)).await?;
+        }
+        self.group_detail(batch, id).await
     }
 
     /// The card of a person that this node can add.

@@ -4,13 +4,14 @@ use std::collections::btree_map::Entry;
 
 use rand_core::Rng;
 use tidings_crypto::card::SignedCard;
-use tidings_crypto::envelope::Envelope;
+use tidings_crypto::envelope::{Envelope, WelcomeContent};
 use tidings_crypto::group::{
-    Change, CommitError, Group, GroupId, JoinError, Joined, Kind as GroupKind, Moment, Policy,
+    Change, CommitError, Group, GroupId, JoinError, Joined, Kind as GroupKind, MEMBERS_MAX, Moment, Policy,
 };
 
 use super::Conversation;
 use super::commits::member_rows;
+use super::intents::{Intent, Tried};
 use super::receive::Arrival;
 use crate::engine::batch::{Batch, Halt};
 use crate::engine::{LoadedGroup, State};
@@ -26,6 +27,8 @@ const GROUPS_A_CONVERSATION_MAX: usize = 4;
 /// After joining with a key package that others may have used too, a node renews its keys within this time: long
 /// enough that several joiners seldom commit at once. A guess.
 const UPDATE_AFTER_JOIN_MS: (u64, u64) = (2_000, 10_000);
+/// A commit adds this many nodes at most: their packages and the path to a thousand members fit an envelope.
+const ADDED_AT_ONCE_MAX: usize = 128;
 /// MLS's number of the epoch that a group's founding commit makes.
 const FOUNDING_NUMBER: u64 = 1;
 /// A group whose commit found the tree of epochs full tries again after this long. A guess.
@@ -83,13 +86,22 @@ impl State {
     ) -> Result<(), Halt> {
         let damaged = || StoreError::Damaged { what: "group" };
         let suite = self.suite_for(batch, accounts).await?;
-        let mut add = Vec::new();
+        let (mut add, mut nodes) = (Vec::new(), 0_usize);
+        let mut steps = self.steps_to_add(accounts);
+        let first = if steps.is_empty() { Vec::new() } else { steps.remove(0) };
+        // Looked at for all before anything is made for some.
         for account in accounts {
             let Some(packages) = self.packages_for(batch, suite, account).await? else {
                 let reason = "their card carries keys that are not theirs or not valid now; ask for a fresh link";
                 return Err(Refused::BadLink(reason.to_owned()).into());
             };
-            add.extend(packages);
+            nodes = nodes.saturating_add(packages.len());
+            if first.contains(account) {
+                add.extend(packages);
+            }
+        }
+        if nodes >= MEMBERS_MAX {
+            return Err(Refused::LimitReached { what: "devices in a group", limit: MEMBERS_MAX as u64 }.into());
         }
         if self.group_rows.len() >= GROUPS_MAX {
             return Err(Refused::LimitReached { what: "conversations", limit: GROUPS_MAX as u64 }.into());
@@ -98,8 +110,8 @@ impl State {
         let change = Change { add: add.iter().map(Vec::as_slice).collect(), ..Change::default() };
         let moment = Moment { now_ms: batch.now_ms, place: 0 };
         let committed = group.change(&self.me, change, moment, batch.rng).map_err(|error| {
-            // The founder is alone in the group: only how many they are, or what the cards say, can be wrong.
-            if matches!(error, CommitError::WelcomeTooLarge { .. }) {
+            // The founder is alone in the group: only how large it is, or what the cards say, can be wrong.
+            if matches!(error, CommitError::WelcomeTooLarge { .. } | CommitError::TooLarge { .. }) {
                 return Refused::NotNow { why: error.to_string() };
             }
             Refused::BadLink(format!("a card cannot be used to start a conversation: {error}"))
@@ -110,8 +122,42 @@ impl State {
             self.add_founding_line(batch, id, committed.epoch, &founder).await?;
         }
         self.owe_welcomes(batch, id, group_id, &committed).await?;
+        self.packages_used(batch, &committed.summary.added, &add).await?;
         self.committed_now(batch, group_id).await?;
+        for step in steps {
+            self.add_or_want(batch, group_id, Intent::Add(step)).await?;
+        }
         Ok(())
+    }
+
+    /// These people in the groups in which commits add them: a commit has to fit an envelope.
+    pub(crate) fn steps_to_add(&self, accounts: &[AccountId]) -> Vec<Vec<AccountId>> {
+        let mut steps: Vec<Vec<AccountId>> = Vec::new();
+        let mut room = 0_usize;
+        for account in accounts {
+            let nodes = self.card_of(account).map_or(1, |card| card.card().nodes.len());
+            if let Some(step) = steps.last_mut().filter(|_| nodes <= room) {
+                step.push(*account);
+            } else {
+                steps.push(vec![*account]);
+                room = ADDED_AT_ONCE_MAX;
+            }
+            room = room.saturating_sub(nodes);
+        }
+        steps
+    }
+
+    /// A later step of something that has begun: what cannot be done now is tried again, and told if it never can.
+    pub(crate) async fn add_or_want(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        step: Intent,
+    ) -> Result<(), StoreError> {
+        match self.want(batch, group, &step).await? {
+            Tried::Done | Tried::Committed(_) => Ok(()),
+            Tried::Dropped(_) | Tried::Later | Tried::Failed(_) => self.want_soon(batch, group, &step).await,
+        }
     }
 
     /// Takes up a conversation that this node founded or joined.
@@ -183,6 +229,19 @@ impl State {
         envelope: &Envelope,
     ) -> Result<Arrival, StoreError> {
         let Ok(welcome) = envelope.open_welcome(&self.me.keys) else { return Ok(Arrival::Refused) };
+        if welcome.apart.is_some() {
+            return Ok(self.await_rest(envelope, welcome));
+        }
+        self.take_welcome(batch, welcome, envelope.bytes()).await
+    }
+
+    /// Takes a whole Welcome; `kept` are its envelopes, to be kept where it leads nowhere yet.
+    pub(crate) async fn take_welcome(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        welcome: WelcomeContent,
+        kept: &[u8],
+    ) -> Result<Arrival, StoreError> {
         let group_id = GroupId(welcome.group);
         let joined = match self.open_welcome(&welcome, batch.now_ms) {
             Ok(joined) => joined,
@@ -202,7 +261,7 @@ impl State {
             if known.group.may_enter(&joined) {
                 self.enter(batch, group_id, joined).await?;
             } else {
-                self.keep_welcome(batch, group_id, &joined, envelope).await?;
+                self.keep_welcome(batch, group_id, &joined, kept).await?;
             }
             return Ok(Arrival::Taken);
         }

@@ -94,6 +94,7 @@ impl State {
         }
         let arrival = match envelope.kind() {
             EnvelopeKind::Welcome => self.receive_welcome(batch, &envelope).await?,
+            EnvelopeKind::Message if self.coming.needs(envelope.id()) => self.receive_rest(batch, &envelope).await?,
             EnvelopeKind::Message => match self.topic_of(batch, &envelope, from).await? {
                 Some(topic) => self.receive_message(batch, envelope.clone(), &topic, from).await?,
                 None => Arrival::Later,

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use tidings_crypto::envelope::{Envelope, WelcomeContent};
+use tidings_crypto::envelope::WelcomeContent;
 use tidings_crypto::group::epochs::{Place, Standing as TreeStanding};
 use tidings_crypto::group::{Group, GroupId, JoinError, Joined};
 
+use super::coming::open_kept;
 use crate::engine::State;
 use crate::engine::batch::Batch;
 use crate::store::StoreError;
@@ -51,14 +52,14 @@ impl State {
         batch: &mut Batch<'_, '_>,
         id: GroupId,
         joined: &Joined,
-        envelope: &Envelope,
+        kept: &[u8],
     ) -> Result<(), StoreError> {
         let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
         if !may_lead_somewhere(&loaded.group, joined) {
             return Ok(());
         }
         let inviter = joined.inviter.account;
-        batch.tx.keep_welcome(id, inviter, envelope.bytes(), batch.now_ms, KEPT_A_GROUP_MAX).await?;
+        batch.tx.keep_welcome(id, inviter, kept, batch.now_ms, KEPT_A_GROUP_MAX).await?;
         self.welcomes.kept.insert(id);
         Ok(())
     }
@@ -90,8 +91,7 @@ impl State {
     ) -> Result<bool, StoreError> {
         let Some(known) = self.group(batch, id).await? else { return Ok(false) };
         let is_well = known.group.tree().standing() == TreeStanding::Member;
-        let Ok(envelope) = Envelope::decode(bytes) else { return Ok(false) };
-        let Ok(welcome) = envelope.open_welcome(&self.me.keys) else { return Ok(false) };
+        let Some(welcome) = open_kept(bytes, &self.me.keys) else { return Ok(false) };
         let joined = match self.open_welcome(&welcome, batch.now_ms) {
             Ok(joined) => joined,
             Err(error) => return Ok(matches!(error, JoinError::NotValidNow(_))),

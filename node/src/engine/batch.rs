@@ -95,6 +95,11 @@ impl<'batch, 'store> Batch<'batch, 'store> {
         self.known.contains(&id)
     }
 
+    /// Whether an envelope that was to come later went through this node in this batch after all.
+    pub(crate) fn is_taken(&self, bytes: &[u8]) -> bool {
+        id_of(bytes).is_some_and(|id| self.is_known(id))
+    }
+
     /// Remembers an envelope that came in; its bytes need not be kept.
     pub(crate) fn remember(&mut self, id: EnvelopeId) {
         self.known.insert(id);
@@ -103,8 +108,9 @@ impl<'batch, 'store> Batch<'batch, 'store> {
 
     /// Remembers an envelope that goes out, with its bytes.
     pub(crate) fn keep(&mut self, envelope: &Envelope) {
-        self.known.insert(envelope.id());
-        self.tx.put_envelope(envelope.id(), envelope.bytes().to_vec(), self.now_ms);
+        if self.known.insert(envelope.id()) {
+            self.tx.put_envelope(envelope.id(), envelope.bytes().to_vec(), self.now_ms);
+        }
     }
 
     pub(crate) fn network(&mut self, command: NetworkCommand) {

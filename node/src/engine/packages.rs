@@ -1,7 +1,7 @@
 //! Key packages (PROTOCOL §2.5, §6.12): those that this node hands out for one use, and those of others that it keeps
 //! for adding them while they are away.
 
-use tidings_crypto::group::{GroupId, KeyPackage, Suite};
+use tidings_crypto::group::{GroupId, KeyPackage, Member, Suite};
 use tidings_crypto::identity::NodeId;
 
 use super::State;
@@ -154,8 +154,8 @@ impl State {
         Ok(Suite::Hybrid)
     }
 
-    /// Key packages of an account's nodes for a suite: fetched ones, each used once, or for a classic group those on the
-    /// card; none if some node has none that is valid.
+    /// Key packages of an account's nodes for a suite: fetched ones, or for a classic group those on the card; none if
+    /// some node has none that is valid. They are used only once a commit with them stands.
     pub(crate) async fn packages_for(
         &mut self,
         batch: &mut Batch<'_, '_>,
@@ -176,14 +176,30 @@ impl State {
                     .is_ok_and(|checked| checked.member.node == id && checked.suite == suite)
             };
             let Some(package) = fetched.chain(on_card).find(usable) else { return Ok(None) };
-            batch.tx.use_fetched_package(id, &package).await?;
             packages.push(package);
         }
-        let peers: Vec<PeerKey> = card.card().nodes.iter().map(|node| node.certificate.peer_key()).collect();
-        for peer in peers.into_iter().filter(|peer| self.is_connected(peer)).collect::<Vec<_>>() {
-            self.ask_for_packages(batch, peer).await?; // In place of what was used.
-        }
         Ok(Some(packages))
+    }
+
+    /// A commit that stands added these nodes by these packages: each was used once, and others take its place.
+    pub(crate) async fn packages_used(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        added: &[Member],
+        packages: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        for member in added {
+            for (_, bytes) in batch.tx.fetched_packages(member.node, 0).await? {
+                if packages.contains(&bytes) {
+                    batch.tx.use_fetched_package(member.node, &bytes).await?;
+                }
+            }
+            let peer = PeerKey(member.certificate.peer_key().0);
+            if self.is_connected(&peer) {
+                self.ask_for_packages(batch, peer).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The suite of a group.

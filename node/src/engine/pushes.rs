@@ -157,8 +157,14 @@ impl State {
             Request::Hello { card } => self.answer_hello(batch, peer, &card).await,
             Request::Push { envelopes } => {
                 let mut verdicts = Vec::with_capacity(envelopes.len());
-                for bytes in envelopes {
-                    verdicts.push(self.receive(batch, &bytes, peer).await?.for_push());
+                for bytes in &envelopes {
+                    verdicts.push(self.receive(batch, bytes, peer).await?.for_push());
+                }
+                for (verdict, bytes) in verdicts.iter_mut().zip(&envelopes) {
+                    // What came first may have been taken with what came after it (§4.5).
+                    if *verdict == PushVerdict::Later && batch.is_taken(bytes) {
+                        *verdict = PushVerdict::Taken;
+                    }
                 }
                 Ok(Response::Push { verdicts })
             }
@@ -290,8 +296,12 @@ impl State {
         let again = owed.is_message && self.could_be_said_again(batch, &owed).await?;
         let hopeless = !owed.is_message && !owed.is_welcome && attempts >= STATEMENT_ATTEMPTS_MAX;
         let over = again || hopeless || verdict == PushVerdict::Refused;
-        if over && let Some(owed) = batch.tx.take_owed(id).await?.filter(|_| again) {
-            self.gone(batch, owed).await?;
+        if over && let Some(owed) = batch.tx.take_owed(id).await? {
+            if owed.is_welcome {
+                batch.tx.drop_owed_welcomes(owed.conversation, owed.node).await?; // It is all or nothing.
+            } else if again {
+                self.gone(batch, owed).await?;
+            }
         }
         Ok(over)
     }

@@ -11,6 +11,7 @@ use super::people::{Contact, Profile};
 use super::pushes::{Asked, PeerState};
 use super::topics::{TopicChanges, Topics, next_turn_ms};
 use crate::conversation::Conversation;
+use crate::conversation::coming::Coming;
 use crate::conversation::joining::Joining;
 use crate::conversation::membership::UPDATE_RETRY_MS;
 use crate::conversation::resend::Resends;
@@ -90,6 +91,8 @@ pub(crate) struct State {
     pub(crate) ways_back: WaysBack,
     /// Welcomes that lead nowhere yet.
     pub(crate) welcomes: Welcomes,
+    /// Welcomes of which not all is here.
+    pub(crate) coming: Coming,
 }
 
 impl State {
@@ -132,6 +135,7 @@ impl State {
             resends: Resends::default(),
             ways_back: WaysBack::default(),
             welcomes: Welcomes::default(),
+            coming: Coming::default(),
             intents: batch.tx.intents().await?,
             joinings: BTreeMap::new(),
             upkeep_due_ms: batch.now_ms,

@@ -353,9 +353,14 @@ fn an_invitation_that_is_not_what_it_says_is_refused() {
     let (me, other) = (local_node(&mut rng(115)), local_node(&mut rng(116)));
     let (package, secret) = KeyPackage::generate(&me, Suite::Classic, true, &mut anna.rng).unwrap();
     let committed = anna.group.add(&anna.me, &[&package.bytes], NOW_MS, &mut anna.rng).unwrap();
-    let welcome = committed.welcome.unwrap();
-    let content =
-        WelcomeContent { group: GROUP.0, epoch: committed.epoch, welcome: welcome.clone(), inviter_card: vec![] };
+    let welcome = committed.welcome.unwrap().of(&me.node_id()).unwrap();
+    let content = WelcomeContent {
+        group: GROUP.0,
+        epoch: committed.epoch,
+        welcome: welcome.clone(),
+        apart: None,
+        inviter_card: vec![],
+    };
     let lookup = |_: &[u8; 32]| Some(secret.clone());
     let reason = |me: &LocalNode, content: &WelcomeContent, now_ms| Group::join(me, content, lookup, now_ms).err();
     assert_eq!(reason(&me, &content, NOW_MS), None);

@@ -141,6 +141,7 @@ pub(super) fn forced(node: &mut Node, change: &Change<'_>, moment: Moment) -> Co
     let wanted = change.policy.clone().unwrap_or_else(|| state.policy.clone());
     let settled = act.settle(wanted.clone()).unwrap_or(wanted);
     let plan = Plan {
+        references: BTreeMap::new(),
         added: packages.into_iter().map(|(package, _)| package).collect(),
         removed: removed.iter().map(|member| LeafNodeIndex::new(member.leaf)).collect(),
         policy: Some(settled).filter(|settled| *settled != state.policy),

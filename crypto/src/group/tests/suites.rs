@@ -90,7 +90,7 @@ fn a_hybrid_group_holds_sixty_four_nodes_and_everybody_refuses_one_more() {
     let too_many = anna.group.add(&anna.me, &bytes, NOW_MS, &mut anna.rng);
     assert_eq!(too_many, Err(CommitError::Forbidden(Forbidden::TooManyForHybrid)));
     let full = anna.group.add(&anna.me, &bytes[..63], NOW_MS, &mut anna.rng).unwrap();
-    let welcome_bytes = full.welcome.as_ref().unwrap().len();
+    let welcome_bytes = full.welcome.as_ref().unwrap().of(&others[0].0.node_id()).unwrap().len();
     let room = crate::envelope::PADDED_BYTES_MAX - crate::card::CARD_BYTES_MAX;
     assert!(welcome_bytes < room, "{welcome_bytes} bytes do not fit an envelope beside a card");
     let (me, package, secret) = &others[0];

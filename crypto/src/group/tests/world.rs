@@ -200,7 +200,8 @@ pub(super) fn join(
     let content = WelcomeContent {
         group: GROUP.0,
         epoch: committed.epoch,
-        welcome: committed.welcome.clone().unwrap(),
+        welcome: committed.welcome.as_ref().and_then(|all| all.of(&me.node_id())).unwrap(),
+        apart: None,
         inviter_card: vec![],
     };
     let stored = KeyPackageSecret::decode(&secret.encode()).unwrap();
