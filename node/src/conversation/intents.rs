@@ -341,6 +341,7 @@ impl State {
         let due_ms = self.pause_until_ms(batch, id);
         let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
         let mut kept = Vec::with_capacity(self.intents.len());
+        let mut lost_updates = false;
         for mut row in std::mem::take(&mut self.intents) {
             if row.group == id
                 && let Some(epoch) = row.epoch
@@ -352,6 +353,11 @@ impl State {
                     continue;
                 }
                 if !loaded.group.is_on_branch(epoch) {
+                    if row.body == Intent::Update.encode() {
+                        batch.tx.drop_intent(row.id).await?;
+                        lost_updates = true;
+                        continue;
+                    }
                     (row.due_ms, row.epoch) = (Some(due_ms), None);
                     batch.tx.set_intent(&row).await?;
                 }
@@ -359,13 +365,20 @@ impl State {
             kept.push(row);
         }
         self.intents = kept;
-        Ok(())
+        // Everybody who joined at once renews keys, and all but one lose: made again at once they would lose again.
+        if lost_updates { self.update_later(batch, id).await } else { Ok(()) }
     }
 
     /// This node goes on elsewhere in the group, by a Welcome or a way in: nothing says whether the commits that it made
     /// are on the way to where it is now, so what was wanted is looked at again.
     pub(crate) async fn reopen_intents(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
         let due_ms = self.pause_until_ms(batch, id);
+        // What brought this node in set a time for its keys.
+        let is_update = |row: &IntentRow| row.group == id && row.body == Intent::Update.encode();
+        for row in self.intents.iter().filter(|row| is_update(row)) {
+            batch.tx.drop_intent(row.id).await?;
+        }
+        self.intents.retain(|row| !is_update(row));
         for row in self.intents.iter_mut().filter(|row| row.group == id && row.epoch.is_some()) {
             (row.due_ms, row.epoch) = (Some(due_ms), None);
             batch.tx.set_intent(row).await?;

@@ -2,7 +2,6 @@
 
 use std::collections::btree_map::Entry;
 
-use rand_core::Rng;
 use tidings_crypto::card::SignedCard;
 use tidings_crypto::envelope::{Envelope, WelcomeContent};
 use tidings_crypto::group::{
@@ -13,6 +12,7 @@ use super::Conversation;
 use super::commits::member_rows;
 use super::intents::{Intent, Tried};
 use super::receive::Arrival;
+use super::upkeep::update_turn_ms;
 use crate::engine::batch::{Batch, Halt};
 use crate::engine::{LoadedGroup, State};
 use crate::handle::{self, Refused, Standing};
@@ -24,9 +24,6 @@ use crate::store::{ConversationKind, ConversationRow, EpochKeys, GroupRow, Membe
 const GROUPS_MAX: usize = 5_000;
 /// Two people who start at once make two groups; a few more are somebody who lost a database.
 const GROUPS_A_CONVERSATION_MAX: usize = 4;
-/// After joining with a key package that others may have used too, a node renews its keys within this time: long
-/// enough that several joiners seldom commit at once. A guess.
-const UPDATE_AFTER_JOIN_MS: (u64, u64) = (2_000, 10_000);
 /// A commit adds this many nodes at most: their packages and the path to a thousand members fit an envelope.
 const ADDED_AT_ONCE_MAX: usize = 128;
 /// MLS's number of the epoch that a group's founding commit makes.
@@ -288,7 +285,7 @@ impl State {
             }
         }
         self.key_package_used(batch, &joined.key_package).await?;
-        let due_ms = update_after_join_ms(batch);
+        let due_ms = update_turn_ms(batch, joined.group.members().len());
         let root = joined.group.tree().node(joined.group.head()).map_or(0, |node| node.number);
         let epoch = joined.group.head();
         let founder = joined.inviter.clone();
@@ -326,8 +323,9 @@ impl State {
         let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(()) };
         loaded.group.enter(joined, batch.now_ms);
+        let members = loaded.group.members().len();
         self.save_group(batch, id).await?;
-        row.update_due_ms = Some(update_after_join_ms(batch));
+        row.update_due_ms = Some(update_turn_ms(batch, members));
         batch.tx.put_group(row).await?;
         self.group_rows.insert(id, row);
         if let Some(conversation) = self.conversation(batch, row.conversation).await? {
@@ -349,11 +347,4 @@ impl State {
             GroupKind::Group => Some((ConversationId::of_group(group.id()), ConversationKind::Group)),
         }
     }
-}
-
-/// When a node that has just joined renews its keys.
-fn update_after_join_ms(batch: &mut Batch<'_, '_>) -> u64 {
-    let (least_ms, most_ms) = UPDATE_AFTER_JOIN_MS;
-    let wait_ms = least_ms + u64::from(batch.rng.next_u32()) % (most_ms - least_ms);
-    batch.now_ms.saturating_add(wait_ms)
 }

@@ -15,6 +15,13 @@ use crate::handle::Standing;
 use crate::store::{KeyPackageUse, StoreError};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// After joining with a key package that others may have used too, a node renews its keys within this time …
+const UPDATE_TURN_MS: (u64, u64) = (2_000, 10_000);
+/// … and this much more for each member: a founding of 300 is 300 renewals in ten minutes, which come one after the other
+/// and not all on one epoch. A guess: twice what a commit takes to reach everybody.
+const UPDATE_TURN_PER_MEMBER_MS: u64 = 2_000;
+/// Nobody waits longer.
+const UPDATE_TURN_MS_MAX: u64 = 4 * 60 * 60 * 1_000;
 /// A node renews its keys in a group if it has made no commit for this long …
 const UPDATE_EVERY_MS: u64 = 7 * DAY_MS;
 /// … or, in large groups, for this long per member: a group of 100 makes four such commits a day.
@@ -65,6 +72,21 @@ impl State {
         let every_ms = UPDATE_EVERY_MS.max(members.saturating_mul(UPDATE_PER_MEMBER_MS));
         let spread_ms = u64::from(batch.rng.next_u32()) % (every_ms / 8);
         row.update_due_ms = Some(batch.now_ms.saturating_add(every_ms).saturating_add(spread_ms));
+        batch.tx.put_group(row).await?;
+        self.group_rows.insert(id, row);
+        Ok(())
+    }
+
+    /// The renewal of this node's keys lost against other commits: it is made again when its turn comes, unless another
+    /// own commit, which renewed them as well, stands.
+    pub(crate) async fn update_later(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
+        let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
+        let stands = |epoch| loaded.group.is_on_branch(epoch);
+        if self.intents.iter().any(|row| row.group == id && row.epoch.is_some_and(stands)) {
+            return Ok(());
+        }
+        let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
+        row.update_due_ms = Some(update_turn_ms(batch, loaded.group.members().len()));
         batch.tx.put_group(row).await?;
         self.group_rows.insert(id, row);
         Ok(())
@@ -169,5 +191,36 @@ impl State {
         let Some(package) = self.make_key_package(batch, Suite::Classic, true).await? else { return Ok(()) };
         self.profile.set_key_package(package);
         self.renew_card(batch).await
+    }
+}
+
+/// When a node of a group of so many renews its keys, with everybody else who joined when it did.
+pub(crate) fn update_turn_ms(batch: &mut Batch<'_, '_>, members: usize) -> u64 {
+    batch.now_ms.saturating_add(turn_after_ms(members, batch.rng.next_u32()))
+}
+
+/// `chance` is any random number.
+fn turn_after_ms(members: usize, chance: u32) -> u64 {
+    let members = u64::try_from(members).unwrap_or(u64::MAX);
+    let (least_ms, most_ms) = UPDATE_TURN_MS;
+    let spread_ms = members.saturating_mul(UPDATE_TURN_PER_MEMBER_MS).saturating_add(most_ms - least_ms);
+    least_ms.saturating_add(u64::from(chance) % spread_ms.min(UPDATE_TURN_MS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_join_together_renew_their_keys_one_after_the_other() {
+        for members in [2, 10, 300, 1_000] {
+            let step = u32::MAX / 1_000;
+            let mut turns: Vec<u64> = (0..1_000).map(|chance| turn_after_ms(members, chance * step)).collect();
+            turns.sort_unstable();
+            let of_all_ms = turns[999] - turns[0];
+            assert!(of_all_ms / 1_000 >= 2 * u64::try_from(members).unwrap() / 2, "{members} in {of_all_ms} ms");
+            assert!(turns[0] >= UPDATE_TURN_MS.0);
+        }
+        assert!(turn_after_ms(usize::MAX, u32::MAX) <= UPDATE_TURN_MS.0 + UPDATE_TURN_MS_MAX);
     }
 }
