@@ -11,6 +11,7 @@ mod people;
 pub(crate) mod pushes;
 mod state;
 pub(crate) mod topics;
+mod waiting;
 
 use rand_chacha::ChaCha20Rng;
 use tidings_crypto::identity::LocalNode;
@@ -300,6 +301,7 @@ impl State {
     async fn apply(&mut self, batch: &mut Batch<'_, '_>, input: Input) -> Result<(), StoreError> {
         match input {
             Input::Command { ticket, command } => {
+                let Some(command) = Box::pin(self.let_wait(batch, ticket, command)).await? else { return Ok(()) };
                 let reply = match self.command(batch, command).await {
                     Ok(reply) => Ok(reply),
                     Err(Halt::Refused(refused)) => Err(refused),
@@ -394,6 +396,7 @@ impl State {
 
     /// What a batch ends with: receipts, what is owed to connected peers, and what was changed in memory.
     async fn finish(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        Box::pin(self.found_waiting(batch)).await?;
         self.follow_heads(batch).await?;
         self.try_kept_welcomes(batch).await?;
         self.follow_heads(batch).await?; // A Welcome may have led somewhere else.

@@ -13,6 +13,8 @@ mod groups;
 mod invites;
 #[cfg(test)]
 mod large;
+#[cfg(test)]
+mod packages;
 
 use tidings_tests::faults::Faults;
 use tidings_tests::schedule::{self, Report, Size};

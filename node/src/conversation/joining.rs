@@ -182,7 +182,7 @@ impl State {
             let hybrid = self.make_key_package(batch, Suite::Hybrid, false).await?;
             let classic = self.make_key_package(batch, Suite::Classic, false).await?;
             let Some(joining) = self.joinings.get_mut(&group) else { return Ok(()) };
-            joining.packages = hybrid.into_iter().chain(classic).collect();
+            joining.packages = hybrid.into_iter().chain(classic).map(|package| package.bytes).collect();
         }
         let Some(joining) = self.joinings.get(&group) else { return Ok(()) };
         let count = joining.link.hosts.len();

@@ -189,7 +189,7 @@ impl State {
 
     async fn new_key_package(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let Some(package) = self.make_key_package(batch, Suite::Classic, true).await? else { return Ok(()) };
-        self.profile.set_key_package(package);
+        self.profile.set_key_package(package.bytes);
         self.renew_card(batch).await
     }
 }

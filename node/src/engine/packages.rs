@@ -14,12 +14,11 @@ use crate::wire::request::{Request, Response};
 /// So many packages for one use are out at most; who asks for more is served from the card. A thousand people who keep
 /// two of each suite.
 const OFFERED_MAX: u64 = 4_000;
-/// A peer is given packages this often …
-const GIVEN_TIMES_MAX: u32 = 16;
-/// … in this time: nobody takes what is there for all.
-const GIVEN_WITHIN_MS: u64 = FETCHED_FOR_MS;
-/// So many of one node and suite are kept for later.
+/// So many of one node and suite are kept for later, and no peer has more of this node's that are unused: who asks again
+/// is given the same again, and takes nothing from others.
 const KEPT_EACH: usize = 2;
+/// What was made for a peer is given to it again for this long.
+const GIVEN_FOR_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
 /// What was fetched longer ago is not used: its owner may have lost or forgotten the secret.
 const FETCHED_FOR_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
 /// A used package's secret lies there for as long as the joined epoch's own (§3.6): after a fork its owner is added
@@ -35,7 +34,7 @@ impl State {
         batch: &mut Batch<'_, '_>,
         suite: Suite,
         last_resort: bool,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    ) -> Result<Option<KeyPackage>, StoreError> {
         let Ok((package, secret)) = KeyPackage::generate(&self.me, suite, last_resort, batch.rng) else {
             tracing::warn!("a key package could not be made");
             return Ok(None);
@@ -44,7 +43,7 @@ impl State {
         let row = (&package.reference, &secret.encode()[..], &package.bytes[..], kind);
         batch.tx.put_key_package(row, batch.now_ms, batch.rng).await?;
         self.key_packages.insert(package.reference, secret);
-        Ok(Some(package.bytes))
+        Ok(Some(package))
     }
 
     /// Gives a peer that is known a package of each suite, for one use each.
@@ -54,20 +53,28 @@ impl State {
         peer: PeerKey,
     ) -> Result<Response, StoreError> {
         let mut packages = Vec::new();
-        let known = self.accounts_by_peer.contains_key(&peer);
-        if known && self.may_give_packages(peer, batch.now_ms) && batch.tx.offered_key_packages().await? < OFFERED_MAX {
-            for suite in [Suite::Classic, Suite::Hybrid] {
-                packages.extend(self.make_key_package(batch, suite, false).await?);
+        if !self.accounts_by_peer.contains_key(&peer) {
+            return Ok(Response::Packages { packages });
+        }
+        let from_ms = batch.now_ms.saturating_sub(GIVEN_FOR_MS);
+        let given = batch.tx.given_key_packages(peer, from_ms).await?;
+        let suite_of = |bytes: &[u8]| KeyPackage::check(bytes, batch.now_ms).map(|checked| checked.suite).ok();
+        let given: Vec<(Suite, Vec<u8>)> =
+            given.into_iter().filter_map(|bytes| suite_of(&bytes).map(|suite| (suite, bytes))).collect();
+        for suite in [Suite::Classic, Suite::Hybrid] {
+            let before = packages.len();
+            packages
+                .extend(given.iter().filter(|(of, _)| *of == suite).map(|(_, bytes)| bytes.clone()).take(KEPT_EACH));
+            let is_few = packages.len().saturating_sub(before) < KEPT_EACH;
+            if is_few
+                && batch.tx.offered_key_packages().await? < OFFERED_MAX
+                && let Some(made) = self.make_key_package(batch, suite, false).await?
+            {
+                batch.tx.give_key_package(&made.reference, peer).await?;
+                packages.push(made.bytes);
             }
         }
         Ok(Response::Packages { packages })
-    }
-
-    fn may_give_packages(&mut self, peer: PeerKey, now_ms: u64) -> bool {
-        self.packages_given.retain(|_, (since_ms, _)| since_ms.saturating_add(GIVEN_WITHIN_MS) > now_ms);
-        let (_, times) = self.packages_given.entry(peer).or_insert((now_ms, 0));
-        *times = times.saturating_add(1);
-        *times <= GIVEN_TIMES_MAX
     }
 
     /// A Welcome for this package was taken: what is for one use will be deleted.
@@ -115,12 +122,17 @@ impl State {
     ) -> Result<(), StoreError> {
         let from_ms = batch.now_ms.saturating_sub(FETCHED_FOR_MS);
         let kept = batch.tx.fetched_packages(node, from_ms).await?;
+        let mut suites: Vec<Suite> = kept.iter().map(|(suite, _)| *suite).collect();
         let mut is_new = false;
         for bytes in packages {
             let Ok(checked) = KeyPackage::check(bytes, batch.now_ms) else { continue };
-            let room = kept.iter().filter(|(suite, _)| *suite == checked.suite).count() < KEPT_EACH;
-            if checked.member.node == node && room {
-                batch.tx.put_fetched_package(node, checked.suite, bytes, batch.now_ms).await?;
+            let room = suites.iter().filter(|suite| **suite == checked.suite).count() < KEPT_EACH;
+            // One that is here, or was used already, changes nothing.
+            if checked.member.node == node
+                && room
+                && batch.tx.put_fetched_package(node, checked.suite, bytes, batch.now_ms).await?
+            {
+                suites.push(checked.suite);
                 is_new = true;
             }
         }
@@ -130,13 +142,28 @@ impl State {
         batch.tx.drop_fetched_packages(from_ms).await
     }
 
+    /// Whether a peer was asked for packages and has not answered.
+    pub(super) fn is_asked_for_packages(&self, peer: PeerKey) -> bool {
+        let account = self.accounts_by_peer.get(&peer);
+        let node = account.and_then(|account| self.contacts.get(account)).and_then(|contact| contact.node_of(&peer));
+        node.is_some_and(|node| {
+            self.asked.values().any(|asked| matches!(asked, Asked::Packages { node: of } if *of == node))
+        })
+    }
+
+    /// Whether a hybrid package of a node is here.
+    pub(super) async fn has_hybrid_package(&self, batch: &mut Batch<'_, '_>, node: NodeId) -> Result<bool, StoreError> {
+        let from_ms = batch.now_ms.saturating_sub(FETCHED_FOR_MS);
+        let kept = batch.tx.fetched_packages(node, from_ms).await?;
+        Ok(kept.iter().any(|(suite, _)| *suite == Suite::Hybrid))
+    }
+
     /// The suite in which a group of these people can begin: hybrid if a hybrid package of every node is here.
     pub(crate) async fn suite_for(
         &mut self,
         batch: &mut Batch<'_, '_>,
         accounts: &[AccountId],
     ) -> Result<Suite, StoreError> {
-        let from_ms = batch.now_ms.saturating_sub(FETCHED_FOR_MS);
         let mut nodes = Vec::new();
         for account in accounts {
             let Ok(card) = self.card_of(account) else { return Ok(Suite::Classic) };
@@ -146,8 +173,7 @@ impl State {
             return Ok(Suite::Classic);
         }
         for node in nodes {
-            let kept = batch.tx.fetched_packages(node, from_ms).await?;
-            if !kept.iter().any(|(suite, _)| *suite == Suite::Hybrid) {
+            if !self.has_hybrid_package(batch, node).await? {
                 return Ok(Suite::Classic);
             }
         }

@@ -10,6 +10,7 @@ use super::batch::Batch;
 use super::people::{Contact, Profile};
 use super::pushes::{Asked, PeerState};
 use super::topics::{TopicChanges, Topics, next_turn_ms};
+use super::waiting::Founding;
 use crate::conversation::Conversation;
 use crate::conversation::coming::Coming;
 use crate::conversation::joining::Joining;
@@ -75,8 +76,6 @@ pub(crate) struct State {
     pub(crate) joinings: BTreeMap<GroupId, Joining>,
     /// When certificates and key packages are looked at next.
     pub(crate) upkeep_due_ms: u64,
-    /// Since when, and how often, peers were given key packages for one use.
-    pub(crate) packages_given: BTreeMap<PeerKey, (u64, u32)>,
     /// After which group the look at others' certificates goes on.
     pub(crate) upkeep_from: Option<GroupId>,
     /// Conversations whose members wait for a receipt, and when it goes.
@@ -93,6 +92,8 @@ pub(crate) struct State {
     pub(crate) welcomes: Welcomes,
     /// Welcomes of which not all is here.
     pub(crate) coming: Coming,
+    /// Conversations that begin in a moment.
+    pub(super) foundings: Vec<Founding>,
 }
 
 impl State {
@@ -136,10 +137,10 @@ impl State {
             ways_back: WaysBack::default(),
             welcomes: Welcomes::default(),
             coming: Coming::default(),
+            foundings: Vec::new(),
             intents: batch.tx.intents().await?,
             joinings: BTreeMap::new(),
             upkeep_due_ms: batch.now_ms,
-            packages_given: BTreeMap::new(),
             upkeep_from: None,
         };
         for row in batch.tx.joinings().await? {
@@ -210,6 +211,9 @@ impl State {
         for joining in self.joinings.values_mut() {
             joining.hasten(batch.now_ms);
         }
+        for founding in &mut self.foundings {
+            founding.hasten(batch.now_ms);
+        }
         self.upkeep_due_ms = self.upkeep_due_ms.min(batch.now_ms.saturating_add(LOOK_EVERY_MS));
         for due_ms in self.receipts_due.values_mut() {
             *due_ms = (*due_ms).min(batch.now_ms);
@@ -262,7 +266,7 @@ impl State {
         let joins = joins.filter_map(Joining::due_ms);
         let own = [self.turn_due_ms, self.upkeep_due_ms];
         let due = pushes.chain(receipts).chain(updates).chain(intents).chain(joins).chain(own);
-        let due = due.chain(self.fellows_due_ms);
+        let due = due.chain(self.fellows_due_ms).chain(self.foundings.iter().map(Founding::until_ms));
         due.chain(self.resends.due_ms()).chain(self.ways_back.due_ms()).chain(self.settling.due_ms()).min()
     }
 

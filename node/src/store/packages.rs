@@ -7,6 +7,7 @@ use tidings_crypto::identity::NodeId;
 use zeroize::Zeroizing;
 
 use super::{StoreError, Tx, fixed, integer, natural};
+use crate::ids::PeerKey;
 
 /// How often a key package may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +106,29 @@ impl Tx<'_> {
         rows.iter().map(|reference| fixed("key package", reference)).collect()
     }
 
+    /// The packages for one use that a peer was given since a time and nobody used, as others hold them.
+    pub async fn given_key_packages(&mut self, peer: PeerKey, from_ms: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+        let rows = sqlx::query_scalar(
+            "SELECT public FROM key_package WHERE given_to = ?1 AND created_at_ms >= ?2 AND used_at_ms IS NULL
+             ORDER BY created_at_ms, reference",
+        )
+        .bind(peer.0.as_slice())
+        .bind(integer(from_ms))
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        Ok(rows)
+    }
+
+    /// A package for one use was given to a peer.
+    pub async fn give_key_package(&mut self, reference: &[u8; 32], peer: PeerKey) -> Result<(), StoreError> {
+        sqlx::query("UPDATE key_package SET given_to = ?2 WHERE reference = ?1")
+            .bind(reference.as_slice())
+            .bind(peer.0.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
     /// How many packages for one use are out.
     pub async fn offered_key_packages(&mut self) -> Result<u64, StoreError> {
         let count: i64 =
@@ -136,10 +160,10 @@ impl Tx<'_> {
         rows.iter().map(|reference| fixed("key package", reference)).collect()
     }
 
-    /// The packages of another's node that were fetched since a time.
+    /// The packages of another's node that were fetched since a time and not used.
     pub async fn fetched_packages(&mut self, node: NodeId, from_ms: u64) -> Result<Vec<(Suite, Vec<u8>)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT suite, bytes FROM fetched_package WHERE node = ?1 AND fetched_at_ms >= ?2
+            "SELECT suite, bytes FROM fetched_package WHERE node = ?1 AND fetched_at_ms >= ?2 AND used = 0
              ORDER BY fetched_at_ms DESC, bytes",
         )
         .bind(node.0.as_slice())
@@ -154,15 +178,15 @@ impl Tx<'_> {
             .collect()
     }
 
-    /// Keeps a package of another's node.
+    /// Keeps a package of another's node; `false` if it is here, or was used.
     pub async fn put_fetched_package(
         &mut self,
         node: NodeId,
         suite: Suite,
         bytes: &[u8],
         now_ms: u64,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
             "INSERT INTO fetched_package (node, suite, fetched_at_ms, bytes) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO NOTHING",
         )
@@ -172,12 +196,12 @@ impl Tx<'_> {
         .bind(bytes)
         .execute(&mut *self.transaction)
         .await?;
-        Ok(())
+        Ok(done.rows_affected() > 0)
     }
 
-    /// A fetched package is used once.
+    /// A fetched package is used once; that it was is remembered for as long as it would have been kept.
     pub async fn use_fetched_package(&mut self, node: NodeId, bytes: &[u8]) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM fetched_package WHERE node = ?1 AND bytes = ?2")
+        sqlx::query("UPDATE fetched_package SET used = 1 WHERE node = ?1 AND bytes = ?2")
             .bind(node.0.as_slice())
             .bind(bytes)
             .execute(&mut *self.transaction)

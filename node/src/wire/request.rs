@@ -22,7 +22,7 @@ pub const ENVELOPE_BYTES_MAX: usize = 256 * 1024;
 pub const PUSH_ENVELOPES_MAX: usize = 256;
 /// A contact card is at most this many bytes.
 pub const CARD_BYTES_MAX: usize = 64 * 1024;
-/// So many key packages are given at once: one of each suite, and room for more suites.
+/// So many key packages are given at once: two of each suite.
 pub const PACKAGES_MAX: usize = 4;
 /// A request, without the length in front of it, is at most this many bytes.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
