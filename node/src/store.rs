@@ -88,6 +88,9 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// How many prepared statements a connection keeps: more than there are in this folder, so that none is prepared twice.
+const STATEMENTS_CACHED: usize = 512;
+
 /// The open database.
 #[derive(Debug)]
 pub struct Store {
@@ -111,14 +114,15 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "on")
-            .busy_timeout(Duration::from_secs(5));
+            .busy_timeout(Duration::from_secs(5))
+            .statement_cache_capacity(STATEMENTS_CACHED);
         Self::connect(options, key).await
     }
 
     /// A database that lives as long as this value: for the simulator. `name` tells databases of one process apart.
     pub async fn open_in_memory(name: &str, key: DatabaseKey) -> Result<Self, StoreError> {
         let file = PathBuf::from(format!("file:tidings-{name}?mode=memory&cache=shared"));
-        let options = SqliteConnectOptions::new().filename(file).in_memory(true).shared_cache(true);
+        let options = SqliteConnectOptions::new().filename(file).in_memory(true).shared_cache(true).statement_cache_capacity(STATEMENTS_CACHED);
         Self::connect(options, key).await
     }
 

@@ -140,7 +140,7 @@ fn main() -> Result<ExitCode> {
 }
 
 fn run(seed: u64, nodes: usize, faults: Faults, size: Size) -> Result<Report> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(schedule::run(seed, nodes, faults, size))
 }
 
