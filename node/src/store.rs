@@ -122,7 +122,11 @@ impl Store {
     /// A database that lives as long as this value: for the simulator. `name` tells databases of one process apart.
     pub async fn open_in_memory(name: &str, key: DatabaseKey) -> Result<Self, StoreError> {
         let file = PathBuf::from(format!("file:tidings-{name}?mode=memory&cache=shared"));
-        let options = SqliteConnectOptions::new().filename(file).in_memory(true).shared_cache(true).statement_cache_capacity(STATEMENTS_CACHED);
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .in_memory(true)
+            .shared_cache(true)
+            .statement_cache_capacity(STATEMENTS_CACHED);
         Self::connect(options, key).await
     }
 

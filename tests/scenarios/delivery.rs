@@ -9,7 +9,7 @@ use tidings_tests::world::{Fate, Place, World};
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
 /// Everybody knows everybody, and the first of `members` has made a group with the others.

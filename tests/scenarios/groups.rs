@@ -10,7 +10,7 @@ use tidings_tests::faults::Faults;
 use tidings_tests::world::{Fate, Place, World};
 
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
 pub(crate) async fn run_for(world: &mut World, ms: u64) {

@@ -20,16 +20,16 @@ use tidings_tests::faults::Faults;
 use tidings_tests::schedule::{self, Report, Size};
 
 fn run(seed: u64, nodes: usize, faults: Faults, size: Size) -> Report {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(schedule::run(seed, nodes, faults, size)).unwrap()
 }
 
 fn assert_clean(seed: u64, nodes: usize, faults: &str) {
-    let report = run(seed, nodes, faults.parse().unwrap(), Size::Small);
+    let report = run(seed, nodes, faults.parse().unwrap(), Size::Usual);
     assert!(
         report.is_clean(),
         "{report:#?}: cargo run --release -p tidings-tests --bin simulate -- --seeds {seed} --nodes {nodes} \
-         --faults {faults} --size small --findings"
+         --faults {faults} --findings"
     );
 }
 
@@ -50,9 +50,9 @@ fn each_fault_alone_loses_nothing() {
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    let (one, other) = (run(5, 4, Faults::ALL, Size::Small), run(5, 4, Faults::ALL, Size::Small));
+    let (one, other) = (run(5, 4, Faults::ALL, Size::Usual), run(5, 4, Faults::ALL, Size::Usual));
     assert_eq!(one, other);
-    assert_ne!(one.trace, run(6, 4, Faults::ALL, Size::Small).trace);
+    assert_ne!(one.trace, run(6, 4, Faults::ALL, Size::Usual).trace);
 }
 
 /// The answer to a push settled a younger row of the outbox, which had got the id of the row that was pushed.

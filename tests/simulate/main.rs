@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use tidings_tests::faults::Faults;
 use tidings_tests::schedule::{self, Report, Size};
@@ -19,13 +19,13 @@ struct Args {
     #[arg(long, default_value = "0..100", value_parser = seeds)]
     seeds: (u64, u64),
     /// How many nodes: N, or FROM..TO (TO is included) to vary it with the seed.
-    #[arg(long, default_value = "2..3", value_parser = nodes)]
+    #[arg(long, default_value = "3..8", value_parser = nodes)]
     nodes: (usize, usize),
     /// all, none, or some of loss,delay,duplicate,reorder,partition,crash,clock
     #[arg(long, default_value = "all")]
     faults: String,
     /// How much happens in a schedule.
-    #[arg(long, value_enum, default_value = "full")]
+    #[arg(long, value_enum, default_value = "usual")]
     size: Size,
     /// On how many threads; as many as there are cores unless this is given.
     #[arg(long)]
@@ -50,12 +50,14 @@ struct Summary {
     diverged: u64,
     stranded: u64,
     orphaned: u64,
+    readable: u64,
+    failed: u64,
     crashes: u64,
     violations: u64,
     wall_ms: u64,
     schedules_a_minute: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    first_violation: Option<String>,
+    first_violation: Option<u64>,
 }
 
 #[expect(clippy::disallowed_methods, reason = "the summary says how long it took")]
@@ -64,7 +66,7 @@ fn main() -> Result<ExitCode> {
     let faults: Faults = args.faults.parse().map_err(anyhow::Error::msg)?;
     let started = Instant::now();
     let next = AtomicU64::new(args.seeds.0);
-    let reports = Mutex::new(Vec::new());
+    let summary = Mutex::new(Summary::default());
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -75,36 +77,12 @@ fn main() -> Result<ExitCode> {
                         return;
                     }
                     let report = run(seed, nodes_of(args.nodes, seed), faults, args.size);
-                    reports.lock().unwrap_or_else(PoisonError::into_inner).push((seed, report));
+                    summary.lock().unwrap_or_else(PoisonError::into_inner).add(&args, seed, report);
                 }
             });
         }
     });
-    let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
-    reports.sort_by_key(|(seed, _)| *seed);
-    let mut summary = Summary::default();
-    for (seed, report) in reports {
-        let report = report.with_context(|| format!("the schedule of seed {seed} failed; {}", replay(&args, seed)))?;
-        summary.schedules += 1;
-        summary.messages += report.messages;
-        summary.changes += report.changes;
-        summary.lost += report.lost;
-        summary.apart += report.apart;
-        summary.stranded += report.stranded;
-        summary.orphaned += report.orphaned;
-        summary.duplicated += report.duplicated;
-        summary.undecryptable += report.undecryptable;
-        summary.diverged += report.diverged;
-        summary.crashes += report.crashes;
-        if report.is_clean() {
-            continue;
-        }
-        summary.violations += 1;
-        if args.findings {
-            eprintln!("{}\n{}", replay(&args, seed), report.findings.join("\n"));
-        }
-        summary.first_violation.get_or_insert_with(|| replay(&args, seed));
-    }
+    let mut summary = summary.into_inner().unwrap_or_else(PoisonError::into_inner);
     summary.wall_ms = u64::try_from(started.elapsed().as_millis())?;
     summary.schedules_a_minute = summary.schedules * 60_000 / summary.wall_ms.max(1);
     if args.json {
@@ -112,7 +90,7 @@ fn main() -> Result<ExitCode> {
     } else {
         println!(
             "{} schedules, {} messages, {} changes, {} crashes: {} lost, {} duplicated, {} undecryptable, {} diverged, {} \
-             stranded; {} missed by who was removed, {} orphaned; in {}.{} s on {} threads, {} schedules a minute",
+             stranded, {} readable outside, {} failed; {} missed by who was removed, {} orphaned; in {}.{} s on {} threads, {} schedules a minute",
             summary.schedules,
             summary.messages,
             summary.changes,
@@ -122,6 +100,8 @@ fn main() -> Result<ExitCode> {
             summary.undecryptable,
             summary.diverged,
             summary.stranded,
+            summary.readable,
+            summary.failed,
             summary.apart,
             summary.orphaned,
             summary.wall_ms / 1_000,
@@ -132,10 +112,43 @@ fn main() -> Result<ExitCode> {
     }
     match summary.first_violation {
         None => Ok(ExitCode::SUCCESS),
-        Some(replay) => {
-            eprintln!("the first violation is replayed by: {replay}");
+        Some(seed) => {
+            eprintln!("the first violation is replayed by: {}", replay(&args, seed));
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+impl Summary {
+    /// Counts a schedule, and says at once what was wrong with it.
+    fn add(&mut self, args: &Args, seed: u64, report: Result<Report>) {
+        self.schedules += 1;
+        let wrong = match report {
+            Ok(report) => {
+                self.messages += report.messages;
+                self.changes += report.changes;
+                self.lost += report.lost;
+                self.apart += report.apart;
+                self.stranded += report.stranded;
+                self.orphaned += report.orphaned;
+                self.duplicated += report.duplicated;
+                self.undecryptable += report.undecryptable;
+                self.diverged += report.diverged;
+                self.readable += report.readable;
+                self.crashes += report.crashes;
+                (!report.is_clean()).then(|| report.findings.join("\n"))
+            }
+            Err(error) => {
+                self.failed += 1;
+                Some(format!("the schedule did not come to its end: {error:#}"))
+            }
+        };
+        let Some(wrong) = wrong else { return };
+        self.violations += 1;
+        if args.findings {
+            eprintln!("{}\n{wrong}", replay(args, seed));
+        }
+        self.first_violation = Some(self.first_violation.map_or(seed, |first| first.min(seed)));
     }
 }
 

@@ -19,32 +19,37 @@ const SETTLE_MS: u64 = 300_000;
 /// How much happens in a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Size {
-    /// A dozen messages and half a dozen changes of the group, within half a minute.
+    /// Six messages and four changes of the group, within fifteen seconds.
     Small,
+    /// A dozen messages and half a dozen changes, within half a minute.
+    Usual,
     /// Forty messages and a dozen changes, within a minute and a half.
-    Full,
+    Large,
 }
 
 impl Size {
     fn messages(self) -> u64 {
         match self {
-            Self::Small => 12,
-            Self::Full => 40,
+            Self::Small => 6,
+            Self::Usual => 12,
+            Self::Large => 40,
         }
     }
 
     fn changes(self) -> u64 {
         match self {
-            Self::Small => 6,
-            Self::Full => 12,
+            Self::Small => 4,
+            Self::Usual => 6,
+            Self::Large => 12,
         }
     }
 
     /// People are busy for this long, in virtual time.
     fn talk_ms(self) -> u64 {
         match self {
-            Self::Small => 30_000,
-            Self::Full => 90_000,
+            Self::Small => 15_000,
+            Self::Usual => 30_000,
+            Self::Large => 90_000,
         }
     }
 }
