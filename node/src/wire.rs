@@ -3,6 +3,8 @@
 //! Pure: bytes in, values or a reason out. What a peer sent is parsed whole or refused whole.
 
 pub mod content;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod history;
 pub mod join;
 pub mod receipt;

@@ -1,0 +1,65 @@
+//! Every decoder of what crosses the network between nodes, as a function of bytes: what the fuzzer of `tests/fuzz`
+//! calls, and what the tests call with the corpus. Not in what ships: it is there for tests and with the feature
+//! `fuzzing` alone.
+//!
+//! Bytes that are hostile give an outcome, and what decodes encodes to the same bytes: an encoding is canonical.
+
+use super::{
+    content::Content,
+    join::JoinRequest,
+    receipt::UnverifiedReceipt,
+    request::{Request, Response},
+};
+
+/// A decoder.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name of its file and of its corpus.
+    pub name: &'static str,
+    /// Ends, whatever the bytes are.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: [Target; 5] = [
+    Target { name: "wire_request", run: request },
+    Target { name: "wire_response", run: response },
+    Target { name: "wire_content", run: content },
+    Target { name: "wire_join", run: join },
+    Target { name: "wire_receipt", run: receipt },
+];
+
+fn request(bytes: &[u8]) {
+    if let Ok(request) = Request::decode(bytes) {
+        assert_eq!(request.encode().as_deref(), Ok(bytes));
+    }
+}
+
+fn response(bytes: &[u8]) {
+    if let Ok(response) = Response::decode(bytes) {
+        assert_eq!(response.encode().as_deref(), Ok(bytes));
+    }
+}
+
+fn content(bytes: &[u8]) {
+    match Content::decode(bytes) {
+        // What a newer version says is kept as nothing but that.
+        Ok(Content::Newer) | Err(_) => {}
+        Ok(content) => assert_eq!(content.encode(), bytes),
+    }
+}
+
+fn join(bytes: &[u8]) {
+    if let Ok(request) = JoinRequest::decode(bytes) {
+        assert_eq!(request.encode(), bytes);
+    }
+}
+
+fn receipt(bytes: &[u8]) {
+    if UnverifiedReceipt::decode(bytes).is_ok() {
+        assert!(UnverifiedReceipt::is_receipt(bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests;
