@@ -144,11 +144,11 @@ fn two_renames_at_once_leave_one_name_and_one_line_and_the_loser_is_told() {
         assert_same(&mut world, &[0, 1, 2], id).await;
         let lines = texts(&mut world, 2, id).await;
         assert_eq!(lines.iter().filter(|line| line.contains("renamed")).count(), 1, "{lines:?}");
-        let pending = [
-            group(&mut world, 0, Command::Group(id)).await.unwrap().pending,
-            group(&mut world, 1, Command::Group(id)).await.unwrap().pending,
+        let given_up = [
+            group(&mut world, 0, Command::Group(id)).await.unwrap().given_up,
+            group(&mut world, 1, Command::Group(id)).await.unwrap().given_up,
         ];
-        assert_eq!(pending.iter().map(Vec::len).sum::<usize>(), 1, "{pending:?}");
+        assert_eq!(given_up.iter().map(Vec::len).sum::<usize>(), 1, "{given_up:?}");
     });
 }
 

@@ -66,9 +66,12 @@ fn a_revoked_invite_lets_nobody_in_and_says_so() {
         run_for(&mut world, 10_000).await;
         join(&mut world, 3, &link).await;
         run_for(&mut world, 30_000).await;
-        assert_eq!(view(&mut world, 3, id).await.standing, Standing::Removed);
-        let pending = group(&mut world, 3, Command::Group(id)).await.unwrap().pending;
-        assert_eq!(pending, ["The invite was refused: the invite was revoked or used up."]);
+        let refused = view(&mut world, 3, id).await;
+        assert_eq!(refused.standing, Standing::Removed);
+        assert!(
+            refused.refused.starts_with("The invite was refused: the invite was revoked or used up"),
+            "{refused:?}"
+        );
         assert_eq!(view(&mut world, 1, id).await.members.len(), 3);
         let revoked = Command::RevokeInvite { conversation: id, invite: made };
         assert!(matches!(group(&mut world, 0, revoked).await, Err(Refused::UnknownInvite)));
@@ -175,8 +178,15 @@ fn a_member_who_left_tells_an_asker_that_it_cannot_help() {
         let standing = view(&mut world, 0, id).await.standing;
         join(&mut world, 3, &link).await;
         run_for(&mut world, 30_000).await;
-        let told = group(&mut world, 3, Command::Group(id)).await.unwrap().pending;
         assert_eq!(standing, Standing::Left);
-        assert_eq!(told, ["The invite was refused: who was asked is not in the group any more."]);
+        let told = group(&mut world, 3, Command::Group(id)).await.unwrap();
+        assert_eq!(told.conversation.standing, Standing::Joining, "others are named in the link, and merely away");
+        assert!(told.pending[0].contains("who was asked is not in the group any more"), "{told:?}");
+        run_for(&mut world, 25 * 60 * 60 * 1_000).await;
+        let told = view(&mut world, 3, id).await;
+        assert_eq!(told.refused, "The invite was refused: who was asked is not in the group any more.");
+        ask(&mut world, 3, Command::Leave(id)).await.unwrap();
+        let left = view(&mut world, 3, id).await;
+        assert_eq!((left.standing, left.refused.as_str()), (Standing::Left, ""));
     });
 }

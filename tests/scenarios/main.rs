@@ -15,6 +15,8 @@ mod invites;
 mod large;
 #[cfg(test)]
 mod packages;
+#[cfg(test)]
+mod wishes;
 
 use tidings_tests::faults::Faults;
 use tidings_tests::schedule::{self, Report, Size};

@@ -144,6 +144,7 @@ impl From<handle::Conversation> for dto::Conversation {
             topic: conversation.topic,
             picture: conversation.picture.map(|hash| hexadecimal(&hash)),
             standing: conversation.standing.into(),
+            refused: Some(conversation.refused).filter(|refused| !refused.is_empty()),
             my_role: conversation.my_role.into(),
             can_write: conversation.can_write,
             direct: conversation.direct,
@@ -179,6 +180,7 @@ impl From<handle::Peer> for dto::Peer {
                 handle::Path::Relayed => dto::PeerPath::Relayed,
             },
             account: peer.account.map(|account| account.to_string()),
+            name: Some(peer.name).filter(|name| !name.is_empty()),
         }
     }
 }

@@ -152,6 +152,10 @@ pub struct Conversation {
     pub picture: Option<String>,
     /// How this node stands to it.
     pub standing: Standing,
+    /// Why the invite by which I asked to join was refused, in a sentence; absent if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub refused: Option<String>,
     /// What I may do here.
     pub my_role: Role,
     /// Whether what I write now would be accepted.
@@ -212,10 +216,14 @@ pub struct Peer {
     pub peer_id: String,
     /// How it is reached.
     pub path: PeerPath,
-    /// The contact it belongs to, where that is known.
+    /// The person it belongs to, where that is known: a contact, or a fellow member of a group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub account: Option<String>,
+    /// That person's name, where it is known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub name: Option<String>,
 }
 
 /// Who I am and how things stand.
@@ -521,6 +529,7 @@ mod tests {
             groups::JoinRequest,
             groups::GroupPatch,
             groups::NewMembers,
+            groups::Removals,
             groups::NewRole,
             groups::NewInvite,
             groups::Join,

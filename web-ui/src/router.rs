@@ -46,6 +46,7 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(groups::picture, groups::set_picture, groups::drop_picture))
         .routes(routes!(groups::add_members))
         .routes(routes!(groups::remove_member))
+        .routes(routes!(groups::remove_members))
         .routes(routes!(groups::set_role))
         .routes(routes!(groups::leave))
         .routes(routes!(invites::create))
@@ -150,6 +151,7 @@ mod tests {
             "POST /conversations/{conversation}/leave",
             "POST /conversations/{conversation}/members",
             "POST /conversations/{conversation}/messages",
+            "POST /conversations/{conversation}/removals",
             "POST /conversations/{conversation}/requests/{account}",
             "POST /conversations/{conversation}/seen",
             "POST /join",

@@ -77,6 +77,8 @@ pub(crate) struct Conversation {
     pub(crate) members: Vec<Member>,
     #[serde(default)]
     pub(crate) standing: Standing,
+    #[serde(default)]
+    pub(crate) refused: Option<String>,
     pub(crate) unread: u64,
     #[serde(default)]
     pub(crate) last_message: Option<Message>,
@@ -131,6 +133,8 @@ pub(crate) struct Group {
     pub(crate) could_be_hybrid: bool,
     pub(crate) requests: Vec<JoinRequest>,
     pub(crate) pending: Vec<String>,
+    #[serde(default)]
+    pub(crate) given_up: Vec<String>,
 }
 
 /// What new members are shown of what was before them.
@@ -197,6 +201,8 @@ pub(crate) struct Peer {
     pub(crate) path: Path,
     #[serde(default)]
     pub(crate) account: Option<String>,
+    #[serde(default)]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]

@@ -71,10 +71,9 @@ impl Api {
         self.ask(Method::POST, &format!("conversations/{conversation}/members"), &body).await
     }
 
-    pub(crate) async fn remove_member(&self, conversation: &str, account: &str) -> Result<(), Failure> {
-        self.exchange(Method::DELETE, &format!("conversations/{conversation}/members/{account}"), None, None)
-            .await
-            .map(drop)
+    pub(crate) async fn remove_members(&self, conversation: &str, accounts: &[&str]) -> Result<(), Failure> {
+        let body = json_bytes(&serde_json::json!({ "accounts": accounts }))?;
+        self.exchange(Method::POST, &format!("conversations/{conversation}/removals"), Some(body), None).await.map(drop)
     }
 
     pub(crate) async fn set_role(&self, conversation: &str, account: &str, role: Role) -> Result<Group, Failure> {

@@ -19,7 +19,7 @@ pub(super) async fn run(api: &Api, output: &Output, typed: &args::Invite) -> Res
         return if output.is_json() {
             output.object(&lines::Started { conversation: &conversation.id })
         } else {
-            output.text("It is revoked: nobody can join by that link any more.")
+            output.text("It is revoked: every member who has learnt of it turns away whoever comes by that link.")
         };
     }
     if typed.list {

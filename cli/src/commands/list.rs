@@ -49,6 +49,9 @@ fn name(conversation: &Conversation, page: &Page) -> String {
 }
 
 fn last_line(conversation: &Conversation) -> String {
+    if let Some(refused) = &conversation.refused {
+        return one_line(refused);
+    }
     match &conversation.last_message {
         None => String::new(),
         Some(message) if message.is_system() => one_line(&message.text),

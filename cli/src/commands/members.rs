@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::api::{Api, Group, Role};
+use crate::api::{Api, Conversation, Group, Role, Standing};
 use crate::args::Members;
 use crate::failure::Failure;
 use crate::output::table::{Cell, table};
@@ -61,10 +61,29 @@ fn shown(group: &Group, page: &Page) -> String {
             styled(QUIET, short(&request.account))
         );
     }
-    for pending in &group.pending {
-        let _written = writeln!(shown, "{}", styled(WAITING, one_line(pending)));
+    for told in group.pending.iter().chain(&group.given_up) {
+        let _written = writeln!(shown, "{}", styled(WAITING, one_line(told)));
+    }
+    if let Some(why) = apart(&group.conversation) {
+        let _written = writeln!(shown, "{}", styled(WAITING, why));
     }
     shown
+}
+
+/// What is to be known of a conversation that one is not simply in.
+pub(super) fn apart(conversation: &Conversation) -> Option<String> {
+    match (conversation.standing, &conversation.refused) {
+        (_, Some(refused)) => Some(one_line(refused)),
+        (Standing::Member, None) => None,
+        (Standing::Removed, None) => {
+            Some("You were removed: these are the members as they were known here then.".to_owned())
+        }
+        (Standing::Left, None) => Some("You left: these are the members as they were known here then.".to_owned()),
+        (Standing::Joining, None) => Some("You asked to join; no member has let you in yet.".to_owned()),
+        (Standing::ComingBack, None) => {
+            Some("Your node lost touch with this group and is being let in again.".to_owned())
+        }
+    }
 }
 
 /// A role as people say it.
@@ -96,5 +115,13 @@ mod tests {
         assert!(lines[1].starts_with("Alice (you)  owner"), "{shown}");
         assert!(lines[2].contains("read-only") && !lines[2].contains('\u{1b}'), "{shown}");
         assert_eq!(lines[3], "Carol asks to join (cccccccc)");
+        assert_eq!(lines.len(), 4);
+        let removed = json.replacen(r#""direct":false"#, r#""direct":false,"standing":"removed""#, 1);
+        let shown_removed = self::shown(&serde_json::from_str(&removed).unwrap(), &page);
+        assert!(shown_removed.contains("You were removed: these are the members as they were known here then."));
+        let refused =
+            json.replacen(r#""direct":false"#, r#""standing":"removed","refused":"The invite was refused: no.""#, 1);
+        let shown_refused = self::shown(&serde_json::from_str(&refused).unwrap(), &page);
+        assert!(shown_refused.contains("The invite was refused: no.") && !shown_refused.contains("You were removed"));
     }
 }

@@ -16,16 +16,16 @@ pub(super) async fn run(api: &Api, output: &Output, typed: &str, members: &[Stri
         }
         whom.push(member);
     }
-    for member in &whom {
-        api.remove_member(&conversation.id, &member.account).await?;
-    }
+    let accounts: Vec<&str> = whom.iter().map(|member| member.account.as_str()).collect();
+    api.remove_members(&conversation.id, &accounts).await?;
     if output.is_json() {
         return output.object(&lines::Started { conversation: &conversation.id });
     }
     let names: Vec<String> = whom.iter().map(|member| one_line(&member.name)).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
     output.text(format_args!(
-        "{} {are} no longer in {}: what is written from now on cannot be read there.",
+        "{} {are} no longer in {}. Whoever has learnt of it writes so that it cannot be read there; members who are \
+         away learn of it when they are back.",
         names.join(", "),
         one_line(&conversation.name)
     ))

@@ -104,8 +104,8 @@ fn shown(group: &Group) -> String {
         // Writing to a string cannot fail, here and below.
         let _written = writeln!(shown, "{:<26}{}", styled(QUIET, format_args!("{what:<26}")), styled(STRONG, value));
     }
-    for pending in &group.pending {
-        let _written = writeln!(shown, "{}", styled(WAITING, one_line(pending)));
+    for told in group.pending.iter().chain(&group.given_up) {
+        let _written = writeln!(shown, "{}", styled(WAITING, one_line(told)));
     }
     shown
 }

@@ -59,7 +59,8 @@ pub(super) fn without_peer(address: &str) -> &str {
 }
 
 fn connected(peer: &Peer, names: &HashMap<&str, &str>) -> String {
-    let name = peer.account.as_deref().and_then(|account| names.get(account).copied());
+    let of_contact = || peer.account.as_deref().and_then(|account| names.get(account).copied());
+    let name = peer.name.as_deref().or_else(of_contact);
     let (style, path) = match peer.path {
         PeerPath::Direct => (GOOD, "direct"),
         PeerPath::Relayed => (PLAIN, "relayed"),

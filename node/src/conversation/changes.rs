@@ -201,7 +201,7 @@ pub fn sentence(changes: &[Change], author: AccountId, me: AccountId, name: impl
             Change::Joined(account, Some(inviter)) => {
                 format!("{} joined by an invite link of {}", subject(account), object(inviter))
             }
-            Change::CameBack(account) => format!("{} came back after a long absence", subject(account)),
+            Change::CameBack(account) => format!("{} came back into the group", subject(account)),
             Change::Renamed(_, to) if to.is_empty() => format!("{by} removed the group's name"),
             Change::Renamed(_, to) => format!("{by} renamed the group to “{to}”"),
             Change::TopicSet(topic) if topic.is_empty() => format!("{by} removed the topic"),

@@ -1,5 +1,7 @@
 //! Commits of this node and of others (PROTOCOL §3, §6.9): how one goes out, and what follows when the head moves.
 
+use std::collections::BTreeSet;
+
 use tidings_crypto::envelope::{Apart, Envelope, EpochId, TopicSecret, Week, WelcomeContent};
 use tidings_crypto::group::epochs::Standing as TreeStanding;
 use tidings_crypto::group::{Change, CommitError, Committed, Evidence, GroupId, Kind as GroupKind, Member, Moment};
@@ -275,7 +277,6 @@ impl State {
             let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
             let in_tree = loaded.group.tree().node(line.epoch).is_some();
             let on_path = in_tree && loaded.group.is_on_branch(line.epoch);
-            let message = line_id(line.epoch);
             if !in_tree {
                 // What is shown was on the way to the head, and that part of the way is certain.
                 batch.tx.drop_line(id, line.epoch).await?;
@@ -283,13 +284,63 @@ impl State {
                 batch.tx.show_line(id, line.epoch, true).await?;
                 self.add_line(batch, conversation, line).await?;
             } else if !on_path && line.shown {
-                batch.tx.show_line(id, line.epoch, false).await?;
-                batch.tx.remove_message(conversation, message).await?;
-                if let Some(conversation) = self.conversations.get_mut(&conversation) {
-                    conversation.remove_message(message);
-                }
-                batch.moved.remove(&message);
-                batch.events.push(Event::MessageGone(message));
+                self.take_line_out(batch, conversation, id, line.epoch).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_line_out(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        conversation: ConversationId,
+        id: GroupId,
+        epoch: EpochId,
+    ) -> Result<(), StoreError> {
+        let message = line_id(epoch);
+        batch.tx.show_line(id, epoch, false).await?;
+        batch.tx.remove_message(conversation, message).await?;
+        if let Some(conversation) = self.conversation(batch, conversation).await? {
+            conversation.remove_message(message);
+        }
+        batch.moved.remove(&message);
+        batch.events.push(Event::MessageGone(message));
+        Ok(())
+    }
+
+    /// The epochs of a group that stay on its way when this node goes on at `epoch`, by a way in or a Welcome: to be asked
+    /// before it does, since its tree then begins anew. Those above `epoch`, where the tree has it; those on the way to
+    /// where the others went, as far as this node followed it; otherwise what was settled.
+    pub(crate) fn epochs_that_stay(&self, id: GroupId, epoch: EpochId) -> BTreeSet<EpochId> {
+        let Some(loaded) = self.groups.get(&id) else { return BTreeSet::new() };
+        let tree = loaded.group.tree();
+        if tree.node(epoch).is_some() {
+            return tree.path(epoch).into_iter().collect();
+        }
+        if tree.goal() != tree.head() || tree.standing() == TreeStanding::Removed {
+            return tree.path(tree.goal()).into_iter().collect();
+        }
+        let is_settled = |epoch: &EpochId| tree.node(*epoch).is_some_and(|node| node.settled_ms.is_some());
+        let mut settled = tree.path(tree.head());
+        let certain = settled.iter().rposition(is_settled).map_or(1, |last| last.saturating_add(1));
+        settled.truncate(certain);
+        settled.into_iter().collect()
+    }
+
+    /// This node went on elsewhere: the lines of what does not stay on the group's way are taken out, before they count as
+    /// certain because their epochs have left the tree.
+    pub(crate) async fn take_lost_lines_out(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: GroupId,
+        stay: &BTreeSet<EpochId>,
+    ) -> Result<(), StoreError> {
+        let Some(conversation) = self.group_rows.get(&id).map(|row| row.conversation) else { return Ok(()) };
+        batch.tx.flush().await?;
+        for line in batch.tx.lines(id).await? {
+            let is_here = self.groups.get(&id).is_some_and(|loaded| loaded.group.tree().node(line.epoch).is_some());
+            if line.shown && !is_here && !stay.contains(&line.epoch) {
+                self.take_line_out(batch, conversation, id, line.epoch).await?;
             }
         }
         Ok(())
@@ -302,6 +353,11 @@ impl State {
         line: LineRow,
     ) -> Result<(), StoreError> {
         let id = line_id(line.epoch);
+        if batch.tx.message_home(id).await?.is_some() {
+            // Only a member who shares words under the id of a line could have put something there.
+            batch.tx.flush().await?;
+            batch.tx.drop_shared(id).await?;
+        }
         let row = MessageRow {
             id,
             conversation,
@@ -426,7 +482,7 @@ fn policy_changes(
     if from.may_edit != to.may_edit {
         told.push(Change::PermissionSet(Permission::Edit, to.may_edit));
     }
-    let accounts: std::collections::BTreeSet<&AccountId> = from.roles.keys().chain(to.roles.keys()).collect();
+    let accounts: BTreeSet<&AccountId> = from.roles.keys().chain(to.roles.keys()).collect();
     for account in accounts.into_iter().filter(|account| stays(account)) {
         let (old, new): (Role, Role) = (from.role(account), to.role(account));
         if old != new {

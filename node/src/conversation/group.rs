@@ -6,7 +6,7 @@ use tidings_crypto::group::{
     Kind as GroupKind, MEMBERS_MAX, Policy, Suite as MlsSuite, picture_media_type,
 };
 
-use super::intents::{Field, INTENTS_MAX, Intent, Tried, picture_hash};
+use super::intents::{Field, Intent, Tried, picture_hash};
 use crate::engine::State;
 use crate::engine::batch::{Batch, Halt};
 use crate::handle::{
@@ -57,10 +57,10 @@ impl State {
         group: GroupId,
         intent: &Intent,
     ) -> Result<GroupDetail, Halt> {
-        if self.intents.iter().filter(|row| row.group == group).count() >= INTENTS_MAX {
-            let limit = INTENTS_MAX as u64;
-            return Err(Refused::LimitReached { what: "changes under way in one group", limit }.into());
-        }
+        self.has_room_for(group, intent).map_err(|limit| Refused::LimitReached {
+            what: "changes under way in one group",
+            limit: u64::try_from(limit).unwrap_or(u64::MAX),
+        })?;
         match self.want(batch, group, intent).await? {
             Tried::Done | Tried::Committed(_) => {}
             Tried::Dropped(why) => return Err(Refused::NotNow { why }.into()),
@@ -195,7 +195,7 @@ impl State {
             Some(group) => self.group(batch, *group).await?.and_then(|loaded| loaded.group.policy().cloned()),
             None => None,
         };
-        let pending = self.pending_of(&groups, &conversation);
+        let (pending, given_up) = self.wishes_of(&groups, &conversation);
         let Some((policy, group)) = policy.zip(groups.first().copied()) else {
             return Ok(GroupDetail {
                 conversation,
@@ -208,6 +208,7 @@ impl State {
                 could_be_hybrid: false,
                 requests: Vec::new(),
                 pending,
+                given_up,
             });
         };
         Ok(GroupDetail {
@@ -223,43 +224,29 @@ impl State {
             could_be_hybrid: self.groups.get(&group).is_some_and(|loaded| loaded.group.could_be_hybrid()),
             requests: self.join_requests(batch, group).await?,
             pending,
+            given_up,
             conversation,
         })
     }
 
-    /// Own changes that are not certain, and what was given up lately, as sentences.
-    fn pending_of(&self, groups: &[GroupId], conversation: &Conversation) -> Vec<String> {
-        let mut told = Vec::new();
+    /// Own changes that are being made again, and those that were given up lately, as sentences.
+    fn wishes_of(&self, groups: &[GroupId], conversation: &Conversation) -> (Vec<String>, Vec<String>) {
+        let (mut pending, mut given_up) = (Vec::new(), Vec::new());
         for row in self.intents.iter().filter(|row| groups.contains(&row.group)) {
             if !row.dropped.is_empty() {
-                told.push(row.dropped.clone());
+                given_up.push(row.dropped.clone());
             } else if row.due_ms.is_some()
                 && let Ok(intent) = Intent::decode(&row.body)
+                && let Some(wish) = self.wish(&intent)
             {
-                told.extend(self.pending_sentence(&intent));
+                let why = "is made again, because the group went on without it";
+                pending.push(format!("{wish} {why}."));
             }
         }
-        if conversation.standing == Standing::Joining || conversation.standing == Standing::Removed {
-            told.extend(self.joining_refusal(conversation.id));
+        if conversation.standing == Standing::Joining {
+            pending.extend(self.refused_so_far(conversation.id));
         }
-        told
-    }
-
-    fn pending_sentence(&self, intent: &Intent) -> Option<String> {
-        let names = |accounts: &[AccountId]| {
-            accounts.iter().map(|account| self.name_of(account)).collect::<Vec<_>>().join(", ")
-        };
-        let what = match intent {
-            Intent::Add(accounts) => format!("Adding {}", names(accounts)),
-            Intent::Remove(accounts) => format!("Removing {}", names(accounts)),
-            Intent::Role(account, _, _) => format!("Changing the role of {}", self.name_of(account)),
-            Intent::Patch(_) => "Changing the group's settings".to_owned(),
-            Intent::MakeInvite(_) => "Making an invite".to_owned(),
-            Intent::RevokeInvite(_) => "Revoking an invite".to_owned(),
-            Intent::LetIn(_) => "Letting somebody in".to_owned(),
-            Intent::LetGo(_) | Intent::Ended(_) | Intent::Update => return None,
-        };
-        Some(format!("{what} is made again, because somebody else changed the group at the same time."))
+        (pending, given_up)
     }
 
     /// The invites of a policy, as people see them.

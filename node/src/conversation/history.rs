@@ -94,7 +94,7 @@ impl State {
             .into_iter()
             .filter(|message| message.sent_at_ms >= from_ms && is_old(message) && !message.text.is_empty())
         {
-            if batch.tx.message_place(id, message.id).await?.is_some() {
+            if batch.tx.message_home(message.id).await?.is_some() {
                 continue;
             }
             let placed = Placed { place: super::transcript::place(message.place, []), id: message.id };

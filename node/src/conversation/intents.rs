@@ -17,8 +17,9 @@ use crate::handle::{History, Role, Who, role_from_number, role_number};
 use crate::ids::AccountId;
 use crate::store::{IntentRow, StoreError};
 
-/// A change that has been on the way to the head for this long is done with.
-const KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
+/// A change that could not be made (again) for this long is given up, and its author is told. One that is on the way to
+/// the head is kept until the tree makes it certain, however long that takes.
+const TRIED_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// What was given up is told for this long.
 const TOLD_MS: u64 = 24 * 60 * 60 * 1_000;
 /// After a lost fork a change is made again within this time, so that not everybody commits at once. A guess …
@@ -27,8 +28,11 @@ const PAUSE_MS: (u64, u64) = (300, 2_000);
 const PAUSE_PER_MEMBER_MS: u64 = 10;
 /// A change that cannot be made now, though nothing forbids it, is tried again after this long.
 const RETRY_MS: u64 = 60_000;
-/// So many changes of one group may be under way.
-pub(crate) const INTENTS_MAX: usize = 256;
+/// So many changes of one group may be under way: the owner's, and as many that nobody asked for.
+const INTENTS_MAX: usize = 256;
+
+/// Why a change was not made again.
+const GAVE_WAY: &str = "somebody else changed the same thing at the same time";
 
 const VERSION: u8 = 1;
 const ACCOUNTS_MAX: usize = 1_024;
@@ -87,6 +91,11 @@ pub(crate) enum Plan {
 }
 
 impl Intent {
+    /// Whether a person asked for it, and has to be told what became of it.
+    pub(crate) fn is_wish(&self) -> bool {
+        !matches!(self, Self::LetGo(_) | Self::Ended(_) | Self::Update)
+    }
+
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.u8(VERSION);
@@ -206,31 +215,51 @@ impl Field {
         })
     }
 
-    /// Puts the field into a policy; a sentence if somebody else changed the same field meanwhile.
+    /// Puts the field into a policy; why not, if somebody else changed the same field meanwhile.
     pub(crate) fn apply(&self, policy: &mut Policy) -> Result<(), String> {
-        fn set<T: PartialEq + Clone>(slot: &mut T, from: &T, to: &T, what: &str) -> Result<(), String> {
-            if slot != to && slot != from {
-                return Err(format!("Your change of {what} gave way to somebody else's, made at the same time."));
+        fn set<T: PartialEq + Clone>(slot: &mut T, from: &T, to: &T) -> bool {
+            let stays = slot != to && slot != from;
+            if !stays {
+                slot.clone_from(to);
             }
-            slot.clone_from(to);
-            Ok(())
+            !stays
         }
-        match self {
-            Self::Name(from, to) => set(&mut policy.name, from, to, "the name"),
-            Self::Topic(from, to) => set(&mut policy.topic, from, to, "the topic"),
+        let done = match self {
+            Self::Name(from, to) => set(&mut policy.name, from, to),
+            Self::Topic(from, to) => set(&mut policy.topic, from, to),
             Self::Picture(from, to) => {
-                if policy.picture != *to && picture_hash(&policy.picture) != *from {
-                    return Err("Your change of the picture gave way to somebody else's, made at the same time.".into());
+                let stays = policy.picture != *to && picture_hash(&policy.picture) != *from;
+                if !stays {
+                    policy.picture.clone_from(to);
                 }
-                policy.picture.clone_from(to);
-                Ok(())
+                !stays
             }
-            Self::History(from, to) => set(&mut policy.history, from, to, "what new members see"),
-            Self::Disappearing(from, to) => set(&mut policy.disappearing_s, from, to, "when messages disappear"),
-            Self::MayInvite(from, to) => set(&mut policy.may_invite, from, to, "who may add people"),
-            Self::MayEdit(from, to) => set(&mut policy.may_edit, from, to, "who may change name and picture"),
+            Self::History(from, to) => set(&mut policy.history, from, to),
+            Self::Disappearing(from, to) => set(&mut policy.disappearing_s, from, to),
+            Self::MayInvite(from, to) => set(&mut policy.may_invite, from, to),
+            Self::MayEdit(from, to) => set(&mut policy.may_edit, from, to),
+        };
+        if done { Ok(()) } else { Err(GAVE_WAY.to_owned()) }
+    }
+
+    /// Which field it is, in words.
+    fn what(&self) -> &'static str {
+        match self {
+            Self::Name(..) => "the name",
+            Self::Topic(..) => "the topic",
+            Self::Picture(..) => "the picture",
+            Self::History(..) => "what new members see",
+            Self::Disappearing(..) => "when messages disappear",
+            Self::MayInvite(..) => "who may add people",
+            Self::MayEdit(..) => "who may change name and picture",
         }
     }
+}
+
+/// Whether an epoch is the tree's root, or lies above it on the way that led to the head before.
+fn is_certain(walked: &[EpochId], epoch: EpochId, root: EpochId) -> bool {
+    let at = |wanted: EpochId| walked.iter().position(|known| *known == wanted);
+    epoch == root || at(epoch).zip(at(root)).is_some_and(|(epoch, root)| epoch < root)
 }
 
 /// A picture's hash; that of no picture is of no bytes.
@@ -295,6 +324,7 @@ impl State {
             };
             row.id = batch.tx.put_intent(&row).await?;
             self.intents.push(row);
+            self.note_walk(group);
         }
         Ok(tried)
     }
@@ -307,8 +337,8 @@ impl State {
         intent: &Intent,
     ) -> Result<(), StoreError> {
         let body = intent.encode();
-        let mut of_group = self.intents.iter().filter(|row| row.group == group);
-        if of_group.clone().any(|row| row.body == body) || of_group.by_ref().count() >= INTENTS_MAX {
+        let is_there = self.intents.iter().any(|row| row.group == group && row.body == body);
+        if is_there || self.has_room_for(group, intent).is_err() {
             return Ok(());
         }
         let due_ms = Some(self.pause_until_ms(batch, group));
@@ -317,6 +347,16 @@ impl State {
         row.id = batch.tx.put_intent(&row).await?;
         self.intents.push(row);
         Ok(())
+    }
+
+    /// Whether one more change may be under way in a group; otherwise how many may. What nobody asked for takes no place of
+    /// what somebody did, and what was given up takes none.
+    pub(crate) fn has_room_for(&self, group: GroupId, intent: &Intent) -> Result<(), usize> {
+        let alike = |row: &&IntentRow| {
+            let of_group = row.group == group && row.dropped.is_empty();
+            of_group && Intent::decode(&row.body).is_ok_and(|other| other.is_wish() == intent.is_wish())
+        };
+        if self.intents.iter().filter(alike).count() < INTENTS_MAX { Ok(()) } else { Err(INTENTS_MAX) }
     }
 
     /// Whether it is wanted already that somebody who left is no member.
@@ -333,38 +373,54 @@ impl State {
         batch.now_ms.saturating_add(wait_ms)
     }
 
-    /// The head of a group moved: what is not on the way to it is to be made again.
+    /// Remembers the way to the head while something is wanted of a group: an epoch that leaves the tree is certain if it
+    /// was on that way, above the new root, and lost otherwise.
+    pub(crate) fn note_walk(&mut self, id: GroupId) {
+        let walk = self.groups.get(&id).filter(|_| self.intents.iter().any(|row| row.group == id)).map(|loaded| {
+            let tree = loaded.group.tree();
+            tree.path(tree.head())
+        });
+        match walk {
+            Some(walk) => self.walks.insert(id, walk),
+            None => self.walks.remove(&id),
+        };
+    }
+
+    /// The tree of a group changed: what is not on the way to the head is to be made again, and what the tree has let go of
+    /// on that way is certain.
     pub(crate) async fn review_intents(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
         if !self.intents.iter().any(|row| row.group == id) {
+            self.walks.remove(&id);
             return Ok(());
         }
         let due_ms = self.pause_until_ms(batch, id);
         let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
+        let (tree, walked) = (loaded.group.tree(), self.walks.get(&id).map(Vec::as_slice).unwrap_or_default());
         let mut kept = Vec::with_capacity(self.intents.len());
         let mut lost_updates = false;
         for mut row in std::mem::take(&mut self.intents) {
             if row.group == id
                 && let Some(epoch) = row.epoch
                 && row.due_ms.is_none()
+                && (!loaded.group.is_on_branch(epoch) || epoch == tree.root())
             {
-                if loaded.group.tree().node(epoch).is_none() {
-                    // It was on the way to the head until the tree forgot that part of the way: it is certain.
+                if is_certain(walked, epoch, tree.root()) {
                     batch.tx.drop_intent(row.id).await?;
                     continue;
                 }
-                if !loaded.group.is_on_branch(epoch) {
-                    if row.body == Intent::Update.encode() {
-                        batch.tx.drop_intent(row.id).await?;
-                        lost_updates = true;
-                        continue;
-                    }
-                    (row.due_ms, row.epoch) = (Some(due_ms), None);
-                    batch.tx.set_intent(&row).await?;
+                if row.body == Intent::Update.encode() {
+                    batch.tx.drop_intent(row.id).await?;
+                    lost_updates = true;
+                    continue;
                 }
+                // The time in which it may be made again begins now, however long ago it was made first.
+                (row.due_ms, row.epoch, row.made_at_ms) = (Some(due_ms), None, batch.now_ms);
+                batch.tx.set_intent(&row).await?;
             }
             kept.push(row);
         }
         self.intents = kept;
+        self.note_walk(id);
         // Everybody who joined at once renews keys, and all but one lose: made again at once they would lose again.
         if lost_updates { self.update_later(batch, id).await } else { Ok(()) }
     }
@@ -380,68 +436,105 @@ impl State {
         }
         self.intents.retain(|row| !is_update(row));
         for row in self.intents.iter_mut().filter(|row| row.group == id && row.epoch.is_some()) {
-            (row.due_ms, row.epoch) = (Some(due_ms), None);
+            (row.due_ms, row.epoch, row.made_at_ms) = (Some(due_ms), None, batch.now_ms);
             batch.tx.set_intent(row).await?;
         }
         Ok(())
     }
 
-    /// Makes what is due, and lets go of what is certain or was told long enough.
+    /// Makes what is due, and lets go of what was told long enough.
     pub(crate) async fn make_due_intents(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let now_ms = batch.now_ms;
-        let old = |row: &IntentRow| {
-            let kept_ms = if row.dropped.is_empty() { KEPT_MS } else { TOLD_MS };
-            row.due_ms.is_none() && row.made_at_ms.saturating_add(kept_ms) <= now_ms
-        };
-        for row in self.intents.iter().filter(|row| old(row)) {
+        let is_told = |row: &IntentRow| !row.dropped.is_empty() && row.made_at_ms.saturating_add(TOLD_MS) <= now_ms;
+        for row in self.intents.iter().filter(|row| is_told(row)) {
             batch.tx.drop_intent(row.id).await?;
         }
-        self.intents.retain(|row| !old(row));
+        self.intents.retain(|row| !is_told(row));
         let due = self.intents.iter().filter(|row| row.due_ms.is_some_and(|due_ms| due_ms <= now_ms));
         let due: Vec<i64> = due.map(|row| row.id).collect();
         for id in due {
             let Some(row) = self.intents.iter().find(|row| row.id == id).cloned() else { continue };
-            let tried = match Intent::decode(&row.body) {
-                Ok(intent) if row.made_at_ms.saturating_add(KEPT_MS) > now_ms => {
-                    self.try_intent(batch, row.group, &intent).await?
-                }
-                _ => Tried::Done,
+            let Ok(intent) = Intent::decode(&row.body) else {
+                self.settle_intent(batch, row, None, Tried::Done).await?;
+                continue;
             };
-            self.settle_intent(batch, row, tried).await?;
+            let tried = match self.try_intent(batch, row.group, &intent).await? {
+                Tried::Later if row.made_at_ms.saturating_add(TRIED_MS) <= now_ms => {
+                    Tried::Dropped("it could not be made again within a week".to_owned())
+                }
+                tried => tried,
+            };
+            self.settle_intent(batch, row, Some(&intent), tried).await?;
         }
         Ok(())
     }
 
+    /// Writes what became of a try. Whoever asked for a change reads it if it was given up.
     async fn settle_intent(
         &mut self,
         batch: &mut Batch<'_, '_>,
         mut row: IntentRow,
+        intent: Option<&Intent>,
         tried: Tried,
     ) -> Result<(), StoreError> {
-        match tried {
-            Tried::Done | Tried::Failed(CommitError::NotAMember) => {
-                self.intents.retain(|other| other.id != row.id);
-                return batch.tx.drop_intent(row.id).await;
+        let why = match tried {
+            Tried::Done => None,
+            Tried::Committed(epoch) => {
+                (row.epoch, row.due_ms) = (Some(epoch), None);
+                return self.keep_intent(batch, row).await;
             }
-            Tried::Committed(epoch) => (row.epoch, row.due_ms) = (Some(epoch), None),
-            Tried::Dropped(why) => (row.dropped, row.due_ms, row.made_at_ms) = (why, None, batch.now_ms),
             Tried::Later => {
                 row.due_ms = Some(batch.now_ms.saturating_add(RETRY_MS));
+                return self.keep_intent(batch, row).await;
             }
-            Tried::Failed(error) => {
-                let why = format!("A change of yours could not be made again: {error}.");
-                (row.dropped, row.due_ms, row.made_at_ms) = (why, None, batch.now_ms);
+            Tried::Dropped(why) => Some(why),
+            Tried::Failed(error) => Some(error.to_string()),
+        };
+        match why.zip(intent.and_then(|intent| self.wish(intent))) {
+            None => {
+                self.intents.retain(|other| other.id != row.id);
+                batch.tx.drop_intent(row.id).await
+            }
+            Some((why, wish)) => {
+                let told = format!("{wish} was given up: {why}.");
+                (row.dropped, row.due_ms, row.epoch, row.made_at_ms) = (told, None, None, batch.now_ms);
+                self.keep_intent(batch, row).await
             }
         }
+    }
+
+    async fn keep_intent(&mut self, batch: &mut Batch<'_, '_>, row: IntentRow) -> Result<(), StoreError> {
         if let Some(conversation) = self.group_rows.get(&row.group).map(|group| group.conversation) {
             batch.touched.insert(conversation);
         }
         batch.tx.set_intent(&row).await?;
+        let group = row.group;
         // What the commit itself reviewed is newer than this copy in nothing but its own fate.
         if let Some(known) = self.intents.iter_mut().find(|known| known.id == row.id) {
             *known = row;
         }
+        self.note_walk(group);
         Ok(())
+    }
+
+    /// A wish in words, to say what becomes of it; none for what nobody asked for.
+    pub(crate) fn wish(&self, intent: &Intent) -> Option<String> {
+        let names = |accounts: &[AccountId]| {
+            accounts.iter().map(|account| self.name_of(account)).collect::<Vec<_>>().join(", ")
+        };
+        Some(match intent {
+            Intent::Add(accounts) => format!("Adding {}", names(accounts)),
+            Intent::Remove(accounts) => format!("Removing {}", names(accounts)),
+            Intent::Role(account, _, _) => format!("Changing the role of {}", self.name_of(account)),
+            Intent::Patch(fields) => match fields.as_slice() {
+                [field] => format!("Changing {}", field.what()),
+                _ => "Changing the group's settings".to_owned(),
+            },
+            Intent::MakeInvite(_) => "Making an invite".to_owned(),
+            Intent::RevokeInvite(_) => "Revoking an invite".to_owned(),
+            Intent::LetIn(_) => "Letting somebody in".to_owned(),
+            Intent::LetGo(_) | Intent::Ended(_) | Intent::Update => return None,
+        })
     }
 
     async fn try_intent(
@@ -464,7 +557,9 @@ impl State {
     /// What an intent asks for on the head as it is.
     async fn plan(&mut self, batch: &mut Batch<'_, '_>, id: GroupId, intent: &Intent) -> Result<Plan, StoreError> {
         let Some(loaded) = self.group(batch, id).await? else { return Ok(Plan::Done) };
-        let Some(policy) = loaded.group.policy().cloned() else { return Ok(Plan::Done) };
+        let Some(policy) = loaded.group.policy().cloned() else {
+            return Ok(Plan::Dropped("you are not a member any more".to_owned()));
+        };
         let members = loaded.group.members().to_vec();
         let suite = loaded.group.suite().unwrap_or(Suite::Classic);
         let is_member = |account: &AccountId| members.iter().any(|member| member.account == *account);
@@ -489,8 +584,7 @@ impl State {
                     return Ok(Plan::Done);
                 }
                 if now != *from {
-                    let why = "Your change of a role gave way to somebody else's, made at the same time.";
-                    return Ok(Plan::Dropped(why.to_owned()));
+                    return Ok(Plan::Dropped(GAVE_WAY.to_owned()));
                 }
                 let mut after = policy.clone();
                 after.roles.insert(*account, *to);
@@ -573,6 +667,17 @@ mod tests {
         ] {
             assert_eq!(Intent::decode(&intent.encode()).unwrap(), intent);
         }
+    }
+
+    #[test]
+    fn an_epoch_is_certain_at_the_root_and_above_it_and_nowhere_else() {
+        let [first, second, third, elsewhere] = [1, 2, 3, 4].map(|number| EpochId([number; 32]));
+        let walked = [first, second, third];
+        assert!(is_certain(&walked, first, second) && is_certain(&walked, second, third));
+        assert!(is_certain(&walked, third, third) && is_certain(&[], third, third));
+        assert!(!is_certain(&walked, third, second), "it was below the root, and lost");
+        assert!(!is_certain(&walked, second, elsewhere), "the root is on another branch");
+        assert!(!is_certain(&[], second, third), "nothing is known");
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl State {
             return Ok(());
         }
         let Some(invite) = policy.invite(request.proof.invite) else {
-            return Err("the invite was revoked or used up".to_owned());
+            return Err("the invite was revoked or used up, or has not reached the member who was asked".to_owned());
         };
         if request.proof.verify(request.group, &invite.key).is_err() {
             return Err("the link does not prove that it is one of this group".to_owned());

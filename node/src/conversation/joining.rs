@@ -20,6 +20,8 @@ const NEXT_HOST_AFTER_MS: u64 = 3_000;
 const NEXT_HOST_AFTER_MS_MAX: u64 = 60 * 60 * 1_000;
 /// While somebody has to approve, the members are asked again after this long.
 const ASK_AGAIN_AFTER_MS: u64 = 60_000;
+/// If some of those named in the link refused and the others cannot be asked for this long, the refusal stands.
+const REFUSED_AFTER_MS: u64 = 24 * 60 * 60 * 1_000;
 /// So many groups may be asked at once.
 const JOININGS_MAX: usize = 100;
 /// So many refusals are remembered, to tell the reason; then the oldest goes.
@@ -36,6 +38,8 @@ pub(crate) struct Joining {
     packages: Vec<Vec<u8>>,
     /// Who refused.
     refusals: BTreeSet<PeerKey>,
+    /// What the last of them said.
+    said: String,
     /// When to ask the next one.
     next_ms: u64,
     /// How often somebody was asked in this run.
@@ -51,6 +55,7 @@ impl Joining {
             last: usize::MAX,
             packages: Vec::new(),
             refusals: BTreeSet::new(),
+            said: String::new(),
             next_ms: 0,
             asked: 0,
         })
@@ -106,7 +111,8 @@ impl State {
             batch.tx.put_joining(&row, batch.rng).await?;
             self.forget_refusals(batch).await?;
             if let Some(conversation) = self.conversation(batch, id).await? {
-                conversation.change().standing = Standing::Joining;
+                let row = conversation.change();
+                (row.standing, row.refused) = (Standing::Joining, String::new());
             } else {
                 let row = ConversationRow {
                     id,
@@ -120,6 +126,7 @@ impl State {
                     topic: String::new(),
                     picture: None,
                     standing: Standing::Joining,
+                    refused: String::new(),
                 };
                 let mut conversation = super::Conversation::new(row, group, Vec::new());
                 conversation.groups.clear();
@@ -167,7 +174,8 @@ impl State {
             self.joined(batch, group).await?;
         }
         if let Some(conversation) = self.conversation(batch, id).await? {
-            conversation.change().standing = Standing::Left;
+            let row = conversation.change();
+            (row.standing, row.refused) = (Standing::Left, String::new());
         }
         self.save_conversations(batch).await?;
         batch.tx.flush().await?;
@@ -226,7 +234,12 @@ impl State {
         let due = self.joinings.iter().filter(|(_, joining)| joining.due_ms().is_some_and(|due_ms| due_ms <= now_ms));
         let due: Vec<GroupId> = due.map(|(group, _)| *group).collect();
         for group in due {
-            self.ask_to_join(batch, group).await?;
+            let old = |joining: &&Joining| joining.row.asked_at_ms.saturating_add(REFUSED_AFTER_MS) <= now_ms;
+            let refused = self.joinings.get(&group).filter(old).filter(|joining| !joining.said.is_empty());
+            match refused.map(|joining| joining.said.clone()) {
+                Some(reason) => self.give_joining_up(batch, group, reason).await?,
+                None => self.ask_to_join(batch, group).await?,
+            }
         }
         Ok(())
     }
@@ -244,35 +257,66 @@ impl State {
             Some(JoinVerdict::Waiting) => {
                 joining.next_ms = batch.now_ms.saturating_add(joining.pause_ms().max(ASK_AGAIN_AFTER_MS));
             }
-            Some(JoinVerdict::Refused(reason)) => {
-                joining.refusals.insert(peer);
-                if joining.link.hosts.iter().any(|host| !joining.refusals.contains(&host.peer)) {
-                    // One member may be behind the others, or wrong.
-                    let others = joining.link.hosts.iter().filter(|host| !joining.refusals.contains(&host.peer));
-                    let others: Vec<PeerKey> = others.map(|host| host.peer).collect();
-                    if others.iter().any(|peer| self.is_connected(peer)) {
-                        return self.ask_to_join(batch, group).await;
-                    }
-                }
-                let Some(joining) = self.joinings.get_mut(&group) else { return Ok(()) };
-                joining.row.refused = reason;
-                batch.tx.put_joining(&joining.row, batch.rng).await?;
-                let id = ConversationId::of_group(group);
-                if let Some(conversation) = self.conversation(batch, id).await? {
-                    conversation.change().standing = Standing::Removed;
-                }
-                batch.touched.insert(id);
-            }
+            Some(JoinVerdict::Refused(reason)) => return self.join_refused(batch, group, peer, reason).await,
             Some(JoinVerdict::Coming | JoinVerdict::Later) | None => {}
         }
         Ok(())
     }
 
-    /// Why joining this conversation's group was refused.
-    pub(crate) fn joining_refusal(&self, id: ConversationId) -> Option<String> {
+    /// One of the members named in the link refused. It may be behind the others, or wrong: it is over once all of them
+    /// refused, or those that could be asked within a day.
+    async fn join_refused(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        peer: PeerKey,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        let Some(joining) = self.joinings.get_mut(&group) else { return Ok(()) };
+        joining.refusals.insert(peer);
+        joining.said.clone_from(&reason);
+        let others = joining.hosts().map(|host| host.peer).filter(|peer| !joining.refusals.contains(peer));
+        let others: Vec<PeerKey> = others.collect();
+        let is_old = joining.row.asked_at_ms.saturating_add(REFUSED_AFTER_MS) <= batch.now_ms;
+        if others.iter().any(|peer| self.is_connected(peer)) {
+            return self.ask_to_join(batch, group).await;
+        }
+        if others.is_empty() || is_old {
+            return self.give_joining_up(batch, group, reason).await;
+        }
+        batch.touched.insert(ConversationId::of_group(group));
+        Ok(())
+    }
+
+    async fn give_joining_up(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        let Some(joining) = self.joinings.get_mut(&group) else { return Ok(()) };
+        let told = format!("The invite was refused: {reason}.");
+        joining.row.refused = reason;
+        batch.tx.put_joining(&joining.row, batch.rng).await?;
+        let id = ConversationId::of_group(group);
+        if let Some(conversation) = self.conversation(batch, id).await? {
+            let row = conversation.change();
+            (row.standing, row.refused) = (Standing::Removed, told);
+        }
+        batch.touched.insert(id);
+        Ok(())
+    }
+
+    /// What a member said who refused, while others are still to be asked.
+    pub(crate) fn refused_so_far(&self, id: ConversationId) -> Option<String> {
         let joining = self.joinings.values().find(|joining| ConversationId::of_group(joining.row.group) == id);
-        let refused = joining.filter(|joining| !joining.row.refused.is_empty());
-        refused.map(|joining| format!("The invite was refused: {}.", joining.row.refused))
+        let said = joining.filter(|joining| joining.row.refused.is_empty() && !joining.said.is_empty());
+        said.map(|joining| {
+            format!(
+                "A member refused ({}). The others named in the link are asked as soon as they are here.",
+                joining.said
+            )
+        })
     }
 
     /// The Welcome came.

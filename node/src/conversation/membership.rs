@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use tidings_crypto::card::SignedCard;
 use tidings_crypto::envelope::{Envelope, WelcomeContent};
 use tidings_crypto::group::{
-    Change, CommitError, Group, GroupId, JoinError, Joined, Kind as GroupKind, MEMBERS_MAX, Moment, Policy,
+    Change, CommitError, Forbidden, Group, GroupId, JoinError, Joined, Kind as GroupKind, MEMBERS_MAX, Moment, Policy,
 };
 
 use super::Conversation;
@@ -108,7 +108,13 @@ impl State {
         let moment = Moment { now_ms: batch.now_ms, place: 0 };
         let committed = group.change(&self.me, change, moment, batch.rng).map_err(|error| {
             // The founder is alone in the group: only how large it is, or what the cards say, can be wrong.
-            if matches!(error, CommitError::WelcomeTooLarge { .. } | CommitError::TooLarge { .. }) {
+            let too_many = matches!(
+                error,
+                CommitError::WelcomeTooLarge { .. }
+                    | CommitError::TooLarge { .. }
+                    | CommitError::Forbidden(Forbidden::TooManyMembers | Forbidden::TooManyNodes)
+            );
+            if too_many {
                 return Refused::NotNow { why: error.to_string() };
             }
             Refused::BadLink(format!("a card cannot be used to start a conversation: {error}"))
@@ -180,6 +186,7 @@ impl State {
             if conversation.groups.first() == Some(&group_id) {
                 conversation.members.clone_from(&rows);
                 conversation.change().standing = Standing::Member;
+                conversation.change().refused = String::new();
                 batch.tx.put_members(id, &rows).await?;
             }
         } else {
@@ -195,6 +202,7 @@ impl State {
                 topic: String::new(),
                 picture: None,
                 standing: Standing::Member,
+                refused: String::new(),
             };
             batch.tx.put_members(id, &rows).await?;
             self.conversations.insert(id, Conversation::new(row, group_id, rows.clone()));
@@ -321,6 +329,7 @@ impl State {
     ) -> Result<(), StoreError> {
         self.key_package_used(batch, &joined.key_package).await?;
         let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
+        let stay = self.epochs_that_stay(id, joined.group.head());
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(()) };
         loaded.group.enter(joined, batch.now_ms);
         let members = loaded.group.members().len();
@@ -329,9 +338,11 @@ impl State {
         batch.tx.put_group(row).await?;
         self.group_rows.insert(id, row);
         if let Some(conversation) = self.conversation(batch, row.conversation).await? {
-            conversation.change().standing = Standing::Member;
+            let row = conversation.change();
+            (row.standing, row.refused) = (Standing::Member, String::new());
         }
         self.joined(batch, id).await?;
+        self.take_lost_lines_out(batch, id, &stay).await?;
         self.reopen_intents(batch, id).await?;
         self.after_commit(batch, id).await
     }

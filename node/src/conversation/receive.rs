@@ -310,11 +310,14 @@ impl State {
         conversation.received_of(sender.node).delivered.insert(text.sequence);
         self.owe_receipt(batch, id, sender.node);
         // A sequence number is the author's word, and may name two messages: only the id decides.
-        if batch.tx.message_place(id, message).await?.is_some() {
+        if let Some(home) = batch.tx.message_home(message).await? {
             batch.tx.flush().await?;
             // What somebody shared is their word only: the author's own takes its place, whole.
             if !batch.tx.drop_shared(message).await? {
                 return Ok(());
+            }
+            if home != id {
+                batch.events.push(Event::MessageGone(message));
             }
         }
         let mut places = Vec::with_capacity(text.parents.len());

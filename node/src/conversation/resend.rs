@@ -136,6 +136,7 @@ impl State {
                 }
                 self.head_moved(batch, row.conversation).await?;
             }
+            self.review_intents(batch, group).await?;
             self.follow_standing(batch, group).await?;
         }
         Ok(())

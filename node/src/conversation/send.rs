@@ -7,7 +7,7 @@ use super::transcript::{self, Placed};
 use crate::engine::State;
 use crate::engine::batch::{Batch, Halt};
 use crate::event::Event;
-use crate::handle::{Message, MessageKind, MessageState, NewMessage, Refused, Standing, TEXT_BYTES_MAX};
+use crate::handle::{Message, MessageKind, MessageState, NewMessage, Refused, Role, Standing, TEXT_BYTES_MAX};
 use crate::ids::{ConversationId, MessageId};
 use crate::network::NetworkCommand;
 use crate::outbox::{FIRST_ATTEMPT_AFTER_MS, GOSSIP_WINDOW_MAX, Kind};
@@ -70,6 +70,10 @@ impl State {
         };
         let id = text.id(&me, &new.conversation);
         let payload = Content::Text(text.clone());
+        self.group(batch, group).await?;
+        if self.may_only_read(group) {
+            return Err(Refused::NotAllowed { what: "you may only read in this group".to_owned() }.into());
+        }
         let envelope = self.encrypt(batch, group, &payload).await?.ok_or(Refused::UnknownConversation)?;
         let epoch = self.groups.get(&group).map(|loaded| loaded.group.head()).ok_or(Refused::UnknownConversation)?;
         let audience = self.audience_now(batch, new.conversation).await?;
@@ -113,6 +117,14 @@ impl State {
         let message = self.message_of(&row);
         batch.events.push(Event::Message(message.clone()));
         Ok(message)
+    }
+
+    /// Whether all others would refuse what this account writes in a group.
+    fn may_only_read(&self, group: GroupId) -> bool {
+        let Some(loaded) = self.groups.get(&group) else { return false };
+        let me = self.me.account_id();
+        let role = loaded.group.policy().map(|policy| policy.acting_role(&me, loaded.group.members()));
+        role == Some(Role::ReadOnly)
     }
 
     /// Encrypts for a group's head epoch and seals for that epoch's topic; `None` if this node is no member any more.

@@ -293,6 +293,7 @@ impl State {
         if self.group(batch, id).await?.is_none() {
             return Ok(false);
         }
+        let stay = self.epochs_that_stay(id, way_in.epoch);
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(false) };
         let moment = Moment { now_ms: batch.now_ms, place };
         let committed = match loaded.group.come_back(&self.me, way_in, moment, batch.rng) {
@@ -307,6 +308,7 @@ impl State {
         self.save_group(batch, id).await?;
         let members: Vec<_> = self.groups.get(&id).map(|loaded| loaded.group.members().to_vec()).unwrap_or_default();
         self.note_commit(batch, id, committed.epoch, &committed.summary, &members).await?;
+        self.take_lost_lines_out(batch, id, &stay).await?;
         self.reopen_intents(batch, id).await?;
         self.after_commit(batch, id).await?;
         self.committed_now(batch, id).await?;

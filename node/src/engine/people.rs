@@ -519,6 +519,11 @@ impl State {
         }))
     }
 
+    /// Whether the name of an account is known here.
+    pub(crate) fn is_named(&self, account: &AccountId) -> bool {
+        *account == self.me.account_id() || self.contacts.contains_key(account)
+    }
+
     /// The name of an account, as known here.
     pub(crate) fn name_of(&self, account: &AccountId) -> String {
         if *account == self.me.account_id() {

@@ -117,10 +117,11 @@ impl State {
 
     /// The connected peers, for people.
     pub(super) fn peers(&self) -> Vec<Peer> {
-        let view = |(peer, state): (&PeerKey, &PeerState)| Peer {
-            peer: *peer,
-            path: state.path,
-            account: self.accounts_by_peer.get(peer).copied(),
+        let view = |(peer, state): (&PeerKey, &PeerState)| {
+            let account = self.accounts_by_peer.get(peer).copied();
+            let known = account.filter(|account| self.is_named(account));
+            let name = known.map(|account| self.name_of(&account)).unwrap_or_default();
+            Peer { peer: *peer, path: state.path, account, name }
         };
         self.peers.iter().map(view).collect()
     }

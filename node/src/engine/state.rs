@@ -72,6 +72,8 @@ pub(crate) struct State {
     pub(crate) missing_by_conversation: BTreeMap<ConversationId, u32>,
     /// What is wanted of the groups, until it is certain.
     pub(crate) intents: Vec<IntentRow>,
+    /// The ways to the heads of groups of which something is wanted, as they were last.
+    pub(crate) walks: BTreeMap<GroupId, Vec<EpochId>>,
     /// Groups that the owner asked to join.
     pub(crate) joinings: BTreeMap<GroupId, Joining>,
     /// When certificates and key packages are looked at next.
@@ -139,6 +141,7 @@ impl State {
             coming: Coming::default(),
             foundings: Vec::new(),
             intents: batch.tx.intents().await?,
+            walks: BTreeMap::new(),
             joinings: BTreeMap::new(),
             upkeep_due_ms: batch.now_ms,
             upkeep_from: None,
@@ -295,6 +298,9 @@ impl State {
             let group = Group::load(stored).map_err(|_| StoreError::Damaged { what: "group" })?;
             self.heads.insert(id, group.head());
             self.groups.insert(id, LoadedGroup { group, keys });
+            if !self.walks.contains_key(&id) {
+                self.note_walk(id);
+            }
         }
         Ok(self.groups.get_mut(&id))
     }

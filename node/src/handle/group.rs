@@ -85,9 +85,10 @@ pub struct GroupDetail {
     pub could_be_hybrid: bool,
     /// Who asked to join by an invite that needs approval, if I may decide it.
     pub requests: Vec<JoinRequest>,
-    /// Changes of mine that are not on every node's winning branch yet, and those that were dropped lately, as
-    /// sentences.
+    /// Changes of mine that are being made again, as sentences.
     pub pending: Vec<String>,
+    /// Changes of mine that were given up lately, each with the reason, as sentences.
+    pub given_up: Vec<String>,
 }
 
 /// An invite, as a member sees it.

@@ -124,6 +124,8 @@ pub struct Conversation {
     pub picture: Option<[u8; 32]>,
     /// How I stand to it.
     pub standing: Standing,
+    /// Why the invite by which I asked to join was refused, as a sentence; empty if it was not.
+    pub refused: String,
     /// What I may do in it.
     pub my_role: Role,
     /// Whether I can write in it now.
@@ -180,8 +182,10 @@ pub struct Peer {
     pub peer: PeerKey,
     /// How it is reached.
     pub path: Path,
-    /// The contact it belongs to, where that is known.
+    /// The person it belongs to, where that is known: a contact, or a fellow member of a group.
     pub account: Option<AccountId>,
+    /// That person's name; empty where it is not known here.
+    pub name: String,
 }
 
 /// Who I am and how things stand.

@@ -42,6 +42,8 @@ pub struct ConversationRow {
     pub picture: Option<[u8; 32]>,
     /// How the owner of this node stands to it.
     pub standing: Standing,
+    /// Why the invite to it was refused; empty while it was not.
+    pub refused: String,
 }
 
 /// A node of a member.
@@ -62,11 +64,12 @@ impl Tx<'_> {
     pub async fn put_conversation(&mut self, row: &ConversationRow) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO conversation (id, kind, name, created_at_ms, last_at_ms, next_sequence, leaves, receipt_owed,
-                 topic, picture, standing)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                 topic, picture, standing, refused)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, last_at_ms = excluded.last_at_ms,
                  next_sequence = excluded.next_sequence, leaves = excluded.leaves, receipt_owed = excluded.receipt_owed,
-                 topic = excluded.topic, picture = excluded.picture, standing = excluded.standing",
+                 topic = excluded.topic, picture = excluded.picture, standing = excluded.standing,
+                 refused = excluded.refused",
         )
         .bind(row.id.0.as_slice())
         .bind(match row.kind {
@@ -82,6 +85,7 @@ impl Tx<'_> {
         .bind(&row.topic)
         .bind(row.picture.map_or_else(Vec::new, |hash| hash.to_vec()))
         .bind(row.standing.number())
+        .bind(&row.refused)
         .execute(&mut *self.transaction)
         .await?;
         Ok(())
@@ -90,7 +94,8 @@ impl Tx<'_> {
     /// A conversation.
     pub async fn conversation(&mut self, id: ConversationId) -> Result<Option<ConversationRow>, StoreError> {
         let row = sqlx::query(
-            "SELECT kind, name, created_at_ms, last_at_ms, next_sequence, leaves, receipt_owed, topic, picture, standing
+            "SELECT kind, name, created_at_ms, last_at_ms, next_sequence, leaves, receipt_owed, topic, picture, standing,
+                 refused
              FROM conversation WHERE id = ?1",
         )
         .bind(id.0.as_slice())
@@ -109,6 +114,7 @@ impl Tx<'_> {
                 topic: row.try_get(7)?,
                 picture: picture(row.try_get(8)?)?,
                 standing: standing(row.try_get(9)?)?,
+                refused: row.try_get(10)?,
             })
         })
         .transpose()

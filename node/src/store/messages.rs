@@ -139,6 +139,18 @@ impl Tx<'_> {
         Ok(place.map(natural))
     }
 
+    /// In which conversation a message is, if it is here: a member may share one under the id of another conversation's.
+    pub async fn message_home(&mut self, id: MessageId) -> Result<Option<ConversationId>, StoreError> {
+        if let Some(message) = self.pending.messages.iter().find(|message| message.id == id) {
+            return Ok(Some(message.conversation));
+        }
+        let home: Option<Vec<u8>> = sqlx::query_scalar("SELECT conversation FROM message WHERE id = ?1")
+            .bind(id.0.as_slice())
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+        home.map(|home| Ok(ConversationId(fixed("message", &home)?))).transpose()
+    }
+
     /// Whether a conversation has had a message of somebody other than `author`, placed after `place`, since before a time.
     pub async fn holds_newer(
         &mut self,

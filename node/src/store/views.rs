@@ -232,7 +232,8 @@ impl RawMessage {
             id: self.id,
             conversation: self.conversation,
             sender: self.author,
-            mine: self.author == me.account && kind == MessageKind::Text,
+            // What somebody else gave to this node is their word, even where it is said to be the owner's own.
+            mine: self.author == me.account && self.shared_by.is_none() && kind == MessageKind::Text,
             sent_at_ms: self.sent_at_ms,
             received_at_ms: self.received_at_ms,
             place: self.place,
@@ -291,7 +292,7 @@ async fn conversation(
              (SELECT count(*) FROM message WHERE conversation = ?1 AND seen = 0),
              (SELECT id FROM message WHERE conversation = ?1 AND mine = 0 AND kind = 0 AND seen = 1
               ORDER BY place DESC, id DESC LIMIT 1),
-             topic, picture, standing
+             topic, picture, standing, refused
          FROM conversation WHERE id = ?1",
     )
     .bind(id.0.as_slice())
@@ -340,6 +341,7 @@ async fn conversation(
         topic: row.try_get(5)?,
         picture: conversations::picture(row.try_get(6)?)?,
         standing: stands,
+        refused: row.try_get(8)?,
         my_role,
         can_write: matches!(stands, handle::Standing::Member | handle::Standing::ComingBack)
             && my_role != Role::ReadOnly,

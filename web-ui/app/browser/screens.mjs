@@ -83,6 +83,7 @@ const groupScreens = [
       await page.locator(".message.mine").last().focus();
       await page.keyboard.press("Enter");
       await page.getByText("Delivered to 3 of 5").waitFor();
+      await page.getByText("No longer in this group").waitFor();
     },
   },
   { name: "group-read-only", path: group("Book club"), ready: seen(".composer-off") },
@@ -91,6 +92,10 @@ const groupScreens = [
   { name: "group-removed-details", path: group("House board"), ready: async (page) => {
     await page.getByRole("button", { name: "Group details" }).click();
     await page.getByText("Members as last known here").waitFor();
+  } },
+  { name: "group-refused", path: group("Brass band"), ready: async (page) => {
+    await page.getByText("The invite was refused: the invite has expired.").waitFor();
+    if (await page.getByText("You were removed").count() > 1) throw new Error("a refusal reads like a removal");
   } },
   { name: "group-joining", path: group("Choir"), ready: seen(".composer-off") },
   { name: "group-coming-back", path: group("Sunday walk"), ready: seen(".banner") },

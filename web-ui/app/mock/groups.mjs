@@ -26,7 +26,8 @@ export function addGroups(world, now) {
     { invite: id("garden link"), creator: world.me.account, creator_name: world.me.name, expires_at_ms: now + 3 * day, uses: 4, role: "member", approval: true, link: link("garden link") },
     { invite: id("jonas link"), creator: jonas.contact, creator_name: jonas.name, expires_at_ms: now + 20 * day, role: "read_only", approval: false },
   );
-  garden.pending.push("You set that new members see the last 30 days");
+  garden.pending.push("Changing what new members see is made again, because the group went on without it.");
+  garden.given_up.push("Changing the name was given up: somebody else changed the same thing at the same time.");
   line(world, garden, me(world), "You created the group", [{ change: "created" }], now - 6 * day);
   line(world, garden, me(world), "You added Amara Okafor, Jonas Lindqvist and Mei-Ling Chen", [amara, jonas, mei].map(added), now - 6 * day + minute);
   say(world, garden, amara, "Lovely, now everybody is in one place.", now - 6 * day + 3 * minute);
@@ -53,6 +54,10 @@ export function addGroups(world, now) {
   const choir = make(world, { name: "Choir", people: [], at_ms: now - 11 * day, my_role: "member" });
   choir.conversation.members.length = 0;
   stand(choir, "joining");
+  const band = make(world, { name: "Brass band", people: [], at_ms: now - 11.5 * day, my_role: "member" });
+  band.conversation.members.length = 0;
+  stand(band, "removed");
+  band.conversation.refused = "The invite was refused: the invite has expired.";
   const walk = make(world, { name: "Sunday walk", people: [tomas, noor], at_ms: now - 12 * day, my_role: "member", owner: tomas });
   say(world, walk, tomas, "Same place, same time.", now - 12 * day);
   stand(walk, "coming_back");
@@ -89,6 +94,7 @@ export function make(world, { name, people, at_ms, my_role = "owner", owner }) {
     could_be_hybrid: false,
     requests: [],
     pending: [],
+    given_up: [],
   };
   if (owner) role(group, owner, "owner");
   world.conversations.set(conversation.conversation, conversation);

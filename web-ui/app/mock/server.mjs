@@ -77,6 +77,7 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
         peer_id: `12D3KooW${it.contact.slice(0, 44)}`,
         path: index === 1 ? "relayed" : "direct",
         account: it.contact,
+        name: it.name,
       })),
     queued: [...world.messages.values()].flat().filter((it) => it.mine && it.state === "queued").length,
     passphrase: false,
@@ -88,6 +89,7 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
     const recipients = conversation.members
       .filter((it) => it.account !== message.sender)
       .map((it, index) => ({ account: it.account, name: it.name, state: spread?.[index] ?? message.state, at_ms: message.received_at_ms }));
+    if (spread) recipients.push({ account: id("Ruth Adler"), name: "Ruth Adler", state: "queued", at_ms: message.received_at_ms, removed: true });
     return { ...message, recipients };
   };
   const setState = (message, state) => {

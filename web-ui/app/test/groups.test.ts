@@ -29,6 +29,7 @@ function group(mine: Role, others: Role[], change: Partial<Group> = {}): Group {
     could_be_hybrid: false,
     requests: [],
     pending: [],
+    given_up: [],
     ...change,
   };
 }

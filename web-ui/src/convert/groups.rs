@@ -131,6 +131,7 @@ impl From<handle::GroupDetail> for groups::Group {
             could_be_hybrid: group.could_be_hybrid,
             requests: group.requests.into_iter().map(groups::JoinRequest::from).collect(),
             pending: group.pending,
+            given_up: group.given_up,
         }
     }
 }

@@ -193,8 +193,10 @@ pub struct Group {
     pub could_be_hybrid: bool,
     /// Who asks to join and waits for somebody to decide.
     pub requests: Vec<JoinRequest>,
-    /// What I changed and the group has not taken up yet, as sentences.
+    /// What I changed and my node is making again, as sentences.
     pub pending: Vec<String>,
+    /// What I changed and my node gave up lately, each with the reason, as sentences.
+    pub given_up: Vec<String>,
 }
 
 /// A link by which people may join.
@@ -270,6 +272,14 @@ pub struct GroupPatch {
 #[serde(deny_unknown_fields)]
 pub struct NewMembers {
     /// Account ids of contacts.
+    pub accounts: Vec<String>,
+}
+
+/// Removes people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Removals {
+    /// Account ids of members.
     pub accounts: Vec<String>,
 }
 

@@ -9,7 +9,7 @@ use tidings_node::ids::ConversationId;
 
 use crate::convert::account_from;
 use crate::dto;
-use crate::dto::groups::{Group, GroupPatch, NewMembers, NewRole};
+use crate::dto::groups::{Group, GroupPatch, NewMembers, NewRole, Removals};
 use crate::error::{Error, RequestError};
 use crate::extract::{Body, PathAccount, PathId, PictureBody};
 use crate::router::App;
@@ -113,6 +113,21 @@ pub(crate) async fn remove_member(
     PathAccount(conversation, account): PathAccount,
 ) -> Result<Json<Group>, Error> {
     Ok(Json(app.handle.remove_members(conversation, vec![account]).await?.into()))
+}
+
+/// Removes people, all in one change.
+#[utoipa::path(
+    post, path = "/conversations/{conversation}/removals", tag = "groups", operation_id = "remove_members",
+    params(("conversation" = String, Path, description = "The conversation's id")),
+    request_body = Removals, responses((status = 200, body = Group))
+)]
+pub(crate) async fn remove_members(
+    State(app): State<App>,
+    PathId(conversation): PathId<ConversationId>,
+    Body(removals): Body<Removals>,
+) -> Result<Json<Group>, Error> {
+    let accounts = removals.accounts.iter().map(|account| account_from(account)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Json(app.handle.remove_members(conversation, accounts).await?.into()))
 }
 
 /// Gives somebody another role.

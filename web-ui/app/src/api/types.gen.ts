@@ -250,6 +250,10 @@ export type Conversation = {
    */
   standing: Standing,
   /**
+   * Why the invite by which I asked to join was refused, in a sentence; absent if it was not.
+   */
+  refused?: string,
+  /**
    * What I may do here.
    */
   my_role: Role,
@@ -335,9 +339,13 @@ export type Peer = {
    */
   path: PeerPath,
   /**
-   * The contact it belongs to, where that is known.
+   * The person it belongs to, where that is known: a contact, or a fellow member of a group.
    */
   account?: string,
+  /**
+   * That person's name, where it is known here.
+   */
+  name?: string,
 };
 
 /**
@@ -660,9 +668,13 @@ export type Group = {
    */
   requests: Array<JoinRequest>,
   /**
-   * What I changed and the group has not taken up yet, as sentences.
+   * What I changed and my node is making again, as sentences.
    */
   pending: Array<string>,
+  /**
+   * What I changed and my node gave up lately, each with the reason, as sentences.
+   */
+  given_up: Array<string>,
 };
 
 /**
@@ -761,6 +773,16 @@ export type GroupPatch = {
 export type NewMembers = {
   /**
    * Account ids of contacts.
+   */
+  accounts: Array<string>,
+};
+
+/**
+ * Removes people.
+ */
+export type Removals = {
+  /**
+   * Account ids of members.
    */
   accounts: Array<string>,
 };

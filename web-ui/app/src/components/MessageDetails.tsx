@@ -74,7 +74,7 @@ export function MessageDetails({ message, onClose }: Props) {
                   <Avatar id={it.account} name={it.name} size="small" />
                   <div>
                     <strong>{it.name}</strong>
-                    <p>{explained(it.state as Shown)}</p>
+                    <p>{it.removed ? t("details.removed") : explained(it.state as Shown)}</p>
                   </div>
                   <span className="recipient-state">
                     <StateIcon state={it.state as Shown} />
@@ -96,13 +96,16 @@ export function MessageDetails({ message, onClose }: Props) {
 const rank: Record<MessageState, number> = { seen: 0, delivered: 1, stored: 2, queued: 3, received: 4 };
 
 const furthestFirst = (recipients: Recipient[]): Recipient[] =>
-  recipients.toSorted((a, b) => rank[a.state] - rank[b.state] || a.name.localeCompare(b.name));
+  recipients.toSorted(
+    (a, b) => Number(a.removed ?? false) - Number(b.removed ?? false) || rank[a.state] - rank[b.state] || a.name.localeCompare(b.name),
+  );
 
 /** Delivered to 3 of 5, seen by 1 */
 function summary(recipients: Recipient[]): string {
-  const seen = recipients.filter((it) => it.state === "seen").length;
-  const delivered = seen + recipients.filter((it) => it.state === "delivered").length;
-  const first = t("details.delivered-to", { count: delivered, all: recipients.length });
+  const there = recipients.filter((it) => !it.removed);
+  const seen = there.filter((it) => it.state === "seen").length;
+  const delivered = seen + there.filter((it) => it.state === "delivered").length;
+  const first = t("details.delivered-to", { count: delivered, all: there.length });
   return seen === 0 ? first : `${first}, ${t("details.seen-by", { count: seen })}`;
 }
 

@@ -8,13 +8,14 @@ export function NoComposer({ conversation }: { conversation: Conversation }) {
     <div className="composer composer-off">
       <p role="status">
         <LockKeyhole aria-hidden="true" />
-        <span>{why(conversation)}</span>
+        <span dir="auto">{why(conversation)}</span>
       </p>
     </div>
   );
 }
 
-function why({ standing, my_role }: Conversation): string {
+function why({ standing, my_role, refused }: Conversation): string {
+  if (refused !== undefined) return t("standing.refused", { why: refused });
   switch (standing) {
     case "joining":
       return t("standing.joining");

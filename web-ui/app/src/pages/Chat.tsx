@@ -63,7 +63,8 @@ function OpenChat({ conversation }: { conversation: Conversation }) {
   const closeAbout = () => setAbout(false);
   const picture = pictureAddress(conversation);
   const joining = conversation.standing === "joining";
-  const ofGroup = !conversation.direct && !joining ? <GroupFacts conversation={conversation} /> : undefined;
+  const refused = conversation.refused !== undefined;
+  const ofGroup = !conversation.direct && !joining && !refused ? <GroupFacts conversation={conversation} /> : undefined;
   const facts = conversation.direct ? contact && <ContactFacts contact={contact} /> : ofGroup;
   const factsTitle = conversation.direct ? t("chat.info") : t("group.details");
 
@@ -72,9 +73,11 @@ function OpenChat({ conversation }: { conversation: Conversation }) {
     ? online
       ? t("chat.online")
       : t("chat.offline")
-    : joining
-      ? t("standing.joining-short")
-      : [t("chat.members", { count: conversation.members.length }), conversation.topic].filter(Boolean).join(" · ");
+    : refused
+      ? t("standing.refused-short")
+      : joining
+        ? t("standing.joining-short")
+        : [t("chat.members", { count: conversation.members.length }), conversation.topic].filter(Boolean).join(" · ");
 
   return (
     <>

@@ -1,5 +1,6 @@
-import { Clock, Pencil } from "lucide-react";
+import { CircleX, Clock, Pencil } from "lucide-react";
 import { useEffect, useState } from "react";
+import type { ReactNode } from "react";
 import { pictureAddress } from "../api/groups";
 import type { Conversation } from "../api/types";
 import { EditGroup } from "../components/group/EditGroup";
@@ -49,20 +50,8 @@ export function GroupFacts({ conversation }: { conversation: Conversation }) {
       {inIt && (!group || !may) && <Spinner label={t("app.loading")} />}
       {inIt && group && may && (
         <>
-          {group.pending.length > 0 && (
-            <section className="panel">
-              <h2>{t("group.pending")}</h2>
-              <ul role="list" className="pending">
-                {group.pending.map((it) => (
-                  <li key={it}>
-                    <Clock aria-hidden="true" />
-                    <span dir="auto">{it}</span>
-                  </li>
-                ))}
-              </ul>
-              <p className="hint">{t("group.pending-means")}</p>
-            </section>
-          )}
+          <Wishes title={t("group.pending")} means={t("group.pending-means")} icon={<Clock aria-hidden="true" />} wishes={group.pending} />
+          <Wishes title={t("group.given-up")} means={t("group.given-up-means")} icon={<CircleX aria-hidden="true" />} wishes={group.given_up} />
           <Requests group={group} may={may} />
           <Members group={group} may={may} />
           <Invites group={group} may={may} />
@@ -73,6 +62,27 @@ export function GroupFacts({ conversation }: { conversation: Conversation }) {
       )}
       {editing && group && <EditGroup group={group} onClose={() => setEditing(false)} />}
     </div>
+  );
+}
+
+type WishesProps = { title: string; means: string; icon: ReactNode; wishes: string[] };
+
+/** What one changed that is not so on every member's node: being made again, or given up. */
+function Wishes({ title, means, icon, wishes }: WishesProps) {
+  if (wishes.length === 0) return null;
+  return (
+    <section className="panel">
+      <h2>{title}</h2>
+      <ul role="list" className="pending">
+        {wishes.map((it) => (
+          <li key={it}>
+            {icon}
+            <span dir="auto">{it}</span>
+          </li>
+        ))}
+      </ul>
+      <p className="hint">{means}</p>
+    </section>
   );
 }
 

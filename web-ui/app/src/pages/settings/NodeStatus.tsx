@@ -39,12 +39,12 @@ export function NodeStatus() {
               {status.peers.length === 0 && <p className="hint">{t("status.no-peers")}</p>}
               <ul role="list" className="peers">
                 {status.peers.map((peer) => {
-                  const contact = peer.account == null ? undefined : contacts?.[peer.account];
+                  const name = (peer.account == null ? undefined : contacts?.[peer.account]?.name) ?? peer.name;
                   return (
                     <li key={peer.peer_id}>
-                      <Avatar id={peer.account ?? peer.peer_id} name={contact?.name ?? "?"} size="small" />
+                      <Avatar id={peer.account ?? peer.peer_id} name={name ?? "?"} size="small" />
                       <div>
-                        <strong>{contact?.name ?? t("status.unknown-peer")}</strong>
+                        <strong dir="auto">{name ?? t("status.unknown-peer")}</strong>
                         <code title={peer.peer_id}>{shortId(peer.peer_id)}</code>
                       </div>
                       <span className="tag">{peer.path === "relayed" ? t("status.relayed") : t("status.direct")}</span>
