@@ -24,6 +24,7 @@ pub mod transcript;
 pub(crate) mod upkeep;
 pub(crate) mod way_back;
 pub(crate) mod welcomes;
+pub(crate) mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
 

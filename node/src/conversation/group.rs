@@ -6,7 +6,8 @@ use tidings_crypto::group::{
     Kind as GroupKind, MEMBERS_MAX, Policy, Suite as MlsSuite, picture_media_type,
 };
 
-use super::intents::{Field, Intent, Tried, picture_hash};
+use super::intents::{Field, Intent, picture_hash};
+use super::wishes::Tried;
 use crate::engine::State;
 use crate::engine::batch::{Batch, Halt};
 use crate::handle::{

@@ -9,7 +9,8 @@ use tidings_crypto::group::{
 };
 
 use super::commits::Wanted;
-use super::intents::{Intent, Plan, Tried};
+use super::intents::{Intent, Plan};
+use super::wishes::Tried;
 use crate::engine::State;
 use crate::engine::batch::{Batch, Halt};
 use crate::handle::{GroupDetail, InviteView, JoinRequest as RequestView, NewInvite, Refused, Standing};

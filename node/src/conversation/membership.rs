@@ -10,9 +10,10 @@ use tidings_crypto::group::{
 
 use super::Conversation;
 use super::commits::member_rows;
-use super::intents::{Intent, Tried};
+use super::intents::Intent;
 use super::receive::Arrival;
 use super::upkeep::update_turn_ms;
+use super::wishes::Tried;
 use crate::engine::batch::{Batch, Halt};
 use crate::engine::{LoadedGroup, State};
 use crate::handle::{self, Refused, Standing};

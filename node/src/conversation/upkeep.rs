@@ -7,8 +7,9 @@ use rand_core::Rng;
 use tidings_crypto::group::{GroupId, Suite};
 use tidings_crypto::identity::NodeCertificate;
 
-use super::intents::{Intent, Tried};
+use super::intents::Intent;
 use super::membership::UPDATE_RETRY_MS;
+use super::wishes::Tried;
 use crate::engine::State;
 use crate::engine::batch::Batch;
 use crate::handle::Standing;
