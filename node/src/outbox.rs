@@ -5,8 +5,13 @@
 
 /// After gossip, a receipt has this long to come before the envelope is pushed. A guess: a few round trips.
 pub const FIRST_ATTEMPT_AFTER_MS: u64 = 1_000;
-/// The longest pause between two attempts while the recipient's node is connected. A guess.
+/// The longest pause between two attempts while the recipient's node is connected and may take it any moment. A guess.
 pub const ATTEMPT_PAUSE_MS_MAX: u64 = 60_000;
+/// After this many attempts, more than an hour of them, …
+const ATTEMPTS_IN_HASTE_MAX: u32 = 80;
+/// … a node that goes on saying *later* lacks something that does not come by itself soon, and is asked this often. It
+/// begins anew whenever the node connects. A guess.
+const ATTEMPT_PAUSE_MS_LONG: u64 = 15 * 60_000;
 /// A push carries at most this many envelopes …
 pub const PUSH_ENVELOPES_MAX: usize = 256;
 /// … and this many bytes (the request's limit is 1 MiB, framing included).
@@ -16,9 +21,9 @@ pub const REFUSED_ATTEMPTS_MAX: u32 = 8;
 /// A message that a node answers with *later* this often is said again in the head, where that is another epoch: the
 /// node may have forgotten the topic, and then it cannot even say that the message is gone. A guess: some minutes.
 pub const LATER_ATTEMPTS_MAX: u32 = 12;
-/// What is neither a message nor a welcome is given up after this many answers of *later*: most of a day with the node
+/// What is neither a message nor a welcome is given up after this many answers of *later*: more than a day with the node
 /// connected all the time. Who lacks a commit for so long comes back by asking for a way in. A guess.
-pub const STATEMENT_ATTEMPTS_MAX: u32 = 1_000;
+pub const STATEMENT_ATTEMPTS_MAX: u32 = 180;
 /// Beyond this many messages that some recipient has not proved, a conversation's messages are pushed in order instead
 /// of gossiped: a message that gossip loses must still be within the ratchet's reach when it is pushed
 /// ([`tidings_crypto::group::OUT_OF_ORDER_MAX`]), or it could never be read.
@@ -56,10 +61,15 @@ impl Kind {
     }
 }
 
-/// When to try again after `attempts` attempts (this one included): doubling from two seconds, at most a minute,
-/// moved by up to a quarter so that many rows do not fall due together. `chance` is any random number.
+/// When to try again after `attempts` attempts (this one included): doubling from two seconds, at most a minute, after
+/// an hour a quarter of one; moved by up to a quarter so that many rows do not fall due together. `chance` is any random
+/// number.
 pub fn next_attempt_ms(now_ms: u64, attempts: u32, chance: u32) -> u64 {
-    let pause_ms = FIRST_ATTEMPT_AFTER_MS.saturating_mul(1 << attempts.min(6)).min(ATTEMPT_PAUSE_MS_MAX);
+    let doubled_ms = FIRST_ATTEMPT_AFTER_MS.saturating_mul(1 << attempts.min(6));
+    let pause_ms = match attempts {
+        0..=ATTEMPTS_IN_HASTE_MAX => doubled_ms.min(ATTEMPT_PAUSE_MS_MAX),
+        _ => ATTEMPT_PAUSE_MS_LONG,
+    };
     let spread_ms = u64::from(chance) % (pause_ms / 4).max(1);
     now_ms.saturating_add(pause_ms).saturating_add(spread_ms)
 }
@@ -89,7 +99,8 @@ mod tests {
             pauses,
             [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000, 60_000, 60_000]
         );
-        assert!(next_attempt_ms(0, u32::MAX, u32::MAX) <= 75_000);
+        assert!(next_attempt_ms(0, ATTEMPTS_IN_HASTE_MAX, u32::MAX) <= 75_000);
+        assert!(next_attempt_ms(0, u32::MAX, u32::MAX) <= 19 * 60_000);
     }
 
     #[test]

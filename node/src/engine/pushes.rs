@@ -247,7 +247,7 @@ impl State {
     fn pause(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
         let chance = batch.rng.next_u32();
         if let Some(state) = self.peers.get_mut(&peer) {
-            state.paused_until_ms = next_attempt_ms(batch.now_ms, state.failures, chance);
+            state.paused_until_ms = next_attempt_ms(batch.now_ms, state.failures.min(6), chance);
             state.failures = state.failures.saturating_add(1);
             state.all_after = Some(0);
         }
