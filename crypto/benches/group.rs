@@ -27,8 +27,8 @@ const NOW_MS: u64 = 1_800_000_000_000;
 const MOMENT: Moment = Moment { now_ms: NOW_MS, place: NOW_MS };
 const ID: GroupId = GroupId([1; 16]);
 const PAYLOAD: [u8; 1024] = [7; 1024];
-/// As many as a commit and a Welcome hold.
-const ADDED_AT_ONCE_MAX: usize = 500;
+/// As many as a commit to a thousand members holds.
+const ADDED_AT_ONCE_MAX: usize = 250;
 /// How many members commit to warm a tree: more make a large group no warmer, and the benchmark slow.
 const WARMING_MAX: usize = 100;
 

@@ -98,7 +98,7 @@ impl State {
         if accounts.iter().map(nodes_of).sum::<usize>().saturating_add(here) > MEMBERS_MAX {
             return Err(Refused::LimitReached { what: "devices in a group", limit: MEMBERS_MAX as u64 }.into());
         }
-        let mut steps = self.steps_to_add(&accounts).into_iter();
+        let mut steps = self.steps_to_add(&accounts, self.suite_of(group), here).into_iter();
         let Some(first) = steps.next() else { return Err(Refused::NobodyNamed.into()) };
         let detail = self.change_group(batch, id, group, &Intent::Add(first)).await?;
         if steps.len() == 0 {

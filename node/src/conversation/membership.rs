@@ -6,6 +6,7 @@ use tidings_crypto::card::SignedCard;
 use tidings_crypto::envelope::{Envelope, WelcomeContent};
 use tidings_crypto::group::{
     Change, CommitError, Forbidden, Group, GroupId, JoinError, Joined, Kind as GroupKind, MEMBERS_MAX, Moment, Policy,
+    Suite,
 };
 
 use super::Conversation;
@@ -25,8 +26,8 @@ use crate::store::{ConversationKind, ConversationRow, EpochKeys, GroupRow, Membe
 const GROUPS_MAX: usize = 5_000;
 /// Two people who start at once make two groups; a few more are somebody who lost a database.
 const GROUPS_A_CONVERSATION_MAX: usize = 4;
-/// A commit adds this many nodes at most: their packages and the path to a thousand members fit an envelope.
-const ADDED_AT_ONCE_MAX: usize = 128;
+/// So many bytes of a commit are for key packages and for its path; the rest is for a policy that may change with it.
+const ADDING_BYTES_MAX: usize = 224 * 1024;
 /// MLS's number of the epoch that a group's founding commit makes.
 const FOUNDING_NUMBER: u64 = 1;
 /// A group whose commit found the tree of epochs full tries again after this long. A guess.
@@ -85,7 +86,7 @@ impl State {
         let damaged = || StoreError::Damaged { what: "group" };
         let suite = self.suite_for(batch, accounts).await?;
         let (mut add, mut nodes) = (Vec::new(), 0_usize);
-        let mut steps = self.steps_to_add(accounts);
+        let mut steps = self.steps_to_add(accounts, suite, 1);
         let first = if steps.is_empty() { Vec::new() } else { steps.remove(0) };
         // Looked at for all before anything is made for some.
         for account in accounts {
@@ -134,19 +135,23 @@ impl State {
         Ok(())
     }
 
-    /// These people in the groups in which commits add them: a commit has to fit an envelope.
-    pub(crate) fn steps_to_add(&self, accounts: &[AccountId]) -> Vec<Vec<AccountId>> {
+    /// These people in the parties in which commits add them to a group that has so many nodes: a commit has to fit an
+    /// envelope.
+    pub(crate) fn steps_to_add(&self, accounts: &[AccountId], suite: Suite, members: usize) -> Vec<Vec<AccountId>> {
+        let (package_bytes, path_bytes) = bytes_a_node(suite);
         let mut steps: Vec<Vec<AccountId>> = Vec::new();
-        let mut room = 0_usize;
+        let (mut members, mut room_bytes) = (members, 0_usize);
         for account in accounts {
             let nodes = self.card_of(account).map_or(1, |card| card.card().nodes.len());
-            if let Some(step) = steps.last_mut().filter(|_| nodes <= room) {
+            let bytes = nodes.saturating_mul(package_bytes);
+            if let Some(step) = steps.last_mut().filter(|_| bytes <= room_bytes) {
                 step.push(*account);
             } else {
                 steps.push(vec![*account]);
-                room = ADDED_AT_ONCE_MAX;
+                room_bytes = ADDING_BYTES_MAX.saturating_sub(members.saturating_mul(path_bytes));
             }
-            room = room.saturating_sub(nodes);
+            room_bytes = room_bytes.saturating_sub(bytes);
+            members = members.saturating_add(nodes);
         }
         steps
     }
@@ -358,5 +363,13 @@ impl State {
             }
             GroupKind::Group => Some((ConversationId::of_group(group.id()), ConversationKind::Group)),
         }
+    }
+}
+
+/// How many bytes of a commit a key package needs at most, and a member to whom the new keys go.
+fn bytes_a_node(suite: Suite) -> (usize, usize) {
+    match suite {
+        Suite::Classic => (660, 96),
+        Suite::Hybrid => (3_300, 1_450),
     }
 }

@@ -90,6 +90,7 @@ fn a_hybrid_group_holds_sixty_four_nodes_and_everybody_refuses_one_more() {
     let too_many = anna.group.add(&anna.me, &bytes, NOW_MS, &mut anna.rng);
     assert_eq!(too_many, Err(CommitError::Forbidden(Forbidden::TooManyForHybrid)));
     let full = anna.group.add(&anna.me, &bytes[..63], NOW_MS, &mut anna.rng).unwrap();
+    assert!(full.content.message.len() < 63 * 3_300 + 1_450, "what the engine reckons with for a commit");
     let welcome_bytes = full.welcome.as_ref().unwrap().of(&others[0].0.node_id()).unwrap().len();
     let room = crate::envelope::PADDED_BYTES_MAX - crate::card::CARD_BYTES_MAX;
     assert!(welcome_bytes < room, "{welcome_bytes} bytes do not fit an envelope beside a card");
@@ -99,6 +100,7 @@ fn a_hybrid_group_holds_sixty_four_nodes_and_everybody_refuses_one_more() {
     let refused = ben.add(me, &bytes[63..], NOW_MS, &mut anna.rng);
     assert_eq!(refused, Err(CommitError::Forbidden(Forbidden::TooManyForHybrid)));
     let update = ben.update(me, NOW_MS, &mut anna.rng).unwrap();
+    assert!(update.content.message.len() < 64 * 1_450, "and for its path to all the others");
     assert!(anna.follow(&update.content));
 }
 
