@@ -60,7 +60,7 @@ use crate::{
 };
 
 use authenticated::Authenticated;
-use epochs::{EpochNode, EpochTree, HELD_EPOCHS_MAX, NodeKind, Place, SavedTree};
+use epochs::{Electorate, EpochNode, EpochTree, HELD_EPOCHS_MAX, NodeKind, Place, SavedTree};
 use forgetting::Shell;
 use key_package::{NodeSigner, capabilities, credential, unlimited};
 use provider::Provider;
@@ -276,27 +276,38 @@ impl Group {
         let mut states = BTreeMap::new();
         let mut shells = BTreeMap::new();
         let mut known = Known::new();
+        let mut electorates: Vec<Arc<Electorate>> = Vec::new();
         for EpochRow { id, node } in stored.epochs {
             let mut electorate = None;
             if matches!(node.kind, NodeKind::Skeleton | NodeKind::Ghost) {
                 let rows = Rows::from_saved(saved.remove(&id).ok_or(LoadError::State)?);
-                let shell = Shell::of(rows, &mls_id).map_err(|_| LoadError::State)?;
-                electorate = Some(Arc::new(shell.electorate()));
+                let shell = Shell::of(rows, &mls_id, &known).map_err(|_| LoadError::State)?;
+                state::learn(&mut known, &shell.members);
+                electorate = Some(shell.electorate());
                 shells.insert(id, shell);
             } else if node.kind != NodeKind::Tombstone {
                 let rows = Rows::from_saved(saved.remove(&id).ok_or(LoadError::State)?);
                 let state = EpochState::from_saved(rows, &mls_id, &known).map_err(|_| LoadError::State)?;
-                known.extend(state.known());
-                electorate = Some(Arc::new(state.electorate()));
+                state::learn(&mut known, &state.members);
+                electorate = Some(state.electorate());
                 states.insert(id, state);
             }
+            // Most epochs have the members of another: they share one electorate.
+            let electorate = electorate.map(|own| {
+                let shared = electorates.iter().find(|shared| ***shared == own).cloned();
+                shared.unwrap_or_else(|| {
+                    let own = Arc::new(own);
+                    electorates.push(Arc::clone(&own));
+                    own
+                })
+            });
             tree.nodes.push((node, electorate));
         }
         let mut ballots = BTreeMap::new();
         for bytes in stored.ballots {
-            let signed = SignedBallot::decode(&bytes).map_err(|_| LoadError::Ballot)?;
-            tree.ballots.push((signed.node, signed.ballot));
-            ballots.insert(signed.node, bytes);
+            let (signed, notes) = SignedBallot::of_row(&bytes).map_err(|_| LoadError::Ballot)?;
+            tree.ballots.push((signed.node, signed.ballot, notes));
+            ballots.insert(signed.node, signed.bytes);
         }
         tree.removed = stored.removed;
         let tree = EpochTree::load(tree)?;
@@ -427,6 +438,11 @@ impl Group {
         self.head_state().map(|state| state.authenticator.as_slice())
     }
 
+    /// Whether the tree of epochs or a ballot has changed since [`Group::take_changes`] was called.
+    pub fn tree_has_changed(&self) -> bool {
+        self.tree.has_changes()
+    }
+
     /// What must be saved since the last call, and no more.
     pub fn take_changes(&mut self) -> GroupChanges {
         let tree = self.tree.take_changes();
@@ -440,7 +456,8 @@ impl Group {
             self.ballots.remove(node);
         }
         for node in tree.ballots_put {
-            changes.ballots_put.extend(self.ballots.get(&node).map(|bytes| (node, bytes.clone())));
+            let row = |bytes: &Vec<u8>| (node, SignedBallot::to_row(bytes, &self.tree.ballot_notes(node)));
+            changes.ballots_put.extend(self.ballots.get(&node).map(row));
         }
         for id in tree.epochs_put {
             if let Place::Here(node) = self.tree.place(id) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Group, GroupId, Member, Refusal,
-    epochs::{Ballot, CHOICES_MAX},
+    epochs::{Ballot, BallotNotes, CHOICES_MAX},
 };
 use crate::{
     codec::{Malformed, Reader, Writer},
@@ -63,6 +63,28 @@ impl SignedBallot {
         Ok(Self { node, ballot, bytes: bytes.to_vec() })
     }
 
+    /// A ballot as it is saved, with what this node has found out about it.
+    pub(super) fn to_row(bytes: &[u8], notes: &BallotNotes) -> Vec<u8> {
+        let mut writer = Writer::new();
+        notes.encode(&mut writer);
+        [bytes, writer.written()].concat()
+    }
+
+    /// Reads what [`SignedBallot::to_row`] made, or a ballot that was saved without notes.
+    pub(super) fn of_row(row: &[u8]) -> Result<(Self, BallotNotes), Malformed> {
+        // The number of its choices says how long a ballot is: one without notes is not one with notes and shorter.
+        let end = row.len().saturating_sub(BallotNotes::BYTES);
+        if let Some((bytes, notes)) = row.split_at_checked(end)
+            && let Ok(signed) = Self::decode(bytes)
+        {
+            let mut reader = Reader::new(notes);
+            let notes = BallotNotes::decode(&mut reader, signed.ballot.choices.len())?;
+            reader.finish()?;
+            return Ok((signed, notes));
+        }
+        Ok((Self::decode(row)?, BallotNotes::default()))
+    }
+
     /// Whether this member signed it for this group.
     pub(super) fn verify(&self, group: GroupId, member: &Member) -> Result<(), Refusal> {
         let end = self.bytes.len().saturating_sub(SIGNATURE_BYTES);
@@ -86,7 +108,8 @@ impl Group {
             let is_member = voters.is_some_and(|voters| voters.weight(node).is_some());
             (node != me, !is_member, self.tree().ballot(node).is_none_or(has_passed))
         };
-        let mut ballots: Vec<_> = self.ballots.iter().map(|(node, bytes)| (place(*node), bytes)).collect();
+        let counted = self.ballots.iter().filter(|(node, _)| self.tree().is_voter(**node));
+        let mut ballots: Vec<_> = counted.map(|(node, bytes)| (place(*node), bytes)).collect();
         ballots.sort_by_key(|(place, _)| *place);
         ballots.into_iter().take(limit).map(|(_, bytes)| bytes.clone()).collect()
     }

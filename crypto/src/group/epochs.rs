@@ -8,6 +8,7 @@ mod ballots;
 mod forget;
 mod journal;
 mod left_behind;
+mod named;
 mod walk;
 
 #[cfg(test)]
@@ -23,11 +24,15 @@ use crate::{epoch_id::EpochId, identity::NodeId};
 
 use forget::Memory;
 use journal::Journal;
+use named::Named;
 
 pub use ballots::{ACCOUNT_WEIGHT, BALLOT_DELAY_MS, Ballot, CHOICES_MAX, Cast, Choice, Electorate};
-pub use forget::{BOUND_MS, EPOCHS_MAX, Forgotten, HELD_EPOCHS_MAX, HORIZON_MS, REMOVED_EPOCHS_MAX, RemovedEpoch};
+pub use forget::{
+    BOUND_MS, EPOCHS_MAX, Forgotten, HELD_EPOCHS_MAX, HORIZON_MS, REMOVED_EPOCHS_MAX, RemovedEpoch, SETTLING_MS,
+};
 pub use journal::TreeChanges;
-pub use left_behind::LEFT_BEHIND_AFTER_MS;
+pub use left_behind::{LEFT_BEHIND_AFTER_MS, TURN_MS};
+pub use named::{BallotNotes, IDLE_BALLOTS_MAX, Whereabouts};
 pub use walk::Standing;
 
 /// What a commit does, as far as its rank is concerned.
@@ -122,13 +127,16 @@ pub struct EpochTree {
     detached: BTreeMap<EpochId, EpochNode>,
     ballots: BTreeMap<NodeId, Ballot>,
     /// Who names an epoch in its ballot, whether the epoch is here or not.
-    named: BTreeMap<EpochId, BTreeSet<NodeId>>,
+    named: BTreeMap<EpochId, Named>,
     memory: Memory,
-    /// Epochs that were never here and never will be, since what they follow is gone. Not saved.
+    /// Epochs that were never here and never will be, since what they follow is gone. Nobody has verified their commits,
+    /// and whoever can write here can make more of them: it is not saved, and nothing is counted by it.
     passed_over: Memory,
-    /// Members whose last choice was never here, and since when. Not saved, like what follows.
+    /// Members whose last choice was never here, and since when.
     astray: BTreeMap<NodeId, u64>,
+    /// Not saved, like what follows.
     looked_ms: u64,
+    next_turn_ms: Option<u64>,
     left_behind: bool,
     root: EpochId,
     head: EpochId,
@@ -149,8 +157,8 @@ struct Placed {
 pub struct SavedTree {
     /// The nodes in any order, each with those who may vote there (nobody, for a tombstone).
     pub nodes: Vec<(EpochNode, Option<Arc<Electorate>>)>,
-    /// The members' ballots.
-    pub ballots: Vec<(NodeId, Ballot)>,
+    /// The members' ballots, each with what this node found out about it.
+    pub ballots: Vec<(NodeId, Ballot, BallotNotes)>,
     /// The epochs that were removed, oldest first.
     pub removed: Vec<RemovedEpoch>,
 }
@@ -203,6 +211,7 @@ impl EpochTree {
             passed_over: Memory::default(),
             astray: BTreeMap::new(),
             looked_ms: 0,
+            next_turn_ms: None,
             left_behind: false,
             root: id,
             head: id,
@@ -233,6 +242,7 @@ impl EpochTree {
             passed_over: Memory::default(),
             astray: BTreeMap::new(),
             looked_ms: 0,
+            next_turn_ms: None,
             left_behind: false,
             root,
             head: root,
@@ -251,8 +261,11 @@ impl EpochTree {
         for removed in saved.removed {
             tree.memory.add(removed);
         }
-        for (node, ballot) in saved.ballots {
+        for (node, ballot, notes) in saved.ballots {
             tree.hold_ballot(node, ballot);
+            tree.note(node, &notes);
+        }
+        for node in tree.ballots.keys().copied().collect::<Vec<_>>() {
             tree.count(node);
         }
         tree.find_head();
@@ -346,6 +359,7 @@ impl EpochTree {
         self.children.entry(parent_id).or_default().insert(node.rank);
         self.nodes.insert(id, Placed { node, electorate, votes: 0 });
         self.journal.note_new(id);
+        self.find_again(id);
         if let Some(parent) = self.nodes.get_mut(&parent_id).filter(|parent| parent.node.passed_ms.is_none()) {
             parent.node.passed_ms = Some(now_ms);
             self.journal.note_changed(parent_id);
@@ -387,9 +401,10 @@ impl EpochTree {
         }
         self.children.clear();
         self.passed_over = Memory::default();
-        self.astray.clear();
         self.left_behind = false;
+        self.next_turn_ms = None;
         self.plant(EpochNode { since_ms: now_ms, ..root }, electorate);
+        self.find_all_again();
         self.drop_idle_ballots();
         self.refresh(now_ms);
         forgotten
@@ -402,15 +417,23 @@ impl EpochTree {
         }
         // What follows an epoch that went for want of room may lie below one that is here.
         let lies_elsewhere = self.place(parent) == Place::Unknown || self.lies_elsewhere(parent);
-        let voters = self.voters_naming(epoch);
-        for voter in &voters {
-            self.uncount(*voter);
-        }
         self.passed_over.add(RemovedEpoch { epoch, lies_elsewhere });
-        for voter in &voters {
-            self.count(*voter);
+        if lies_elsewhere && self.named.contains_key(&epoch) {
+            let voters = self.voters_naming(epoch);
+            for voter in &voters {
+                self.uncount(*voter);
+            }
+            self.lose(epoch, Whereabouts::PassedOver);
+            for voter in voters {
+                self.count(voter);
+            }
+            self.find_head();
         }
-        self.find_head();
+    }
+
+    /// Whether there is something that must be saved.
+    pub fn has_changes(&self) -> bool {
+        !self.journal.is_empty()
     }
 
     /// What must be saved since the last call.
@@ -432,6 +455,13 @@ impl EpochTree {
     fn lies_elsewhere(&self, epoch: EpochId) -> bool {
         let gone = self.memory.find(epoch).or_else(|| self.passed_over.find(epoch));
         self.detached.contains_key(&epoch) || gone == Some(true)
+    }
+
+    /// Those who may vote anywhere: most epochs share one electorate, and each is given once.
+    fn electorates(&self) -> Vec<&Arc<Electorate>> {
+        let all = self.nodes.values().filter_map(|placed| placed.electorate.as_ref());
+        let by_place: BTreeMap<_, _> = all.map(|electorate| (Arc::as_ptr(electorate), electorate)).collect();
+        by_place.into_values().collect()
     }
 
     /// An epoch and all that follow it.

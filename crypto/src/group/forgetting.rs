@@ -12,7 +12,7 @@ use super::{
     epochs::{Cast, Electorate, EpochNode, Forgotten, Insertion, NodeKind, Rank},
     key_package::LibraryFailure,
     public_epoch::PublicEpoch,
-    state::{self, lottery},
+    state::{self, Known, lottery},
     storage::{Rows, Slot},
 };
 use crate::{
@@ -41,8 +41,8 @@ pub enum Taken {
 }
 
 impl Shell {
-    pub(super) fn of(rows: Rows, id: &openmls::prelude::GroupId) -> Result<Self, LibraryFailure> {
-        let members = PublicEpoch::of_rows(&rows, id).map_err(|_| LibraryFailure)?.members;
+    pub(super) fn of(rows: Rows, id: &openmls::prelude::GroupId, known: &Known) -> Result<Self, LibraryFailure> {
+        let members = PublicEpoch::of_rows(&rows, id, known).map_err(|_| LibraryFailure)?.members;
         Ok(Self { rows, members })
     }
 
@@ -172,13 +172,15 @@ impl Group {
         id: EpochId,
         message: PublicMessageIn,
     ) -> Result<(EpochNode, Option<Shell>), Refusal> {
-        let (parent_rows, rank_key) = match (self.shells.get(&parent_id), self.states.get(&parent_id)) {
-            (Some(shell), _) => (&shell.rows, shell.rank_key()),
+        let (parent_rows, members, rank_key) = match (self.shells.get(&parent_id), self.states.get(&parent_id)) {
+            (Some(shell), _) => (&shell.rows, &shell.members, shell.rank_key()),
             // A commit of this node's own whose keys it has lost.
-            (None, Some(state)) => (&state.rows, rank_key_of(&state.rows, &self.mls_id)),
+            (None, Some(state)) => (&state.rows, &state.members, rank_key_of(&state.rows, &self.mls_id)),
             (None, None) => return Err(Refusal::Invalid),
         };
-        let parent = PublicEpoch::of_rows(parent_rows, &self.mls_id).map_err(|_| Refusal::Invalid)?;
+        let mut known = Known::new();
+        state::learn(&mut known, members);
+        let parent = PublicEpoch::of_rows(parent_rows, &self.mls_id, &known).map_err(|_| Refusal::Invalid)?;
         let (checked, staged) = parent.receive(self.id, ProtocolMessage::from(message), claims)?;
         let (next, rows) = parent.advance(staged).map_err(|_| Refusal::Invalid)?;
         let committer = checked.committer.node;

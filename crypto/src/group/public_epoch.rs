@@ -14,6 +14,7 @@ use super::{
     check::{Checked, Parent, check, check_return},
     key_package::LibraryFailure,
     provider::Crypto,
+    state::{Known, learn, members_of},
     storage::{Overlay, Rows, Slot},
 };
 use crate::codec::Malformed;
@@ -48,20 +49,18 @@ impl PublicEpoch {
         let storage = Overlay::writing(&mut rows);
         let (public, _) = PublicGroup::from_external(&Crypto::default(), &storage, tree, info, ProposalStore::new())
             .map_err(|_| NoPublicEpoch::Damaged)?;
-        Ok((Self::of(public)?, rows))
+        Ok((Self::of(public, &Known::new())?, rows))
     }
 
     /// From an epoch's rows, whether its secrets are still among them or not.
-    pub(super) fn of_rows(rows: &Rows, id: &MlsGroupId) -> Result<Self, NoPublicEpoch> {
+    /// The certificates of those who are `known` are not verified again.
+    pub(super) fn of_rows(rows: &Rows, id: &MlsGroupId, known: &Known) -> Result<Self, NoPublicEpoch> {
         let public = PublicGroup::load(&Overlay::reading(rows), id).ok().flatten().ok_or(NoPublicEpoch::Damaged)?;
-        Self::of(public)
+        Self::of(public, known)
     }
 
-    fn of(public: PublicGroup) -> Result<Self, NoPublicEpoch> {
-        let members = public
-            .members()
-            .map(|leaf| Member::of_credential(leaf.index.u32(), &leaf.credential, &leaf.signature_key))
-            .collect::<Result<Vec<_>, _>>()?;
+    fn of(public: PublicGroup, known: &Known) -> Result<Self, NoPublicEpoch> {
+        let members = members_of(public.members(), known)?;
         let extensions = public.group_context().extensions();
         let policy = Policy::from_extensions(extensions).map_err(NoPublicEpoch::Policy)?;
         let suite = Suite::of_mls(public.ciphersuite()).ok_or(NoPublicEpoch::Damaged)?;
@@ -94,7 +93,9 @@ impl PublicEpoch {
         let mut rows = Rows::default();
         let mut public = self.public;
         public.merge_commit(&Overlay::writing(&mut rows), staged).map_err(|_| LibraryFailure)?;
-        let next = Self::of(public).map_err(|_| LibraryFailure)?;
+        let mut known = Known::new();
+        learn(&mut known, &self.members);
+        let next = Self::of(public, &known).map_err(|_| LibraryFailure)?;
         Ok((next, rows))
     }
 }

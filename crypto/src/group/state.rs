@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use openmls::prelude::{CredentialType, GroupContext, GroupId as MlsGroupId, LeafNodeIndex, MlsGroup};
+use openmls::prelude::{CredentialType, GroupContext, GroupId as MlsGroupId, LeafNodeIndex, Member as Leaf, MlsGroup};
 use zeroize::Zeroizing;
 
 use super::{
@@ -159,10 +159,21 @@ pub(super) fn lottery(rank_key: &[u8; 32], committer: NodeId) -> [u8; 32] {
 /// Members whose certificates were verified before, by the keys of their leaves: most of them go from epoch to epoch.
 pub(super) type Known = BTreeMap<SignaturePublic, Member>;
 
+/// Remembers members, for an epoch that has some of them too.
+pub(super) fn learn(known: &mut Known, members: &[Member]) {
+    for member in members {
+        known.entry(member.certificate.signature_key()).or_insert_with(|| member.clone());
+    }
+}
+
 /// All members, if every leaf says who it is.
 pub(super) fn members(group: &MlsGroup, known: &Known) -> Result<Vec<Member>, BadLeaf> {
-    group
-        .members()
+    members_of(group.members(), known)
+}
+
+/// All members that these leaves name.
+pub(super) fn members_of(leaves: impl Iterator<Item = Leaf>, known: &Known) -> Result<Vec<Member>, BadLeaf> {
+    leaves
         .map(|leaf| {
             let key = leaf.signature_key.as_slice().try_into().map(SignaturePublic).ok();
             let known = key.and_then(|key| known.get(&key));

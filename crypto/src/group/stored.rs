@@ -56,7 +56,7 @@ pub struct GroupChanges {
     /// Epochs that were removed, to be remembered after those before; the last
     /// [`REMOVED_EPOCHS_MAX`](super::epochs::REMOVED_EPOCHS_MAX) are enough.
     pub epochs_removed: Vec<RemovedEpoch>,
-    /// The newest ballot of a node, as it was signed.
+    /// The newest ballot of a node, as it was signed, and what this node knows about it.
     pub ballots_put: Vec<(NodeId, Vec<u8>)>,
     /// Nodes whose ballots count nowhere any more.
     pub ballots_deleted: Vec<NodeId>,
@@ -84,7 +84,7 @@ pub struct StoredGroup {
     pub epochs: Vec<EpochRow>,
     /// All state of all of its epochs.
     pub state: Vec<StateRow>,
-    /// The members' ballots, one a node.
+    /// The members' ballots as they were saved, one a node.
     pub ballots: Vec<Vec<u8>>,
     /// The epochs that were removed, oldest first.
     pub removed: Vec<RemovedEpoch>,

@@ -309,10 +309,10 @@ impl State {
     pub(crate) async fn save_group(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
         if let Some(loaded) = self.groups.get_mut(&id) {
             batch.groups_saved.insert(id);
-            let changes = loaded.group.take_changes();
-            if !changes.epochs_put.is_empty() || !changes.epochs_deleted.is_empty() || !changes.ballots_put.is_empty() {
+            if loaded.group.tree_has_changed() {
                 loaded.group.look_around(self.me.node_id(), batch.now_ms);
             }
+            let changes = loaded.group.take_changes();
             batch.tx.save_group(id, changes, &mut loaded.keys, batch.rng).await?;
             let group = &loaded.group;
             let due_ms = group.forget_due_at_ms().into_iter().chain(group.ballot_due_at_ms(self.me.node_id()));

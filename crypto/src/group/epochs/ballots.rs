@@ -8,7 +8,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{EpochTree, HORIZON_MS, NodeKind};
+use super::{EpochTree, HORIZON_MS, NodeKind, Whereabouts};
 use crate::{
     codec::{Malformed, Reader, Writer},
     epoch_id::EpochId,
@@ -142,14 +142,11 @@ impl EpochTree {
 
     /// When a node that settles where this tree does has something new to say, if ever.
     pub fn ballot_due_at_ms(&self, me: NodeId) -> Option<u64> {
+        self.next_choices(me)?;
         let head = self.nodes.get(&self.head)?;
-        if head.node.kind != NodeKind::Held || self.head == self.root || self.is_last_choice(me, self.head) {
-            return None;
-        }
         let due_ms = head.node.since_ms.saturating_add(BALLOT_DELAY_MS);
         // If whoever is stranded never voted, a late commit of somebody long gone could keep a group from settling.
-        let goal = self.nodes.get(&self.goal).filter(|_| self.goal != self.head);
-        let stranded_ms = goal.map_or(0, |goal| goal.node.since_ms.saturating_add(HORIZON_MS));
+        let stranded_ms = self.stranded_since_ms().map_or(0, |since_ms| since_ms.saturating_add(HORIZON_MS));
         Some(due_ms.max(stranded_ms))
     }
 
@@ -158,18 +155,45 @@ impl EpochTree {
         if self.ballot_due_at_ms(me)? > now_ms {
             return None;
         }
-        let number = self.nodes.get(&self.head)?.node.number;
-        let mut ballot = self.ballots.get(&me).cloned().unwrap_or_default();
-        ballot.number = ballot.number.saturating_add(1).max(now_ms);
-        if ballot.choices.last().is_some_and(|last| self.leads_to_head(last.epoch)) {
-            ballot.choices.pop();
+        let number = self.ballots.get(&me).map_or(0, |ballot| ballot.number).saturating_add(1).max(now_ms);
+        Some(Ballot { number, choices: self.next_choices(me)? })
+    }
+
+    /// What a node would choose that settles where this tree does, if that is something new and there is room for it.
+    fn next_choices(&self, me: NodeId) -> Option<Vec<Choice>> {
+        let head = self.nodes.get(&self.head).filter(|head| head.node.kind == NodeKind::Held)?;
+        let mut choices = self.ballots.get(&me).map(|ballot| ballot.choices.clone()).unwrap_or_default();
+        // There is nothing to vote on at a tree of one node; but somebody who is elsewhere learns by it where this node is.
+        let is_idle = self.head == self.root && self.astray.is_empty();
+        if is_idle || choices.last().is_some_and(|last| last.epoch == self.head) {
+            return None;
         }
-        if ballot.choices.len() >= CHOICES_MAX {
-            // What went with a root whose child was settled counts nowhere; and without room a vote would change.
-            ballot.choices.retain(|choice| self.memory.find(choice.epoch) != Some(true));
+        // What went with a root whose child was settled: that child won without this vote, and newcomers never
+        // heard of the choice. What went otherwise stays, or a vote would change.
+        choices.retain(|choice| self.whereabouts(choice.epoch) != Whereabouts::Settled);
+        if choices.last().is_some_and(|last| self.leads_to_head(last.epoch)) {
+            choices.pop();
         }
-        ballot.choices.push(Choice { number, epoch: self.head });
-        (ballot.choices.len() <= CHOICES_MAX).then_some(ballot)
+        choices.push(Choice { number: head.node.number, epoch: self.head });
+        (choices.len() <= CHOICES_MAX).then_some(choices)
+    }
+
+    /// Since when what this node cannot enter has kept it from where the group is. One ghost may take the place of
+    /// another, here or elsewhere on the way: the oldest counts, or a trickle of them could put off all votes for ever.
+    fn stranded_since_ms(&self) -> Option<u64> {
+        let goal = self.nodes.get(&self.goal).filter(|_| self.goal != self.head)?;
+        let way = self.path(self.head);
+        let mut since_ms = goal.node.since_ms;
+        let beside_goal = goal.node.parent.filter(|parent| !way.contains(parent)).map(|parent| (parent, None));
+        let on_the_way = way.iter().zip(way.iter().skip(1).map(Some).chain([None])).map(|(at, next)| (*at, next));
+        for (at, next) in on_the_way.chain(beside_goal) {
+            // Siblings come in the order of their ranks: what stands before the next one on the way beats it.
+            let is_settled = next.is_some_and(|next| self.settled_child(at) == Some(*next));
+            let beating = self.children(at).take_while(|child| !is_settled && Some(child) != next);
+            let ghosts = beating.filter_map(|child| self.node(child)).filter(|node| node.kind == NodeKind::Ghost);
+            since_ms = ghosts.map(|ghost| ghost.since_ms).chain([since_ms]).min().unwrap_or(since_ms);
+        }
+        Some(since_ms)
     }
 
     /// The weight of the votes for an epoch among its siblings.
@@ -194,23 +218,6 @@ impl EpochTree {
         wins.then_some(best.commit)
     }
 
-    pub(super) fn hold_ballot(&mut self, node: NodeId, ballot: Ballot) {
-        if let Some(replaced) = self.ballots.get(&node) {
-            for choice in &replaced.choices {
-                if let Some(voters) = self.named.get_mut(&choice.epoch) {
-                    voters.remove(&node);
-                    if voters.is_empty() {
-                        self.named.remove(&choice.epoch);
-                    }
-                }
-            }
-        }
-        for choice in &ballot.choices {
-            self.named.entry(choice.epoch).or_default().insert(node);
-        }
-        self.ballots.insert(node, ballot);
-    }
-
     pub(super) fn count(&mut self, voter: NodeId) {
         for (child, weight) in self.votes_of(voter) {
             if let Some(placed) = self.nodes.get_mut(&child) {
@@ -227,27 +234,9 @@ impl EpochTree {
         }
     }
 
-    /// Those whose ballots name an epoch.
-    pub(super) fn voters_naming(&self, epoch: EpochId) -> Vec<NodeId> {
-        self.named.get(&epoch).into_iter().flatten().copied().collect()
-    }
-
-    /// Ballots of nodes that may vote nowhere count nowhere.
-    pub(super) fn drop_idle_ballots(&mut self) {
-        let idle: Vec<NodeId> = self.ballots.keys().copied().filter(|node| !self.is_voter(*node)).collect();
-        for node in idle {
-            self.hold_ballot(node, Ballot::default());
-            self.ballots.remove(&node);
-            self.journal.note_ballot_dropped(node);
-        }
-    }
-
-    fn is_voter(&self, node: NodeId) -> bool {
+    /// Whether a node is a member of any epoch of the tree.
+    pub fn is_voter(&self, node: NodeId) -> bool {
         self.nodes.values().filter_map(|placed| placed.electorate.as_ref()).any(|voters| voters.weight(node).is_some())
-    }
-
-    fn is_last_choice(&self, me: NodeId, epoch: EpochId) -> bool {
-        self.ballots.get(&me).and_then(|ballot| ballot.choices.last()).is_some_and(|last| last.epoch == epoch)
     }
 
     /// A node's votes, one an epoch at which it may vote: the child there, and the weight.
@@ -261,7 +250,7 @@ impl EpochTree {
         let mut hidden_below = 0;
         for choice in &ballot.choices {
             if !self.nodes.contains_key(&choice.epoch) {
-                if !self.lies_elsewhere(choice.epoch) {
+                if self.whereabouts(choice.epoch) == Whereabouts::Unclear {
                     hidden_below = choice.number.max(hidden_below);
                 }
                 continue;

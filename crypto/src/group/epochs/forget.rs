@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{EpochNode, EpochTree, NodeKind, Rank};
-use crate::epoch_id::EpochId;
+use super::{EpochNode, EpochTree, NodeKind, Rank, Whereabouts};
+use crate::{epoch_id::EpochId, identity::NodeId};
 
 /// A root goes this long after its settled child was first seen settled: seven days.
 pub const HORIZON_MS: u64 = 7 * 24 * 3_600_000;
@@ -17,6 +17,10 @@ pub const HELD_EPOCHS_MAX: usize = 64;
 
 /// So many epochs a tree has at most, with secrets or without.
 pub const EPOCHS_MAX: usize = 128;
+
+/// An epoch may be without votes for so long before it goes for want of room ahead of newer ones: ballots come after
+/// the commits that they name, and those of a branch that comes late come one after the other.
+pub const SETTLING_MS: u64 = 10 * 60 * 1_000;
 
 /// So many removed epochs are remembered.
 pub const REMOVED_EPOCHS_MAX: usize = 1_024;
@@ -85,13 +89,13 @@ impl EpochTree {
             self.remove_detached(epoch, &mut forgotten);
         }
         while let Some(child) = self.next_root().filter(|child| self.root_due_at_ms(*child) <= now_ms) {
-            self.move_root(child, &mut forgotten);
+            self.move_root(child, Whereabouts::Settled, &mut forgotten);
         }
         let due = |(id, due_ms): (EpochId, u64)| (due_ms <= now_ms).then_some(id);
         for epoch in self.strips_due().filter_map(due).collect::<Vec<_>>() {
             self.strip(epoch, &mut forgotten);
         }
-        self.shrink(&mut forgotten);
+        self.shrink(now_ms, &mut forgotten);
         if !forgotten.is_empty() {
             self.drop_idle_ballots();
             self.refresh(now_ms);
@@ -158,14 +162,14 @@ impl EpochTree {
     }
 
     /// Makes room, with what is missed least first. It always ends within the limits.
-    fn shrink(&mut self, forgotten: &mut Forgotten) {
+    fn shrink(&mut self, now_ms: u64, forgotten: &mut Forgotten) {
         while self.is_crowded() {
             if let Some(oldest) = self.detached.iter().min_by_key(|(id, node)| (node.since_ms, **id)).map(|(id, _)| *id)
             {
                 self.remove_detached(oldest, forgotten);
             } else if let Some(child) = self.next_root() {
-                self.move_root(child, forgotten);
-            } else if let Some(epoch) = self.least_missed(self.held() > HELD_EPOCHS_MAX) {
+                self.move_root(child, Whereabouts::Settled, forgotten);
+            } else if let Some(epoch) = self.least_missed(self.held() > HELD_EPOCHS_MAX, now_ms) {
                 if self.children.contains_key(&epoch) {
                     self.strip(epoch, forgotten);
                 } else {
@@ -174,31 +178,36 @@ impl EpochTree {
             } else if let Some(oldest) = self.oldest_held().filter(|_| self.held() > HELD_EPOCHS_MAX) {
                 self.strip(oldest, forgotten);
             } else if let Some(child) = self.path(self.head).get(1).copied() {
-                self.move_root(child, forgotten);
+                self.move_root(child, Whereabouts::Left, forgotten);
             } else {
                 break;
             }
         }
     }
 
-    /// Off the ways to the head and to the goal: without votes before with, the farthest and then the highest rank
-    /// first. If secrets are too many, one that has some; if epochs are, one without children.
-    fn least_missed(&self, must_be_held: bool) -> Option<EpochId> {
+    /// Off the ways to the head and to the goal: without votes before with; of those what has been here long enough to be
+    /// voted for; then what its committer has made most of; then the farthest and the highest rank. If secrets are
+    /// too many, one that has some; if epochs are, one without children.
+    fn least_missed(&self, must_be_held: bool, now_ms: u64) -> Option<EpochId> {
         let kept: BTreeSet<EpochId> = self.path(self.head).into_iter().chain(self.path(self.goal)).collect();
+        let off_the_way = || self.nodes.iter().filter(|(id, _)| !kept.contains(id));
         let may_go = |id: &EpochId, kind: NodeKind| {
-            !kept.contains(id) && if must_be_held { kind == NodeKind::Held } else { !self.children.contains_key(id) }
+            if must_be_held { kind == NodeKind::Held } else { !self.children.contains_key(id) }
         };
-        let candidates = self.nodes.iter().filter(|(id, placed)| may_go(id, placed.node.kind));
         let distance = |id: &EpochId| self.path(*id).iter().filter(|on| !kept.contains(on)).count();
-        // Whoever commits again and again in one place loses its own first.
-        let of_one_committer = |node: &EpochNode| {
-            let siblings = node.parent.into_iter().flat_map(|parent| self.children(parent));
-            siblings.filter(|id| self.node(*id).is_some_and(|other| other.committer == node.committer)).count()
+        // Whoever commits again and again loses its own first.
+        let mut made: BTreeMap<Option<NodeId>, usize> = BTreeMap::new();
+        for (_, placed) in off_the_way().filter(|(_, placed)| placed.votes == 0) {
+            let count = made.entry(placed.node.committer).or_default();
+            *count = count.saturating_add(1);
+        }
+        let missed = |id: &EpochId, placed: &super::Placed| -> (bool, bool, usize, usize, Rank) {
+            let is_settling = placed.node.since_ms.saturating_add(SETTLING_MS) > now_ms;
+            let made = made.get(&placed.node.committer).copied().unwrap_or_default();
+            (placed.votes == 0, !is_settling, made, distance(id), placed.node.rank)
         };
-        let missed = |id: &EpochId, placed: &super::Placed| -> (bool, usize, usize, Rank) {
-            (placed.votes == 0, distance(id), of_one_committer(&placed.node), placed.node.rank)
-        };
-        candidates.map(|(id, placed)| missed(id, placed)).max().map(|(_, _, _, rank)| rank.commit)
+        let candidates = off_the_way().filter(|(id, placed)| may_go(id, placed.node.kind));
+        candidates.map(|(id, placed)| missed(id, placed)).max().map(|(_, _, _, _, rank)| rank.commit)
     }
 
     fn oldest_held(&self) -> Option<EpochId> {
@@ -212,10 +221,11 @@ impl EpochTree {
     }
 
     /// The child becomes the root: the root goes with all its other branches.
-    fn move_root(&mut self, child: EpochId, forgotten: &mut Forgotten) {
+    fn move_root(&mut self, child: EpochId, whereabouts: Whereabouts, forgotten: &mut Forgotten) {
         let kept: BTreeSet<EpochId> = self.subtree(child).into_iter().collect();
         let gone: Vec<EpochId> = self.nodes.keys().copied().filter(|id| !kept.contains(id)).collect();
         for epoch in gone {
+            self.lose(epoch, whereabouts);
             self.remove(RemovedEpoch { epoch, lies_elsewhere: true }, forgotten);
         }
         self.root = child;
@@ -260,6 +270,7 @@ impl EpochTree {
     }
 
     fn remove_detached(&mut self, epoch: EpochId, forgotten: &mut Forgotten) {
+        self.lose(epoch, Whereabouts::Left);
         self.detached.remove(&epoch);
         self.note_removed(RemovedEpoch { epoch, lies_elsewhere: true }, forgotten);
     }

@@ -36,13 +36,17 @@ pub struct TreeChanges {
     pub epochs_put: Vec<EpochId>,
     /// Epochs that were removed, to be remembered after those before.
     pub epochs_removed: Vec<RemovedEpoch>,
-    /// Nodes with a new ballot.
+    /// Nodes with a new ballot, or with other notes to theirs.
     pub ballots_put: Vec<NodeId>,
     /// Nodes whose ballot counts nowhere any more.
     pub ballots_deleted: Vec<NodeId>,
 }
 
 impl Journal {
+    pub(super) fn is_empty(&self) -> bool {
+        self.epochs.is_empty() && self.removed.is_empty() && self.ballots.is_empty() && self.ballots_dropped.is_empty()
+    }
+
     pub(super) fn note_new(&mut self, epoch: EpochId) {
         let change = if self.epochs.contains_key(&epoch) { Change::Stripped } else { Change::New };
         self.epochs.insert(epoch, change);

@@ -1,34 +1,31 @@
 //! Being left behind (PROTOCOL §3.5): a node that the commits of a branch never reach still hears ballots that name it.
 //! If more of the members speak for what it does not know than for where it is, the group is there and not here.
 
-use super::{Choice, EpochTree, NodeKind};
+use std::cmp::Ordering;
+
+use super::{ACCOUNT_WEIGHT, Choice, EpochTree, NodeKind, Whereabouts};
 use crate::{epoch_id::EpochId, identity::NodeId};
 
 /// A ballot may name an epoch that is not here for so long: ten minutes. A commit that a ballot has overtaken comes within
 /// seconds, and its author sends it again within minutes; what is on its way for longer may never come, and coming
-/// back costs one commit.
+/// back costs one commit. For as long a head is young: who has not chosen it yet need not sleep.
 pub const LEFT_BEHIND_AFTER_MS: u64 = 10 * 60 * 1_000;
+
+/// Of two sides that weigh the same each has its turn to move for so long: a quarter of an hour. Clocks that are wrong
+/// by half an hour or by whole ones still take turns.
+pub const TURN_MS: u64 = 15 * 60 * 1_000;
 
 /// Some of the members, by where their last choices are.
 #[derive(Clone, Copy, Debug, Default)]
 struct Side {
     weight: u64,
-    number: u64,
     lowest: Option<NodeId>,
 }
 
 impl Side {
-    fn add(&mut self, node: NodeId, weight: u64, number: u64) {
+    fn add(&mut self, node: NodeId, weight: u64) {
         self.weight = self.weight.saturating_add(weight);
-        self.number = self.number.max(number);
         self.lowest = self.lowest.into_iter().chain([node]).min();
-    }
-
-    /// Two nodes on two branches must not both move, nor both stay.
-    fn outweighs(&self, other: &Self) -> bool {
-        let tied = self.weight == other.weight;
-        let goes_first = (self.number, other.lowest) > (other.number, self.lowest);
-        self.weight > other.weight || (tied && self.weight > 0 && goes_first)
     }
 }
 
@@ -37,44 +34,61 @@ impl EpochTree {
     pub fn look_around(&mut self, me: NodeId, now_ms: u64) {
         let mut astray = std::mem::take(&mut self.astray);
         astray.retain(|node, since_ms| {
-            *since_ms = (*since_ms).min(now_ms);
-            self.last_choice(*node).is_some_and(|last| self.is_ahead(last))
+            let is_astray = self.last_choice(*node).is_some_and(|last| self.is_ahead(last));
+            if !is_astray || *since_ms > now_ms {
+                *since_ms = now_ms;
+                self.journal.note_ballot(*node);
+            }
+            is_astray
         });
         for (node, ballot) in &self.ballots {
-            if ballot.choices.last().is_some_and(|last| self.is_ahead(*last)) {
-                astray.entry(*node).or_insert(now_ms);
+            if !astray.contains_key(node) && ballot.choices.last().is_some_and(|last| self.is_ahead(*last)) {
+                astray.insert(*node, now_ms);
+                self.journal.note_ballot(*node);
             }
         }
         self.astray = astray;
         self.looked_ms = now_ms;
-        self.left_behind = self.is_left_behind(me, now_ms);
+        let sides = self.sides(me, now_ms);
+        let turn = now_ms.checked_div(TURN_MS).unwrap_or_default();
+        self.left_behind = sides.is_some_and(|(there, here)| match there.weight.cmp(&here.weight) {
+            Ordering::Greater => true,
+            // Two nodes on two branches must not both move, nor both stay. Who moved in vain lets the other try.
+            Ordering::Equal => (there.lowest < here.lowest) == turn.is_multiple_of(2),
+            Ordering::Less => false,
+        });
+        let is_tied = sides.is_some_and(|(there, here)| there.weight == here.weight);
+        self.next_turn_ms = is_tied.then(|| turn.saturating_add(1).saturating_mul(TURN_MS));
     }
 
-    /// When this node may turn out to be left behind next.
+    /// When this node may turn out to be left behind next, or not to be.
     pub fn look_around_due_at_ms(&self) -> Option<u64> {
-        let due = self.astray.values().map(|since_ms| since_ms.saturating_add(LEFT_BEHIND_AFTER_MS));
-        due.filter(|due_ms| *due_ms > self.looked_ms).min()
+        let head_ms = self.node(self.head).filter(|_| !self.astray.is_empty()).map(|head| head.since_ms);
+        let since = self.astray.values().copied().chain(head_ms);
+        let due = since.map(|since_ms| since_ms.saturating_add(LEFT_BEHIND_AFTER_MS));
+        due.chain(self.next_turn_ms).filter(|due_ms| *due_ms > self.looked_ms).min()
     }
 
-    fn is_left_behind(&self, me: NodeId, now_ms: u64) -> bool {
-        let Some(head) = self.nodes.get(&self.head).filter(|head| head.node.kind == NodeKind::Held) else {
-            return false;
-        };
-        let Some(voters) = &head.electorate else { return false };
-        let before_head = self.path(self.head);
+    /// Who is elsewhere and who is here, if enough are elsewhere to leave this node behind.
+    fn sides(&self, me: NodeId, now_ms: u64) -> Option<(Side, Side)> {
+        let head = self.nodes.get(&self.head).filter(|head| head.node.kind == NodeKind::Held)?;
+        let voters = head.electorate.as_ref()?;
+        let has_passed = |since_ms: u64| since_ms.saturating_add(LEFT_BEHIND_AFTER_MS) <= now_ms;
+        let before_head = if has_passed(head.node.since_ms) { self.path(self.head) } else { Vec::new() };
         let is_asleep = |epoch: EpochId| epoch != self.head && before_head.contains(&epoch);
         let (mut there, mut here) = (Side::default(), Side::default());
-        here.add(me, voters.weight(me).unwrap_or_default(), head.node.number);
+        here.add(me, voters.weight(me).unwrap_or_default());
         for node in self.ballots.keys().filter(|node| **node != me) {
             let (Some(weight), Some(last)) = (voters.weight(*node), self.last_choice(*node)) else { continue };
-            let astray_ms = self.astray.get(node).map(|since_ms| since_ms.saturating_add(LEFT_BEHIND_AFTER_MS));
-            if astray_ms.is_some_and(|at_ms| at_ms <= now_ms) {
-                there.add(*node, weight, last.number);
+            if self.astray.get(node).is_some_and(|since_ms| has_passed(*since_ms)) {
+                there.add(*node, weight);
             } else if self.nodes.contains_key(&last.epoch) && !is_asleep(last.epoch) {
-                here.add(*node, weight, 0);
+                here.add(*node, weight);
             }
         }
-        there.outweighs(&here)
+        // Where there are others to ask, one account alone strands nobody by naming what nobody has.
+        let enough = if voters.total() > ACCOUNT_WEIGHT.saturating_mul(2) { ACCOUNT_WEIGHT } else { 0 };
+        (there.weight > enough).then_some((there, here))
     }
 
     fn last_choice(&self, node: NodeId) -> Option<Choice> {
@@ -86,7 +100,8 @@ impl EpochTree {
     fn is_ahead(&self, choice: Choice) -> bool {
         let was_here = self.nodes.contains_key(&choice.epoch)
             || self.detached.contains_key(&choice.epoch)
-            || self.memory.find(choice.epoch).is_some();
+            || self.memory.find(choice.epoch).is_some()
+            || self.whereabouts(choice.epoch) >= Whereabouts::Left;
         !was_here && self.nodes.get(&self.root).is_some_and(|root| choice.number >= root.node.number)
     }
 }

@@ -84,7 +84,7 @@ fn saved(tree: &EpochTree) -> SavedTree {
     let detached = tree.detached().map(|(_, node)| (*node, None));
     SavedTree {
         nodes: nodes.chain(detached).collect(),
-        ballots: tree.ballots.iter().map(|(node, ballot)| (*node, ballot.clone())).collect(),
+        ballots: tree.ballots.iter().map(|(node, ballot)| (*node, ballot.clone(), tree.ballot_notes(*node))).collect(),
         removed: tree.memory.iter().collect(),
     }
 }

@@ -189,3 +189,39 @@ fn a_ballot_is_handed_on_by_whoever_has_it() {
     }
     assert_eq!(late.group.tree().settled_child(late.group.tree().root()), Some(update.epoch));
 }
+
+#[test]
+fn what_is_known_of_a_ballot_is_saved_beside_it_and_one_saved_without_is_read() {
+    let mut nodes = nodes(3, 507);
+    let update = nodes[0].update();
+    let mut others = nodes.split_off(1);
+    for node in &mut others {
+        node.follow(&update.content);
+    }
+    vote(&mut others, NOW_MS + BALLOT_DELAY_MS);
+    // The first node is an older copy of itself: it has not what it committed.
+    let ballots = others[0].group.signed_ballots(others[0].me.node_id(), 10);
+    let behind = &mut others[1];
+    let me = behind.me.node_id();
+    let ahead = behind.update();
+    nodes[0].save();
+    for bytes in &ballots {
+        nodes[0].group.take_ballot(bytes, NOW_MS).unwrap();
+    }
+    let own = behind.group.ballot(&behind.me, NOW_MS + 3 * BALLOT_DELAY_MS).unwrap();
+    assert_eq!(own.ballot.choices.last().map(|last| last.epoch), Some(ahead.epoch));
+    let heard = &mut nodes[0];
+    heard.group.take_ballot(&own.bytes, NOW_MS).unwrap();
+    heard.group.look_around(heard.me.node_id(), NOW_MS);
+    assert!(heard.group.tree_has_changed());
+    heard.save();
+    assert!(!heard.group.tree_has_changed());
+    heard.restart();
+    assert_eq!(heard.group.tree().ballot_notes(me).astray_ms, Some(NOW_MS));
+    assert_eq!(heard.group.signed_ballots(heard.me.node_id(), 10).len(), 2);
+    let mut stored = heard.saved.read(GROUP);
+    stored.ballots = vec![own.bytes.clone()];
+    let without = Group::load(stored).unwrap();
+    assert_eq!(without.tree().ballot_notes(me).astray_ms, None);
+    assert_eq!(without.signed_ballots(me, 10), [own.bytes]);
+}

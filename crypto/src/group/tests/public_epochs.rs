@@ -15,7 +15,7 @@ use crate::{
 
 fn public_head(node: &Node) -> PublicEpoch {
     let rows = node.group.states[&node.group.head()].rows.public();
-    PublicEpoch::of_rows(&rows, &GROUP.to_mls()).unwrap()
+    PublicEpoch::of_rows(&rows, &GROUP.to_mls(), &Known::new()).unwrap()
 }
 
 fn unpack(content: &Content) -> (ProtocolMessage, Claims) {
@@ -39,7 +39,7 @@ fn a_commit_is_verified_and_judged_by_what_is_public() {
     // What follows is verified too, by those who never had any secret of it.
     let (next, rows) = public.advance(staged).unwrap();
     assert_eq!(next.members, nodes[0].group.members());
-    assert!(PublicEpoch::of_rows(&rows.public(), &GROUP.to_mls()).is_ok());
+    assert!(PublicEpoch::of_rows(&rows.public(), &GROUP.to_mls(), &Known::new()).is_ok());
     let update = nodes[2].group.receive(&removal.content, NOW_MS);
     assert!(matches!(update, Received::Committed { .. }));
     let (message, claims) = unpack(&nodes[2].update().content);

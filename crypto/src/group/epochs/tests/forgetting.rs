@@ -137,6 +137,58 @@ fn in_a_flood_what_has_votes_stays_and_an_outsiders_branch_goes_first() {
 }
 
 #[test]
+fn a_branch_that_comes_late_is_not_pushed_out_by_what_one_member_made() {
+    // A read-only member has filled the tree with siblings, and with chains as long as the branch that is to come.
+    for (chain, early) in [(1, 1), (6, 1), (1, 60), (6, 60)] {
+        let mut tree = tree(3);
+        grow(&mut tree, node(250, 0, 1, 0), NOW_MS);
+        let mut last = EpochNode::root(id(0), 0, 0);
+        for made in 0..120_u16 {
+            if made % chain == 0 {
+                last = EpochNode::root(id(0), 0, 0);
+            }
+            let commit = EpochId::of_commit(&made.to_be_bytes());
+            let mut new = EpochNode { parent: Some(last.rank.commit), number: last.number + 1, ..node(0, 0, 2, 9) };
+            new.rank.commit = commit;
+            last = new;
+            tree.insert(new, Some(people(3)), NOW_MS);
+            tree.forget(NOW_MS);
+        }
+        // The others' branch: its first votes come when all of it is here.
+        let now_ms = NOW_MS + early * 60_000;
+        for byte in 200..210 {
+            let parent = if byte == 200 { 0 } else { byte - 1 };
+            let branch = EpochNode { number: u64::from(byte) - 199, ..node(byte, parent, 3, 200) };
+            tree.insert(branch, Some(people(3)), now_ms);
+            tree.forget(now_ms);
+            assert_eq!(tree.place(id(byte)), Place::Here(*tree.node(id(byte)).unwrap()), "{byte}, {chain}");
+        }
+        assert!((200..210).all(|byte| tree.node(id(byte)).is_some_and(|node| node.kind == NodeKind::Held)));
+        vote(&mut tree, &[1, 3], 209, now_ms);
+        assert_eq!((tree.head(), tree.standing()), (id(209), Standing::Member));
+    }
+}
+
+#[test]
+fn of_what_has_no_votes_the_old_goes_before_what_may_still_be_voted_for() {
+    let mut tree = tree(3);
+    grow(&mut tree, node(250, 0, 1, 0), NOW_MS);
+    for byte in 1..=62 {
+        grow(&mut tree, node(byte, 0, byte, byte), NOW_MS);
+    }
+    let later_ms = NOW_MS + SETTLING_MS;
+    for byte in 100..110 {
+        grow(
+            &mut tree,
+            EpochNode { number: u64::from(byte) - 99, ..node(byte, if byte == 100 { 0 } else { byte - 1 }, 3, 200) },
+            later_ms,
+        );
+        tree.forget(later_ms);
+    }
+    assert!((100..110).all(|byte| tree.node(id(byte)).is_some()));
+}
+
+#[test]
 fn an_evicted_epoch_still_hides_where_its_voter_stands() {
     let mut tree = grown(&[node(200, 0, 3, 200), node(201, 200, 3, 9)]);
     tree.cast(person(2), ballot(1, &[(201, 201), (1, 1)]), NOW_MS);

@@ -1,7 +1,7 @@
 //! Who hears ballots for a branch that it never sees learns that the group is there, and two sides never both move.
 
 use super::*;
-use crate::group::epochs::LEFT_BEHIND_AFTER_MS;
+use crate::group::epochs::{LEFT_BEHIND_AFTER_MS, TURN_MS};
 
 const ME: u8 = 1;
 
@@ -61,22 +61,121 @@ fn a_commit_that_comes_after_all_ends_it_and_newer_ballots_do_not_delay_it() {
     assert_eq!(later(&mut tree), Standing::Member);
 }
 
+/// What two people see of each other who stand on two branches, at a turn: whether they move.
+fn moved(count: u8, mine: &[u8], theirs: &[u8], their_number: u64, turn: u64) -> (Standing, Standing) {
+    let at_ms = (NOW_MS + LEFT_BEHIND_AFTER_MS).next_multiple_of(TURN_MS) + turn * TURN_MS;
+    let seen = |us: &[u8], them: &[u8], their_number: u64, number: u64| {
+        let mut tree = tree(count);
+        let head = EpochNode { number, ..node(us[0], 0, us[0], 1) };
+        tree.insert(head, Some(people(count)), NOW_MS);
+        for voter in us {
+            tree.cast(person(*voter), ballot(1, &[(number, us[0])]), NOW_MS);
+        }
+        for voter in them {
+            tree.cast(person(*voter), ballot(1, &[(their_number, them[0])]), NOW_MS);
+        }
+        tree.look_around(person(us[0]), NOW_MS);
+        tree.look_around(person(us[0]), at_ms);
+        let due_ms = tree.look_around_due_at_ms();
+        assert!(us.len() != them.len() || due_ms == Some(at_ms + TURN_MS), "the turn ends: {due_ms:?}");
+        tree.standing()
+    };
+    (seen(mine, theirs, their_number, 1), seen(theirs, mine, 1, their_number))
+}
+
 #[test]
-fn of_two_sides_that_weigh_the_same_exactly_one_moves() {
-    for their_number in [1, 2, 3] {
-        for them in 2..=5 {
-            let mine = later(&mut hearing(&[(them, their_number, 9)]));
-            // The same, seen by the other.
-            let mut other = tree(5);
-            let head = EpochNode { number: their_number, ..node(9, 0, them, 1) };
-            other.insert(head, Some(people(5)), NOW_MS);
-            other.cast(person(ME), ballot(1, &[(1, 1)]), NOW_MS);
-            other.look_around(person(them), NOW_MS);
-            other.look_around(person(them), NOW_MS + LEFT_BEHIND_AFTER_MS);
-            let moved = [mine, other.standing()].iter().filter(|one| **one == Standing::Stranded).count();
-            assert_eq!(moved, 1, "at {their_number}");
+fn of_two_sides_that_weigh_the_same_one_moves_and_then_the_other_whatever_numbers_they_claim() {
+    for (count, mine, theirs) in [(2, &[1][..], &[2][..]), (4, &[2, 3], &[1, 4]), (4, &[1, 2], &[3, 4])] {
+        for their_number in [1, 2, u64::MAX] {
+            for turn in 0..4 {
+                let lower_moves = turn % 2 == 0;
+                let expected = if (mine[0] < theirs[0]) == lower_moves {
+                    (Standing::Stranded, Standing::Member)
+                } else {
+                    (Standing::Member, Standing::Stranded)
+                };
+                assert_eq!(moved(count, mine, theirs, their_number, turn), expected, "{count} {turn} {their_number}");
+            }
         }
     }
+}
+
+#[test]
+fn one_account_alone_strands_nobody_where_there_are_others_to_ask() {
+    for claimed in [2, u64::MAX] {
+        assert_eq!(later(&mut hearing(&[(2, claimed, 9)])), Standing::Member);
+    }
+    let nodes =
+        [(2, 2), (2, 3), (2, 4), (1, 1), (3, 5)].map(|(account, byte)| (AccountId([account; 32]), person(byte)));
+    let mut tree = EpochTree::new(EpochNode::root(id(0), 0, NOW_MS), Arc::new(Electorate::new(nodes)));
+    for byte in [2, 3, 4] {
+        tree.cast(person(byte), ballot(1, &[(5, 9)]), NOW_MS);
+    }
+    tree.look_around(person(ME), NOW_MS);
+    assert_eq!(later(&mut tree), Standing::Member, "its many nodes are one account");
+    tree.cast(person(5), ballot(1, &[(5, 9)]), NOW_MS);
+    tree.look_around(person(ME), NOW_MS);
+    assert_eq!(later(&mut tree), Standing::Stranded);
+}
+
+#[test]
+fn right_after_a_commit_those_who_have_not_voted_again_are_here() {
+    let mut tree = hearing(&[(2, u64::MAX, 9), (3, u64::MAX, 9), (4, 1, 1), (5, 1, 1)]);
+    let now_ms = NOW_MS + 3 * LEFT_BEHIND_AFTER_MS;
+    tree.look_around(person(ME), now_ms - 1);
+    tree.insert(EpochNode { number: 2, ..node(2, 1, 4, 1) }, Some(people(5)), now_ms);
+    tree.look_around(person(ME), now_ms);
+    assert_eq!(tree.standing(), Standing::Member, "two invented choices are not more than three members");
+    assert_eq!(tree.look_around_due_at_ms(), Some(now_ms + LEFT_BEHIND_AFTER_MS));
+    vote(&mut tree, &[4], 2, now_ms);
+    tree.look_around(person(ME), now_ms + LEFT_BEHIND_AFTER_MS - 1);
+    assert_eq!(tree.standing(), Standing::Member);
+    vote(&mut tree, &[5], 2, now_ms);
+    tree.look_around(person(ME), now_ms + LEFT_BEHIND_AFTER_MS);
+    assert_eq!(tree.standing(), Standing::Member, "in the end they have");
+}
+
+#[test]
+fn whoever_is_left_behind_by_all_others_is_told_so_by_their_ballots_alone() {
+    for count in 2..=5 {
+        for me in 1..=count {
+            let mut tree = tree(count);
+            for other in (1..=count).filter(|other| *other != me) {
+                tree.cast(person(other), ballot(1, &[(3, 9)]), NOW_MS);
+            }
+            let mut now_ms = NOW_MS;
+            tree.look_around(person(me), now_ms);
+            assert_eq!(tree.standing(), Standing::Member);
+            while tree.standing() == Standing::Member {
+                now_ms = tree.look_around_due_at_ms().unwrap();
+                tree.look_around(person(me), now_ms);
+            }
+            assert!(now_ms <= NOW_MS + LEFT_BEHIND_AFTER_MS + TURN_MS, "{me} of {count}");
+        }
+    }
+}
+
+#[test]
+fn whoever_hears_that_others_are_elsewhere_says_where_it_is_though_it_has_nothing_to_vote_on() {
+    let mut tree = tree(2);
+    assert_eq!(tree.ballot_due_at_ms(person(ME)), None);
+    tree.cast(person(2), ballot(1, &[(3, 9)]), NOW_MS);
+    tree.look_around(person(ME), NOW_MS);
+    let due_ms = tree.ballot_due_at_ms(person(ME)).unwrap();
+    let own = tree.next_ballot(person(ME), due_ms).unwrap();
+    assert_eq!(own.choices, ballot(0, &[(0, 0)]).choices);
+    tree.cast(person(ME), own, due_ms);
+    assert_eq!(tree.ballot_due_at_ms(person(ME)), None);
+}
+
+#[test]
+fn since_when_others_are_elsewhere_outlives_a_crash() {
+    let mut tree = hearing(&[(2, 2, 9), (3, 2, 9)]);
+    assert_eq!(tree.take_changes().ballots_put, [person(2), person(3)]);
+    let mut tree = reloaded(&tree);
+    tree.look_around(person(ME), NOW_MS + LEFT_BEHIND_AFTER_MS / 2);
+    assert_eq!(tree.take_changes().ballots_put, [], "nothing is new");
+    assert_eq!(later(&mut tree), Standing::Stranded);
 }
 
 #[test]
@@ -97,6 +196,7 @@ fn what_follows_an_epoch_that_is_gone_is_gone_too() {
     assert_eq!(tree.place(id(8)), Place::Gone);
     tree.cast(person(2), ballot(1, &[(5, 8), (1, 1)]), NOW_MS);
     assert!(tree.votes(id(1)) > 0, "a choice that lies elsewhere hides no vote");
+    reloaded(&tree);
     tree.reroot(EpochNode::root(id(7), 4, NOW_MS), people(5), NOW_MS);
     assert_eq!(tree.insert(EpochNode { number: 5, ..node(8, 7, 2, 1) }, Some(people(5)), NOW_MS), Insertion::Inserted);
 }

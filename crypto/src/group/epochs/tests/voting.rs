@@ -139,6 +139,8 @@ fn a_node_without_room_for_a_choice_does_not_change_its_vote() {
         if let Some(ballot) = tree.next_ballot(person(1), NOW_MS + BALLOT_DELAY_MS) {
             tree.cast(person(1), ballot, NOW_MS);
         }
+        let due_ms = tree.ballot_due_at_ms(person(1));
+        assert_eq!(due_ms, None, "a ballot that is due and cannot be cast would wake the node without end");
     }
     assert_eq!(tree.ballot(person(1)).unwrap().choices.len(), CHOICES_MAX);
     assert_eq!(tree.votes(id(39)), ACCOUNT_WEIGHT, "it stays where it was at first");
@@ -158,4 +160,152 @@ fn a_ballot_is_read_as_it_was_written_and_no_longer_one_is() {
     writer.u64(1).u16(17);
     let long = Ballot::decode(&mut Reader::new(writer.written()));
     assert_eq!(long, Err(Malformed::TooLong { what: "a ballot", limit: CHOICES_MAX }));
+}
+
+/// Persons 1 and 2 went over from epoch 5 to 7, which is settled: each has both among its choices.
+fn gone_over() -> EpochTree {
+    let mut tree = grown(&[node(5, 0, 1, 5)]);
+    tree.cast(person(1), ballot(1, &[(1, 5)]), NOW_MS);
+    grow(&mut tree, node(7, 0, 2, 4), NOW_MS);
+    tree.cast(person(1), tree.next_ballot(person(1), NOW_MS + BALLOT_DELAY_MS).unwrap(), NOW_MS);
+    tree
+}
+
+#[test]
+fn a_new_ballot_does_not_name_what_went_with_a_settled_root() {
+    let mut tree = gone_over();
+    vote(&mut tree, &[2, 3], 7, NOW_MS);
+    assert_eq!(tree.settled_child(id(0)), Some(id(7)));
+    grow(&mut tree, EpochNode { number: 2, ..node(8, 7, 2, 5) }, NOW_MS);
+    let before = tree.next_ballot(person(1), NOW_MS + BALLOT_DELAY_MS).unwrap();
+    assert_eq!(before.choices, ballot(0, &[(1, 5), (2, 8)]).choices, "its vote at the fork stays");
+    assert!(!tree.forget(NOW_MS + HORIZON_MS).is_empty());
+    let tree = reloaded(&tree);
+    let after = tree.next_ballot(person(1), NOW_MS + HORIZON_MS).unwrap();
+    assert_eq!(after.choices, ballot(0, &[(2, 8)]).choices, "newcomers never heard of the other");
+}
+
+#[test]
+fn a_new_ballot_goes_on_naming_what_was_left_without_anything_being_settled() {
+    let mut tree = gone_over();
+    tree.reroot(EpochNode::root(id(20), 4, NOW_MS), people(3), NOW_MS);
+    grow(&mut tree, EpochNode { number: 5, ..node(21, 20, 2, 5) }, NOW_MS);
+    let tree = reloaded(&tree);
+    let after = tree.next_ballot(person(1), NOW_MS + HORIZON_MS).unwrap();
+    assert_eq!(after.choices, ballot(0, &[(1, 5), (1, 7), (5, 21)]).choices);
+}
+
+#[test]
+fn a_flood_of_removed_epochs_changes_no_tally() {
+    let mut tree = gone_over();
+    vote(&mut tree, &[2, 3], 7, NOW_MS);
+    tree.forget(NOW_MS + HORIZON_MS);
+    let now_ms = NOW_MS + HORIZON_MS;
+    grow(&mut tree, EpochNode { number: 2, ..node(8, 7, 2, 5) }, now_ms);
+    tree.cast(person(3), ballot(9, &[(u64::MAX, 5), (2, 8)]), now_ms);
+    assert_eq!(tree.votes(id(8)), ACCOUNT_WEIGHT);
+    for round in 0..1_300_u16 {
+        let mut new = EpochNode { number: 2, ..node(0, 7, 1, 200) };
+        new.rank.commit = EpochId::of_commit(&round.to_be_bytes());
+        tree.insert(new, Some(people(3)), now_ms);
+        tree.forget(now_ms);
+    }
+    assert_eq!(tree.place(id(5)), Place::Unknown, "it was pushed out of memory");
+    assert_eq!(tree.votes(id(8)), ACCOUNT_WEIGHT);
+    let mut tree = reloaded(&tree);
+    tree.cast(person(3), ballot(10, &[(2, 2)]), now_ms);
+    assert_eq!(tree.votes(id(8)), 0, "no vote stays that nobody casts");
+    reloaded(&tree);
+}
+
+#[test]
+fn a_flood_of_commits_on_what_is_gone_changes_no_tally() {
+    let mut tree = grown(&[node(1, 0, 1, 1)]);
+    tree.pass_over(id(8), id(7));
+    tree.cast(person(2), ballot(1, &[(5, 8), (1, 1)]), NOW_MS);
+    tree.cast(person(3), ballot(1, &[(5, 9), (1, 1)]), NOW_MS);
+    assert_eq!(tree.votes(id(1)), ACCOUNT_WEIGHT);
+    tree.take_changes();
+    tree.pass_over(id(9), id(7));
+    assert_eq!(tree.votes(id(1)), 2 * ACCOUNT_WEIGHT);
+    assert_eq!(tree.take_changes().ballots_put, [person(3)]);
+    for round in 0..1_100_u16 {
+        tree.pass_over(EpochId::of_commit(&round.to_be_bytes()), id(7));
+    }
+    let mut tree = reloaded(&tree);
+    assert_eq!(tree.votes(id(1)), 2 * ACCOUNT_WEIGHT);
+    tree.cast(person(2), ballot(2, &[]), NOW_MS);
+    assert_eq!(tree.votes(id(1)), ACCOUNT_WEIGHT);
+}
+
+#[test]
+fn a_trickle_of_ghosts_does_not_put_off_the_vote() {
+    let day_ms = HORIZON_MS / 7;
+    let mut tree = grown(&[node(100, 0, 1, 100), node(101, 100, 1, 100)]);
+    tree.forget(NOW_MS + BOUND_MS);
+    let first_ms = NOW_MS + BOUND_MS;
+    for (round, parent) in [(0, 100), (1, 100), (2, 0), (3, 0)] {
+        let now_ms = first_ms + u64::from(round) * 6 * day_ms;
+        let number = u64::from(parent != 0) + 1;
+        let ghost = EpochNode { number, ..node(90 - round, parent, 2, 90 - round) };
+        grow(&mut tree, of_kind(NodeKind::Ghost, ghost), now_ms);
+        assert_eq!((tree.head(), tree.standing()), (id(101), Standing::Stranded));
+        assert_eq!(tree.ballot_due_at_ms(person(1)), Some(first_ms + HORIZON_MS), "in round {round}");
+    }
+    // One that was outvoted, or never came first, strands nobody and counts no more.
+    vote(&mut tree, &[1, 2, 3], 101, first_ms);
+    grow(&mut tree, EpochNode { number: 3, ..node(102, 101, 1, 1) }, first_ms);
+    assert_eq!(tree.ballot_due_at_ms(person(1)), Some(first_ms + BALLOT_DELAY_MS));
+}
+
+#[test]
+fn an_old_ballot_of_a_member_who_comes_back_is_not_heard() {
+    let mut tree = tree(3);
+    grow(&mut tree, node(1, 0, 1, 1), NOW_MS);
+    tree.cast(person(3), ballot(7, &[(1, 1)]), NOW_MS);
+    tree.insert(removal(2, 1, 1, 1), Some(people(2)), NOW_MS);
+    vote(&mut tree, &[1, 2], 2, NOW_MS);
+    tree.forget(NOW_MS + HORIZON_MS);
+    assert_eq!((tree.root(), tree.is_voter(person(3))), (id(2), false));
+    let mut tree = reloaded(&tree);
+    grow(&mut tree, EpochNode { number: 3, ..node(3, 2, 1, 1) }, NOW_MS);
+    assert_eq!(tree.cast(person(3), ballot(6, &[(3, 3)]), NOW_MS), Cast::Known);
+    assert_eq!(tree.cast(person(3), ballot(8, &[(3, 3)]), NOW_MS), Cast::Taken);
+    // There is a limit to it, and the oldest go first.
+    let mut tree = EpochTree::new(EpochNode::root(id(0), 0, NOW_MS), Arc::new(Electorate::new(crowd())));
+    for (_, node) in crowd() {
+        tree.cast(node, ballot(u64::from(node.0[0]) * 256 + u64::from(node.0[1]), &[(9, 9)]), NOW_MS);
+    }
+    tree.take_changes();
+    tree.reroot(EpochNode::root(id(1), 1, NOW_MS), people(2), NOW_MS);
+    assert_eq!(tree.take_changes().ballots_deleted.len(), 400 - IDLE_BALLOTS_MAX);
+    assert!(tree.ballot(crowd()[0].1).is_none() && tree.ballot(crowd()[399].1).is_some());
+    reloaded(&tree);
+}
+
+/// Four hundred accounts of one node each.
+fn crowd() -> Vec<(AccountId, NodeId)> {
+    let bytes = |index: u16| {
+        let mut bytes = [77; 32];
+        bytes[..2].copy_from_slice(&index.to_be_bytes());
+        bytes
+    };
+    (0..400).map(|index| (AccountId(bytes(index)), NodeId(bytes(index)))).collect()
+}
+
+#[test]
+fn what_is_known_of_a_ballot_is_read_as_it_was_written() {
+    use Whereabouts::{Left, PassedOver, Settled, Unclear};
+    let whereabouts = [Unclear, PassedOver, Left, Settled].repeat(4);
+    for notes in [
+        BallotNotes { astray_ms: Some(NOW_MS), whereabouts: whereabouts.clone() },
+        BallotNotes { astray_ms: None, whereabouts: whereabouts[..3].to_vec() },
+        BallotNotes::default(),
+    ] {
+        let mut writer = Writer::new();
+        notes.encode(&mut writer);
+        assert_eq!(writer.written().len(), BallotNotes::BYTES);
+        let mut reader = Reader::new(writer.written());
+        assert_eq!(BallotNotes::decode(&mut reader, notes.whereabouts.len()), Ok(notes));
+    }
 }
