@@ -121,6 +121,13 @@ fn found(suite: Suite, count: usize, rng: &mut ChaCha20Rng) -> (Node, Duration, 
     (Node { me, group }, founding, joined)
 }
 
+/// Strands a node: it gets a commit of its own that a copy of it made, and of which it has no keys.
+fn strand(node: &mut Node, rng: &mut ChaCha20Rng) {
+    let mut copy = Group::load(saved(&mut node.group)).expect("what was saved is read");
+    let committed = copy.change(&node.me, Change::default(), MOMENT, rng).expect("the copy renews its keys");
+    assert!(matches!(node.group.receive(&committed.content, NOW_MS), Received::Late(_)), "it cannot follow");
+}
+
 /// Each of them comes back by the one before, which is a commit whose epoch is all that it holds.
 fn warm(founder: &Node, members: &mut [Node], rng: &mut ChaCha20Rng) {
     for index in 0..members.len() {
@@ -129,6 +136,7 @@ fn warm(founder: &Node, members: &mut [Node], rng: &mut ChaCha20Rng) {
         let giver = before.last().unwrap_or(founder);
         let sealed = giver.group.way_in(&giver.me, member.me.node_id(), rng).expect("a way in is given");
         let way_in = sealed.open(&member.me.keys).expect("it is for this member");
+        strand(member, rng);
         member.group.come_back(&member.me, &way_in, MOMENT, rng).expect("everybody comes back");
     }
 }
@@ -309,6 +317,7 @@ fn measure(suite: Suite, count: usize) {
     let mut reader = members.pop().expect("there are ten");
     let sealed = reader.group.way_in(&reader.me, founder.me.node_id(), &mut rng).expect("a way in is given");
     let way_in = sealed.open(&founder.me.keys).expect("it is for the founder");
+    strand(&mut founder, &mut rng);
     let committed = founder.group.come_back(&founder.me, &way_in, MOMENT, &mut rng).expect("the founder comes back");
     assert!(
         matches!(reader.group.receive(&committed.content, NOW_MS), Received::Committed { .. }),

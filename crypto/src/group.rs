@@ -70,6 +70,7 @@ use storage::{Overlay, Rows, Slot};
 pub use ballot::{BALLOT_BYTES_MAX, SignedBallot, is_ballot};
 pub use check::Refusal;
 pub use commit::{Change, CommitError, Committed};
+pub use enter::Invitation;
 pub use epochs::Standing;
 pub use evidence::{
     BadEvidence, EVIDENCE_MAX, Evidence, InviteProof, Join, LEAVE_STATEMENT_MS_MAX, LeaveStatement, Revocation,

@@ -1,9 +1,10 @@
 //! Parts of a group that were apart for so long that they have forgotten where they parted.
 
+use tidings_node::engine::Command;
 use tidings_node::handle::Standing;
 use tidings_tests::world::World;
 
-use super::groups::{block_on, create, cut, group, people, rename, run_for, send, texts, view};
+use super::groups::{ask, assert_same, block_on, create, cut, group, people, rename, run_for, send, texts, view};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -81,5 +82,58 @@ fn who_never_gets_a_commit_whose_author_is_gone_learns_of_it_from_the_ballots_of
         for place in [1, 2] {
             assert!(texts(&mut world, place, id).await.contains(&"here again".to_owned()), "at {place}");
         }
+    });
+}
+
+/// Two members add the same person at once, and the branch of the one whose Welcome it takes loses, while on the other
+/// somebody left: the topic has turned there, and nothing that is said there is heard by who was added.
+async fn added_on_the_branch_that_loses(seed: u64) -> (World, tidings_node::ids::ConversationId) {
+    let mut world = people(seed, 6).await;
+    for adder in [1, 2] {
+        world.exchange_links(adder, 5).await.unwrap();
+    }
+    let id = create(&mut world, &[1, 2, 3, 4], Some("Walking")).await;
+    run_for(&mut world, 10 * 60_000).await;
+    let now_ms = world.now_ms();
+    for apart in [2, 5] {
+        for other in [0, 1, 3, 4] {
+            world.set_link_at(now_ms, apart, other, false);
+        }
+    }
+    run_for(&mut world, 1_000).await;
+    ask(&mut world, 3, Command::Leave(id)).await.unwrap();
+    run_for(&mut world, 30_000).await;
+    let added = world.account(5).unwrap();
+    for adder in [1, 2] {
+        let command = Command::AddMembers { conversation: id, accounts: vec![added] };
+        group(&mut world, adder, command).await.unwrap();
+    }
+    run_for(&mut world, 2 * 60_000).await;
+    (world, id)
+}
+
+#[test]
+fn who_sits_on_a_branch_that_nobody_tells_it_has_lost_comes_back_by_itself() {
+    block_on(async {
+        let (mut world, id) = added_on_the_branch_that_loses(403).await;
+        world.heal().await.unwrap();
+        run_for(&mut world, 60_000).await;
+        let lost = world.engine(5).unwrap().authenticator(id).await.unwrap();
+        assert_ne!(lost, world.engine(0).unwrap().authenticator(id).await.unwrap(), "it is where nobody else is");
+        assert_eq!(view(&mut world, 5, id).await.standing, Standing::Member, "and does not know it");
+        send(&mut world, 0, id, "where are you?").await;
+        run_for(&mut world, 60 * 60_000).await;
+        send(&mut world, 5, id, "here").await;
+        run_for(&mut world, 60_000).await;
+        let mut first = None;
+        for place in [0, 1, 2, 4, 5] {
+            let authenticator = world.engine(place).unwrap().authenticator(id).await.unwrap();
+            assert_eq!(*first.get_or_insert_with(|| authenticator.clone()), authenticator, "at {place}");
+            let texts = texts(&mut world, place, id).await;
+            for expected in ["where are you?", "here"] {
+                assert!(texts.iter().any(|text| text == expected), "{expected} at {place}: {texts:?}");
+            }
+        }
+        assert_same(&mut world, &[0, 1, 2, 4], id).await;
     });
 }

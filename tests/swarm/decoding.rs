@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tidings_crypto::envelope::EpochId;
 use tidings_crypto::group::GroupId;
 use tidings_node::ids::AccountId;
 use tidings_node::wire::request::{CARD_BYTES_MAX, PUSH_ENVELOPES_MAX, PushVerdict, Request, Response, WayInAnswer};
@@ -11,7 +12,8 @@ fn request() -> impl Strategy<Value = Request> {
         vec(any::<u8>(), 0..2_000).prop_map(|card| Request::Hello { card }),
         vec(vec(any::<u8>(), 0..200), 0..=PUSH_ENVELOPES_MAX).prop_map(|envelopes| Request::Push { envelopes }),
         any::<[u8; 32]>().prop_map(|account| Request::Card { account: AccountId(account) }),
-        any::<[u8; 16]>().prop_map(|group| Request::WayIn { group: GroupId(group) }),
+        (any::<[u8; 16]>(), any::<bool>(), vec(vec(any::<u8>(), 0..700), 0..8))
+            .prop_map(|(group, needed, ballots)| { Request::WayIn { group: GroupId(group), needed, ballots } }),
     ]
 }
 
@@ -27,9 +29,12 @@ fn response() -> impl Strategy<Value = Response> {
         vec(any::<u8>(), 0..2_000).prop_map(|card| Response::Hello { card }),
         vec(verdict, 0..=PUSH_ENVELOPES_MAX).prop_map(|verdicts| Response::Push { verdicts }),
         proptest::option::of(vec(any::<u8>(), 0..2_000)).prop_map(|card| Response::Card { card }),
-        vec(any::<u8>(), 0..2_000).prop_map(|sealed| Response::WayIn { answer: WayInAnswer::Sealed(sealed) }),
-        Just(Response::WayIn { answer: WayInAnswer::Unable }),
-        Just(Response::WayIn { answer: WayInAnswer::NotAMember }),
+        (vec(any::<u8>(), 0..2_000), vec(vec(any::<u8>(), 0..700), 0..8))
+            .prop_map(|(sealed, ballots)| Response::WayIn { answer: WayInAnswer::Sealed(sealed), ballots }),
+        any::<[u8; 32]>()
+            .prop_map(|head| Response::WayIn { answer: WayInAnswer::Here(EpochId(head)), ballots: vec![vec![1]] }),
+        Just(Response::WayIn { answer: WayInAnswer::Unable, ballots: vec![vec![2; 9]] }),
+        Just(Response::WayIn { answer: WayInAnswer::NotAMember, ballots: vec![] }),
         Just(Response::Busy),
     ]
 }

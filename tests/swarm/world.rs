@@ -89,7 +89,7 @@ impl Node {
                         Response::Push { verdicts: vec![PushVerdict::Taken; envelopes.len()] }
                     }
                     Request::Card { account } => Response::Card { card: Some(account.0.to_vec()) },
-                    Request::WayIn { .. } => Response::WayIn { answer: WayInAnswer::Unable },
+                    Request::WayIn { .. } => Response::WayIn { answer: WayInAnswer::Unable, ballots: vec![] },
                     Request::Packages => Response::Packages { packages: Vec::new() },
                     Request::Join { .. } => Response::Join { verdict: JoinVerdict::Later },
                 };

@@ -238,7 +238,10 @@ pub(super) fn stage(
     plan: Plan,
 ) -> Result<(Vec<u8>, Option<Vec<u8>>), CommitError> {
     let own = parent.member(group.own_leaf_index().u32()).ok_or(LibraryFailure)?;
-    let topic = Extension::Unknown(TOPIC_EXTENSION, UnknownExtension(parent.topic.as_bytes().to_vec()));
+    // Where somebody goes, a new topic begins, which whoever comes in exports like everybody else.
+    let goes_on = plan.removed.is_empty();
+    let topic = UnknownExtension(parent.topic.as_bytes().to_vec());
+    let topic = goes_on.then_some(Extension::Unknown(TOPIC_EXTENSION, topic));
     let has_added = !plan.added.is_empty();
     let mut builder = group
         .commit_builder()
@@ -252,7 +255,7 @@ pub(super) fn stage(
     }
     let mut builder = builder.load_psks(provider.storage()).map_err(|_| LibraryFailure)?.create_group_info(false);
     if has_added {
-        builder = builder.create_group_info_with_extensions([topic]).map_err(|_| LibraryFailure)?;
+        builder = builder.create_group_info_with_extensions(topic).map_err(|_| LibraryFailure)?;
     }
     let bundle = builder
         .build(provider.rand(), provider.crypto(), &NodeSigner(&me.keys), |_| true)

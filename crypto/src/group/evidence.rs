@@ -339,5 +339,7 @@ fn prove_invitation(act: &Act<'_>, proof: &InviteProof, joins: &[Join]) -> Resul
         return Err(BadEvidence::NoSuchInvite);
     }
     let (account, creator) = (proof.account, invite.creator);
-    Ok(Join { account, invite: proof.invite, creator, role: invite.role, approval: invite.approval })
+    // Whoever was put out does not walk in again by the next link.
+    let approval = invite.approval || act.policy.gone.contains_key(&account);
+    Ok(Join { account, invite: proof.invite, creator, role: invite.role, approval })
 }

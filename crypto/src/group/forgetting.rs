@@ -6,8 +6,8 @@ use openmls::prelude::{ProtocolMessage, PublicMessageIn};
 use zeroize::Zeroizing;
 
 use super::{
-    Group, Member, Received, Refusal, Standing,
-    authenticated::Claims,
+    Group, Member, Received, Refusal, Standing, Summary,
+    authenticated::{COMMIT_AHEAD_MS_MAX, Claims},
     ballot::SignedBallot,
     epochs::{Cast, Electorate, EpochNode, Forgotten, Insertion, NodeKind, Rank},
     key_package::LibraryFailure,
@@ -24,6 +24,13 @@ use crate::{
 pub(super) struct Shell {
     pub(super) rows: Rows,
     pub(super) members: Vec<Member>,
+}
+
+/// What a late commit makes: a ghost, or a tombstone if it removed this node.
+struct Ghost {
+    node: EpochNode,
+    shell: Option<Shell>,
+    removed_here: Option<Box<Summary>>,
 }
 
 /// What became of a ballot.
@@ -147,21 +154,24 @@ impl Group {
         message: PublicMessageIn,
         now_ms: u64,
     ) -> Received {
-        match self.make_ghost(parent_id, claims, id, message) {
-            Ok((node, shell)) => {
-                let electorate = shell.as_ref().map(|shell| Arc::new(shell.electorate()));
-                match self.tree.insert(node, electorate, now_ms) {
-                    Insertion::Inserted => {
-                        self.shells.extend(shell.map(|shell| (id, shell)));
-                        self.make_room(now_ms);
-                        Received::Late(id)
-                    }
-                    Insertion::Known => Received::Known,
-                    Insertion::Gone => Received::Gone,
-                    Insertion::UnknownParent => Received::UnknownEpoch(parent_id),
-                }
+        let ghost = match self.make_ghost(parent_id, claims, id, message) {
+            Ok(ghost) => ghost,
+            Err(refusal) => return refusal.into(),
+        };
+        if claims.moment.now_ms > now_ms.saturating_add(COMMIT_AHEAD_MS_MAX) {
+            return Received::TooEarly;
+        }
+        let Ghost { node, shell, removed_here } = ghost;
+        let electorate = shell.as_ref().map(|shell| Arc::new(shell.electorate()));
+        match self.tree.insert(node, electorate, now_ms) {
+            Insertion::Inserted => {
+                self.shells.extend(shell.map(|shell| (id, shell)));
+                self.make_room(now_ms);
+                removed_here.map_or(Received::Late(id), |summary| Received::RemovedHere { summary: Some(summary) })
             }
-            Err(refusal) => refusal.into(),
+            Insertion::Known => Received::Known,
+            Insertion::Gone => Received::Gone,
+            Insertion::UnknownParent => Received::UnknownEpoch(parent_id),
         }
     }
 
@@ -171,7 +181,7 @@ impl Group {
         claims: &Claims,
         id: EpochId,
         message: PublicMessageIn,
-    ) -> Result<(EpochNode, Option<Shell>), Refusal> {
+    ) -> Result<Ghost, Refusal> {
         let (parent_rows, members, rank_key) = match (self.shells.get(&parent_id), self.states.get(&parent_id)) {
             (Some(shell), _) => (&shell.rows, &shell.members, shell.rank_key()),
             // A commit of this node's own whose keys it has lost.
@@ -182,18 +192,34 @@ impl Group {
         state::learn(&mut known, members);
         let parent = PublicEpoch::of_rows(parent_rows, &self.mls_id, &known).map_err(|_| Refusal::Invalid)?;
         let (checked, staged) = parent.receive(self.id, ProtocolMessage::from(message), claims)?;
+        let policy = parent.policy.clone();
         let (next, rows) = parent.advance(staged).map_err(|_| Refusal::Invalid)?;
         let committer = checked.committer.node;
         let lottery = rank_key.map_or([0; 32], |key| lottery(&key, committer));
         let number = self.tree.node(parent_id).ok_or(Refusal::Invalid)?.number.saturating_add(1);
+        let rank = Rank { class: checked.class, power: checked.power, lottery, commit: id };
         let node = EpochNode {
             parent: Some(parent_id),
             committer: Some(committer),
-            rank: Rank { class: checked.class, power: checked.power, lottery, commit: id },
+            rank,
             kind: NodeKind::Ghost,
             ..EpochNode::root(id, number, 0)
         };
-        Ok((node, Some(Shell { rows, members: next.members })))
+        let is_removed = |me: NodeId| checked.removed.iter().any(|(member, _)| member.node == me);
+        if self.own_node().is_some_and(is_removed) {
+            // Where this node is no member nobody gives it a way in: to ask for one would be to ask for ever.
+            let summary = Box::new(checked.into_summary(parent_id, &policy, claims.moment));
+            let node = EpochNode { kind: NodeKind::Tombstone, ..node };
+            return Ok(Ghost { node, shell: None, removed_here: Some(summary) });
+        }
+        Ok(Ghost { node, shell: Some(Shell { rows, members: next.members }), removed_here: None })
+    }
+
+    /// Which node this is: it is the same in all epochs.
+    fn own_node(&self) -> Option<NodeId> {
+        let state = self.head_state().or_else(|| self.states.values().next())?;
+        let own_leaf = state::load(&state.rows, &self.mls_id).ok()?.own_leaf_index().u32();
+        state.member(own_leaf).map(|member| member.node)
     }
 
     /// Forgets ahead of time what there is no room for.

@@ -69,6 +69,8 @@ struct Scene {
     secret: KeyPackageSecret,
     welcome: Vec<u8>,
     stored: StoredGroup,
+    /// The joiner's, after a commit of its own of which it has no keys.
+    stranded: StoredGroup,
     rng: ChaCha20Rng,
 }
 
@@ -85,16 +87,20 @@ impl Scene {
         let committed = author.change(&adder, change, MOMENT, &mut rng).ok()?;
         let welcome = committed.welcome?.of(&joiner.node_id())?;
         let mut reader = join_by(&joiner, &package, &secret, committed.epoch, welcome.clone())?.group;
-        let changes = reader.take_changes();
-        let stored = StoredGroup {
-            id: GROUP,
-            epochs: changes.epochs_put,
-            state: changes.state_put,
-            ballots: vec![],
-            removed: vec![],
-        };
-        Some(Self { adder, author, joiner, reader, package, secret, welcome, stored, rng })
+        let stored = saved(&mut reader);
+        let mut copy = Group::load(stored.clone()).ok()?;
+        let lost = copy.change(&joiner, Change::default(), MOMENT, &mut rng).ok()?;
+        let mut stranded = join_by(&joiner, &package, &secret, committed.epoch, welcome.clone())?.group;
+        drop(stranded.receive(&lost.content, NOW_MS));
+        let stranded = saved(&mut stranded);
+        Some(Self { adder, author, joiner, reader, package, secret, welcome, stored, stranded, rng })
     }
+}
+
+fn saved(group: &mut Group) -> StoredGroup {
+    let changes = group.take_changes();
+    let (epochs, state) = (changes.epochs_put, changes.state_put);
+    StoredGroup { id: GROUP, epochs, state, ballots: vec![], removed: vec![] }
 }
 
 fn join_by(
@@ -159,7 +165,7 @@ fn come_back(bytes: &[u8]) {
             group_info: bytes.to_vec(),
         };
         let mut rng = ChaCha20Rng::seed_from_u64(2);
-        let Ok(mut group) = Group::load(scene.stored.clone()) else { return };
+        let Ok(mut group) = Group::load(scene.stranded.clone()) else { return };
         drop(group.come_back(&scene.joiner, &way_in, MOMENT, &mut rng));
     });
 }

@@ -17,7 +17,7 @@ use super::{
     BadLeaf, Committed, Forbidden, Group, Member, Moment, Refusal,
     authenticated::{Authenticated, Claims},
     check::Checked,
-    epochs::{EpochNode, NodeKind, Rank, Standing},
+    epochs::{EpochNode, Rank, Standing},
     forgetting::Shell,
     framing::CommitFrame,
     join_config,
@@ -45,13 +45,13 @@ pub enum ComeBackError {
     /// The way in leads into another group.
     #[error("the way in leads into another group")]
     OtherGroup,
-    /// This node holds the epoch that it leads to.
+    /// This node is not stranded, or is already where it leads: it follows by itself.
     #[error("this node needs no way in: it can follow by itself")]
     NotNeeded,
     /// It is no way in, or forged or damaged, or against the rules of MLS.
     #[error("the way in is damaged or forged")]
     Damaged,
-    /// The member who gives it was in none of the epochs that this node holds.
+    /// The member who gives it is none where this node stands.
     #[error("the way in comes from somebody who is not known to be a member")]
     Stranger,
     /// This node is not a member where it leads.
@@ -115,7 +115,8 @@ impl Group {
     /// commit its child, which is to be sent to everybody else. So a commit beside it arrives and is ranked, and this
     /// node sees it if its own has lost. What it held before is only read from now on.
     ///
-    /// It may be done again, by another way in, when another commit wins over this one.
+    /// It may be done again, by another way in, when another commit wins over this one. Only a stranded node does it:
+    /// whatever a member says, nobody is led away from where they are well.
     pub fn come_back<R: CryptoRng + ?Sized>(
         &mut self,
         me: &LocalNode,
@@ -126,7 +127,7 @@ impl Group {
         if way_in.group != self.id.0 {
             return Err(ComeBackError::OtherGroup);
         }
-        if self.tree.node(way_in.epoch).is_some_and(|node| node.kind == NodeKind::Held) {
+        if self.tree.standing() != Standing::Stranded || self.tree.leads_to_head(way_in.epoch) {
             return Err(ComeBackError::NotNeeded);
         }
         let info = read_group_info(way_in)?;
@@ -135,10 +136,13 @@ impl Group {
             return Err(ComeBackError::OtherGroup);
         }
         let (parent, mut parent_rows) = PublicEpoch::of_group_info(info.clone())?;
+        if self.kind().is_some_and(|kind| kind != parent.policy.kind) {
+            return Err(ComeBackError::OtherGroup);
+        }
         check_members(&parent, me, moment.now_ms)?;
         let giver = giver(&parent, way_in)?;
         giver.certificate.check_time(moment.now_ms)?;
-        if !self.knows_account(giver) {
+        if !self.members_here().iter().any(|member| member.account == giver.account) {
             return Err(ComeBackError::Stranger);
         }
         let mut rows = Rows::default();
@@ -185,9 +189,15 @@ impl Group {
         Ok(checked)
     }
 
-    /// Whether somebody of this account was a member in any epoch that this node holds.
-    fn knows_account(&self, giver: &Member) -> bool {
-        self.states.values().flat_map(|state| &state.members).any(|member| member.account == giver.account)
+    /// The members where this node stands: in its head or, if that removed it, in the epoch before.
+    pub(super) fn members_here(&self) -> &[Member] {
+        let path = self.tree.path(self.head());
+        path.iter().rev().find_map(|epoch| self.members_known_at(*epoch)).unwrap_or_default()
+    }
+
+    fn members_known_at(&self, epoch: EpochId) -> Option<&[Member]> {
+        let held = self.states.get(&epoch).map(|state| &state.members);
+        held.or_else(|| self.shells.get(&epoch).map(|shell| &shell.members)).map(Vec::as_slice)
     }
 }
 

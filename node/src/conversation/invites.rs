@@ -146,8 +146,9 @@ impl State {
             return refuse("somebody who may decide it declined");
         }
         self.put_met_card(batch, request.card.clone()).await?;
-        let approval = policy.invite(request.proof.invite).is_some_and(|invite| invite.approval);
-        if approval {
+        // Who was in the group before, and went or was put out, comes back by hand only (PROTOCOL §2.8).
+        let was_here = policy.gone.contains_key(&request.proof.account);
+        if was_here || policy.invite(request.proof.invite).is_some_and(|invite| invite.approval) {
             if known.is_none() {
                 let may_tell = policy.role(&self.me.account_id()) != Role::ReadOnly;
                 if !may_tell || undecided(&requests) >= REQUESTS_MAX {

@@ -5,8 +5,8 @@ use std::collections::btree_map::Entry;
 use tidings_crypto::card::SignedCard;
 use tidings_crypto::envelope::{Envelope, WelcomeContent};
 use tidings_crypto::group::{
-    Change, CommitError, Forbidden, Group, GroupId, JoinError, Joined, Kind as GroupKind, MEMBERS_MAX, Moment, Policy,
-    Suite,
+    Change, CommitError, Forbidden, Group, GroupId, Invitation, JoinError, Joined, Kind as GroupKind, MEMBERS_MAX,
+    Moment, Policy, Suite,
 };
 
 use super::Conversation;
@@ -264,15 +264,16 @@ impl State {
         if card.card().account.id() != inviter {
             return Ok(Arrival::Refused);
         }
-        if self.left_and_asked_back_by_a_stranger(batch, group_id, inviter).await? {
-            return Ok(Arrival::Later);
+        let invitation = self.invitation(group_id, inviter);
+        if invitation == Invitation::Unasked && self.has_left(batch, group_id).await? {
+            return Ok(Arrival::Later); // Who left is invited anew like anybody else.
         }
         if let Some(known) = self.group(batch, group_id).await? {
             // The same invitation, sealed again, or one back into the group.
-            if known.group.may_enter(&joined) {
+            if known.group.may_enter(&joined, invitation) {
                 self.enter(batch, group_id, joined).await?;
             } else {
-                self.keep_welcome(batch, group_id, &joined, kept).await?;
+                return self.keep_welcome(batch, group_id, &joined, kept, invitation).await;
             }
             return Ok(Arrival::Taken);
         }
@@ -312,18 +313,17 @@ impl State {
         Ok(Arrival::Taken)
     }
 
-    /// Who left is invited anew like anybody else: by a contact, or having asked to join.
-    async fn left_and_asked_back_by_a_stranger(
-        &mut self,
-        batch: &mut Batch<'_, '_>,
-        group: GroupId,
-        inviter: AccountId,
-    ) -> Result<bool, StoreError> {
+    /// Whether the owner wants to be invited into a group by somebody: a contact, or anybody having asked to join.
+    pub(crate) fn invitation(&self, group: GroupId, inviter: AccountId) -> Invitation {
+        let is_contact = self.contacts.get(&inviter).is_some_and(|contact| contact.row.added);
+        if is_contact || self.joinings.contains_key(&group) { Invitation::Wanted } else { Invitation::Unasked }
+    }
+
+    /// Whether the owner left this group.
+    pub(crate) async fn has_left(&mut self, batch: &mut Batch<'_, '_>, group: GroupId) -> Result<bool, StoreError> {
         let Some(row) = self.group_rows.get(&group).copied() else { return Ok(false) };
-        let stranger = self.contacts.get(&inviter).is_none_or(|contact| !contact.row.added);
-        let wanted = self.joinings.contains_key(&group);
         let standing = self.conversation(batch, row.conversation).await?.map(|known| known.row.standing);
-        Ok(stranger && !wanted && standing == Some(Standing::Left))
+        Ok(standing == Some(Standing::Left))
     }
 
     /// A Welcome leads back into a group that is here: removed and added again, or added on a branch that lost.

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use tidings_crypto::envelope::{Envelope, Kind as EnvelopeKind};
-use tidings_crypto::group::{GroupId, Member, Received, Refusal, Taken, is_ballot};
+use tidings_crypto::group::{GroupId, Member, Received, Refusal, Standing, Taken, is_ballot};
 
 use super::{leaving, transcript};
 use crate::engine::batch::Batch;
@@ -108,7 +108,7 @@ impl State {
 
     /// Where an envelope belongs. Only a member may bring one that is older than the subscribed weeks.
     async fn topic_of(
-        &self,
+        &mut self,
         batch: &mut Batch<'_, '_>,
         envelope: &Envelope,
         from: PeerKey,
@@ -121,7 +121,12 @@ impl State {
         let shared = batch.tx.conversations_with(*account).await?;
         let rows = self.group_rows.values().filter(|row| shared.contains(&row.conversation));
         let groups: Vec<GroupId> = rows.map(|row| row.id).collect();
-        Ok(self.topics.find_older(&tag, &groups, batch.now_ms))
+        let older = self.topics.find_older(&tag, &groups, batch.now_ms);
+        if older.is_none() {
+            // It may be of a topic that the group has turned to, and this node not.
+            self.puzzled_by(batch, &groups, from);
+        }
+        Ok(older)
     }
 
     /// Reads an envelope of a group, and then whatever waited for the epochs that it made.
@@ -202,8 +207,9 @@ impl State {
         }
         let Some(loaded) = self.group(batch, topic.group).await? else { return Ok(Arrival::Later) };
         if is_ballot(&content.message) {
+            let before = loaded.group.standing();
             let taken = loaded.group.take_ballot(&content.message, batch.now_ms);
-            return self.after_ballot(batch, topic.group, taken).await;
+            return self.after_ballot(batch, topic.group, before, taken).await;
         }
         match loaded.group.receive(&content, batch.now_ms) {
             Received::Message { sender, payload, .. } => {
@@ -256,12 +262,13 @@ impl State {
         &mut self,
         batch: &mut Batch<'_, '_>,
         group: GroupId,
+        before: Standing,
         taken: Result<Taken, Refusal>,
     ) -> Result<Arrival, StoreError> {
         match taken {
             Ok(Taken::Counted { head_moved }) => {
                 self.save_group(batch, group).await?;
-                if head_moved {
+                if head_moved || self.groups.get(&group).is_some_and(|loaded| loaded.group.standing() != before) {
                     self.after_commit(batch, group).await?;
                 }
                 Ok(Arrival::Taken)

@@ -342,7 +342,7 @@ impl State {
         let others: Vec<MemberRow> = conversation.others(me).collect();
         if self.head_of(batch, group).await? == Some(text.epoch) {
             // This node itself is behind: what it wrote goes out when its head has moved.
-            self.ways_back.want(group, batch.now_ms);
+            self.ways_back.told_gone(group, owed.peer, batch.now_ms);
             return Ok(());
         }
         let audience = self.audience(batch, id, text.audience).await?;

@@ -48,17 +48,24 @@ impl State {
             self.settling.set(id, None);
             let Some(conversation) = self.group_rows.get(&id).map(|row| row.conversation) else { continue };
             let Some(loaded) = self.groups_loaded(batch, id).await? else { continue };
+            let before = (loaded.head(), loaded.standing());
             let forgot = loaded.forget(batch.now_ms);
             loaded.look_around(me, batch.now_ms);
             let ballot = self.cast_ballot(batch, id);
             self.save_group(batch, id).await?;
-            if forgot {
+            let after = self.groups.get(&id).map(|loaded| (loaded.group.head(), loaded.group.standing()));
+            if after != Some(before) {
+                // As after a commit: what the head says, what is wanted there, and whom to ask may be others.
+                self.after_commit(batch, id).await?;
+            } else if forgot {
                 self.follow_topics(batch, id).await?;
             }
             if let Some(envelope) = ballot {
                 batch.tx.flush().await?;
-                batch.tx.drop_ballots(conversation).await?;
-                self.spread(batch, conversation, &envelope, Kind::Ballot, 0).await?;
+                // A direct conversation may have two groups, and each its ballots.
+                let number = ballot_number(id);
+                batch.tx.drop_ballots(conversation, number).await?;
+                self.spread(batch, conversation, &envelope, Kind::Ballot, number).await?;
             }
         }
         Ok(())
@@ -80,4 +87,9 @@ impl State {
         let content = Content { epoch: group.head(), message: ballot.bytes };
         Envelope::seal(secret, Week::of(batch.now_ms), &content).ok()
     }
+}
+
+/// Tells the ballots of one group from those of another in the outbox.
+fn ballot_number(group: GroupId) -> u64 {
+    group.0.iter().take(7).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }

@@ -1,13 +1,16 @@
 //! Coming back (PROTOCOL §3.7, §6.8): a node that cannot follow its group asks a member for a way in.
 //!
-//! It is asked when the branch that wins is one that this node has forgotten, when somebody answers that what it
-//! wrote in its head can never be read there, and when something has waited for long for an epoch that does not come.
+//! It is asked when the branch that wins is one that this node has forgotten, or when the ballots of the others say that
+//! it is left behind. A node that is well never moves; what does not fit there makes it ask the others for
+//! their ballots, and give them its own.
+
+mod asking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand_core::Rng;
-use tidings_crypto::envelope::{Envelope, SealedWayIn, Week};
-use tidings_crypto::group::{ComeBackError, GroupId, Moment, Standing};
+use tidings_crypto::envelope::{Envelope, EpochId, SealedWayIn, Week};
+use tidings_crypto::group::{ComeBackError, Group, GroupId, Moment, Standing, Taken};
 
 use super::send::Owed;
 use super::transcript;
@@ -16,146 +19,73 @@ use crate::engine::{Asked, State};
 use crate::ids::{AccountId, PeerKey};
 use crate::outbox::Kind;
 use crate::store::{MemberRow, StoreError};
-use crate::wire::request::{Request, Response, WayInAnswer};
+use crate::wire::request::{BALLOTS_MAX, Request, Response, WayInAnswer};
 
-/// The first pause after a member could not help; each further one is twice as long …
-const ASK_PAUSE_MS: u64 = 5_000;
-/// … up to this. A guess.
-const ASK_PAUSE_MS_MAX: u64 = 60 * 60 * 1_000;
-/// Whoever was told to be no member asks up to this far apart: who told it may have been on a branch that lost.
-const DENIED_PAUSE_MS: u64 = 24 * 60 * 60 * 1_000;
-/// So many accounts have to say that this node is no member, or all others if there are fewer.
-const DENIALS_NEEDED: usize = 2;
-/// Nodes that were away together do not come back in the same moment: only one of them would win.
-const ASK_SPREAD_MS: u64 = 3_000;
-/// What waits for an epoch for longer than this says that the epoch will not come.
-const STUCK_AFTER_MS: u64 = 10 * 60 * 1_000;
-/// A node that has just come back may have lost against another that did: what waits tells it so sooner.
-const STUCK_AFTER_RETURN_MS: u64 = 15_000;
-/// For this long after coming back.
-const RETURN_WATCH_MS: u64 = 10 * 60 * 1_000;
+use asking::{ASK_SPREAD_MS, STUCK_AFTER_MS};
+
+pub(crate) use asking::WaysBack;
+
 /// A peer is answered once in this time for each group: a way in costs work and bytes.
 const ANSWER_PAUSE_MS: u64 = 2_000;
 /// So many answers are remembered for that.
 const ANSWERS_KEPT_MAX: usize = 1_024;
+/// What waits for longer than this is forgotten on the word of any member who is where this node is.
+const PARKED_FOR_NOTHING_MS: u64 = 24 * 60 * 60 * 1_000;
 
-/// Which groups this node looks for a way into.
+/// Who was answered when, so that nobody asks too often.
 #[derive(Debug, Default)]
-pub(crate) struct WaysBack {
-    wanted: BTreeMap<GroupId, Wanted>,
-    /// Since when the oldest of what is parked has waited.
-    parked_since_ms: BTreeMap<GroupId, u64>,
-    returned_ms: BTreeMap<GroupId, u64>,
-    /// Accounts in whose heads this node is no member.
-    denied_by: BTreeMap<GroupId, BTreeSet<AccountId>>,
-    /// Groups in which enough of the members have said so.
-    denied: BTreeSet<GroupId>,
-    answered_ms: BTreeMap<(GroupId, PeerKey), u64>,
-}
+pub(crate) struct WaysGiven(BTreeMap<(GroupId, PeerKey), u64>);
 
-#[derive(Debug, Default)]
-struct Wanted {
-    next_ms: u64,
-    attempts: u32,
-    /// A member was asked and has not answered.
-    asked: bool,
-    /// Nobody who could be asked is connected: the next connection is waited for.
-    alone: bool,
-}
-
-impl WaysBack {
-    /// When there is somebody to ask next.
-    pub(crate) fn due_ms(&self) -> Option<u64> {
-        let asks = self.wanted.values().filter(|wanted| !wanted.asked && !wanted.alone).map(|wanted| wanted.next_ms);
-        let unwanted = self.parked_since_ms.iter().filter(|(group, _)| !self.wanted.contains_key(*group));
-        asks.chain(unwanted.map(|(group, since_ms)| self.stuck_ms(*group, *since_ms))).min()
-    }
-
-    /// Something of this group waits for an epoch.
-    pub(crate) fn parked(&mut self, group: GroupId, since_ms: u64) {
-        let since = self.parked_since_ms.entry(group).or_insert(since_ms);
-        *since = (*since).min(since_ms);
-    }
-
-    /// Whether something of this group waits.
-    pub(crate) fn is_parked(&self, group: GroupId) -> bool {
-        self.parked_since_ms.contains_key(&group)
-    }
-
-    /// Since when the oldest of what is left has waited.
-    pub(crate) fn unparked(&mut self, group: GroupId, oldest_ms: Option<u64>) {
-        match oldest_ms {
-            Some(since_ms) => self.parked_since_ms.insert(group, since_ms),
-            None => self.parked_since_ms.remove(&group),
-        };
-    }
-
-    /// A way into this group is wanted.
-    pub(crate) fn want(&mut self, group: GroupId, at_ms: u64) {
-        self.wanted.entry(group).or_insert_with(|| Wanted { next_ms: at_ms, ..Wanted::default() });
-    }
-
-    /// It is not wanted any more.
-    pub(crate) fn have(&mut self, group: GroupId) {
-        self.wanted.remove(&group);
-        self.denied_by.remove(&group);
-        self.denied.remove(&group);
-    }
-
-    /// Whether this node is no member of a group any more, by what its members say. They may themselves be behind.
-    pub(crate) fn is_denied(&self, group: GroupId) -> bool {
-        self.denied.contains(&group)
-    }
-
-    /// One of so many other accounts in a group says that this node is no member there. One alone may be behind.
-    fn deny(&mut self, group: GroupId, by: AccountId, others: usize) {
-        let accounts = self.denied_by.entry(group).or_default();
-        if accounts.len() < DENIALS_NEEDED {
-            accounts.insert(by);
+impl WaysGiven {
+    /// Whether this peer may be answered; it counts as answered then.
+    fn may_answer(&mut self, group: GroupId, peer: PeerKey, now_ms: u64) -> bool {
+        let answered_ms = self.0.get(&(group, peer)).copied();
+        if answered_ms.is_some_and(|at_ms| at_ms <= now_ms && at_ms.saturating_add(ANSWER_PAUSE_MS) > now_ms) {
+            return false;
         }
-        if accounts.len() >= DENIALS_NEEDED.min(others) {
-            self.denied.insert(group);
+        if self.0.len() >= ANSWERS_KEPT_MAX {
+            self.0.clear();
         }
-    }
-
-    fn stuck_ms(&self, group: GroupId, since_ms: u64) -> u64 {
-        let returned = self.returned_ms.get(&group).filter(|at_ms| since_ms < at_ms.saturating_add(RETURN_WATCH_MS));
-        since_ms.saturating_add(if returned.is_some() { STUCK_AFTER_RETURN_MS } else { STUCK_AFTER_MS })
-    }
-
-    fn pause(&mut self, group: GroupId, now_ms: u64, chance: u32) {
-        if let Some(wanted) = self.wanted.get_mut(&group) {
-            let longest_ms = if self.denied.contains(&group) { DENIED_PAUSE_MS } else { ASK_PAUSE_MS_MAX };
-            let pause_ms = ASK_PAUSE_MS.saturating_mul(1 << wanted.attempts.min(16)).min(longest_ms);
-            wanted.asked = false;
-            wanted.attempts = wanted.attempts.saturating_add(1);
-            wanted.next_ms = now_ms.saturating_add(pause_ms).saturating_add(u64::from(chance) % ASK_SPREAD_MS);
-        }
+        self.0.insert((group, peer), now_ms);
+        true
     }
 }
 
 impl State {
-    /// Asks for the ways in that are due.
+    /// Asks about the groups that are due: for a way in where this node is stranded, otherwise for ballots only.
     pub(crate) async fn ask_ways_in(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        let now_ms = batch.now_ms;
-        let parked = self.ways_back.parked_since_ms.iter();
-        let stuck = parked.filter(|(group, since_ms)| self.ways_back.stuck_ms(**group, **since_ms) <= now_ms);
-        for group in stuck.map(|(group, _)| *group).collect::<Vec<_>>() {
-            self.ways_back.want(group, now_ms);
-        }
-        let due = self.ways_back.wanted.iter().filter(|(_, wanted)| !wanted.asked && wanted.next_ms <= now_ms);
-        for group in due.map(|(group, _)| *group).collect::<Vec<_>>() {
-            let helpers = self.connected_members(batch, group).await?;
-            let Some(wanted) = self.ways_back.wanted.get_mut(&group) else { continue };
-            let turn = usize::try_from(wanted.attempts).unwrap_or(0).checked_rem(helpers.len());
-            let helper = turn.and_then(|turn| helpers.get(turn));
-            wanted.alone = helper.is_none();
-            if let Some(helper) = helper {
-                wanted.asked = true;
-                self.ask(batch, helper.peer, Asked::WayIn { group }, Request::WayIn { group });
+        for group in self.ways_back.take_due(batch.now_ms) {
+            let helpers: Vec<PeerKey> =
+                self.connected_members(batch, group).await?.into_iter().map(|member| member.peer).collect();
+            let me = self.me.node_id();
+            let Some(loaded) = self.group(batch, group).await?.map(|loaded| &loaded.group) else {
+                self.ways_back.have(group);
+                continue;
+            };
+            let needed = loaded.standing() == Standing::Stranded;
+            let ballots = loaded.signed_ballots(me, BALLOTS_MAX);
+            if !needed && self.ways_back.is_settled(group) {
+                self.ways_back.have(group);
+                continue;
+            }
+            let mut first = Vec::new();
+            if !needed {
+                first = self.ways_back.puzzling(group);
+                first.extend(batch.tx.parked_by(group).await?);
+            }
+            let chance = batch.rng.next_u32();
+            if let Some(peer) = self.ways_back.choose(group, &helpers, &first, chance) {
+                self.ask(batch, peer, Asked::WayIn { group }, Request::WayIn { group, needed, ballots });
             }
         }
         Ok(())
+    }
+
+    /// A member brought an envelope of a topic that nobody here knows: it may be of any group that both are in.
+    pub(crate) fn puzzled_by(&mut self, batch: &Batch<'_, '_>, groups: &[GroupId], peer: PeerKey) {
+        for group in groups {
+            self.ways_back.puzzled(*group, peer, batch.now_ms);
+        }
     }
 
     /// The connected nodes of other members.
@@ -171,41 +101,69 @@ impl State {
         Ok(others.into_iter().filter(|other| self.is_connected(&other.peer)).collect())
     }
 
-    /// A peer asks for a way into a group: it is for nodes that are members in the head.
+    /// A peer asks about a group, or for a way into it: both are for nodes that are members in the head here.
     pub(crate) async fn answer_way_in(
         &mut self,
         batch: &mut Batch<'_, '_>,
         peer: PeerKey,
         group: GroupId,
+        needed: bool,
+        theirs: &[Vec<u8>],
     ) -> Result<Response, StoreError> {
-        let answered_ms = self.ways_back.answered_ms.get(&(group, peer)).copied();
-        if answered_ms.is_some_and(|at_ms| at_ms.saturating_add(ANSWER_PAUSE_MS) > batch.now_ms) {
+        if !self.ways_given.may_answer(group, peer, batch.now_ms) {
             return Ok(Response::Busy);
         }
-        let nobody = Ok(Response::WayIn { answer: WayInAnswer::Unable });
-        if !self.group_rows.contains_key(&group) || self.group(batch, group).await?.is_none() {
-            return nobody;
+        if self.group_rows.contains_key(&group) {
+            self.take_ballots(batch, group, theirs).await?;
         }
-        let Some(loaded) = self.groups.get(&group) else { return nobody };
-        if loaded.group.standing() != Standing::Member {
-            return nobody; // It does not know where the group is.
-        }
-        let mut members = loaded.group.members().iter();
-        let answer = match members.find(|member| member.certificate.peer_key().0 == peer.0) {
-            Some(asker) => match loaded.group.way_in(&self.me, asker.node, batch.rng) {
-                Some(sealed) => WayInAnswer::Sealed(sealed.bytes().to_vec()),
-                None => WayInAnswer::Unable,
-            },
-            None => WayInAnswer::NotAMember,
+        let Some(loaded) = self.groups.get(&group).map(|loaded| &loaded.group) else {
+            return Ok(Response::WayIn { answer: WayInAnswer::Unable, ballots: Vec::new() });
         };
-        if self.ways_back.answered_ms.len() >= ANSWERS_KEPT_MAX {
-            self.ways_back.answered_ms.clear();
-        }
-        self.ways_back.answered_ms.insert((group, peer), batch.now_ms);
-        Ok(Response::WayIn { answer })
+        let standing = loaded.standing();
+        let mut members = loaded.members().iter();
+        let Some(asker) = members.find(|member| member.certificate.peer_key().0 == peer.0) else {
+            // A node that is not well does not know where the group is.
+            let is_well = standing == Standing::Member;
+            let answer = if is_well { WayInAnswer::NotAMember } else { WayInAnswer::Unable };
+            return Ok(Response::WayIn { answer, ballots: Vec::new() });
+        };
+        let answer = match (standing, needed) {
+            (Standing::Member, false) => WayInAnswer::Here(loaded.head()),
+            (Standing::Member, true) => {
+                let sealed = loaded.way_in(&self.me, asker.node, batch.rng);
+                sealed.map_or(WayInAnswer::Unable, |sealed| WayInAnswer::Sealed(sealed.bytes().to_vec()))
+            }
+            _ => WayInAnswer::Unable,
+        };
+        Ok(Response::WayIn { answer, ballots: loaded.signed_ballots(self.me.node_id(), BALLOTS_MAX) })
     }
 
-    /// A member answered.
+    /// Takes ballots that were handed on: who signed them counts, and not who brought them.
+    pub(crate) async fn take_ballots(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: GroupId,
+        ballots: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        let now_ms = batch.now_ms;
+        let Some(loaded) = self.group(batch, id).await? else { return Ok(()) };
+        let stood = |group: &Group| (group.head(), group.standing());
+        let before = stood(&loaded.group);
+        let mut counted = false;
+        for bytes in ballots.iter().take(BALLOTS_MAX) {
+            counted |= matches!(loaded.group.take_ballot(bytes, now_ms), Ok(Taken::Counted { .. }));
+        }
+        if !counted {
+            return Ok(());
+        }
+        self.save_group(batch, id).await?;
+        if self.groups.get(&id).is_some_and(|loaded| stood(&loaded.group) != before) {
+            self.after_commit(batch, id).await?;
+        }
+        Ok(())
+    }
+
+    /// A member answered; its ballots are taken already.
     pub(crate) async fn take_way_in(
         &mut self,
         batch: &mut Batch<'_, '_>,
@@ -213,27 +171,55 @@ impl State {
         from: PeerKey,
         answer: WayInAnswer,
     ) -> Result<(), StoreError> {
-        let way_in = match answer {
+        let mut way_in = None;
+        match answer {
             WayInAnswer::Sealed(sealed) => {
-                SealedWayIn::decode(&sealed).ok().and_then(|sealed| sealed.open(&self.me.keys).ok())
+                way_in = SealedWayIn::decode(&sealed).ok().and_then(|sealed| sealed.open(&self.me.keys).ok());
             }
-            WayInAnswer::NotAMember => {
-                self.take_denial(batch, group, from).await?;
-                None
-            }
-            WayInAnswer::Unable => None,
-        };
-        let returned = match way_in {
-            Some(way_in) if self.ways_back.wanted.contains_key(&group) => self.come_back(batch, group, &way_in).await?,
-            _ => false,
-        };
-        if returned {
-            self.ways_back.have(group);
-            self.ways_back.returned_ms.insert(group, batch.now_ms);
-        } else {
-            let chance = batch.rng.next_u32();
-            self.ways_back.pause(group, batch.now_ms, chance);
+            WayInAnswer::NotAMember => self.take_denial(batch, group, from).await?,
+            WayInAnswer::Here(head) => self.is_there(batch, group, from, head).await?,
+            WayInAnswer::Unable => {}
         }
+        self.ways_back.explained(group, from);
+        if let Some(way_in) = way_in.filter(|_| self.ways_back.is_wanted(group)) {
+            if self.ways_back.affirm(group) {
+                batch.groups_saved.insert(group);
+            }
+            if self.come_back(batch, group, &way_in).await? {
+                self.ways_back.returned(group, from, batch.now_ms);
+                return Ok(());
+            }
+        }
+        self.ask_later(batch, group);
+        Ok(())
+    }
+
+    /// Asks somebody else, or again, after a pause.
+    pub(crate) fn ask_later(&mut self, batch: &mut Batch<'_, '_>, group: GroupId) {
+        let chance = batch.rng.next_u32();
+        self.ways_back.pause(group, batch.now_ms, chance);
+    }
+
+    /// A member knows this node as one, and says where it is itself. If that is where this node is, what it brought for
+    /// an epoch that is not there is of nobody's use.
+    async fn is_there(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        from: PeerKey,
+        head: EpochId,
+    ) -> Result<(), StoreError> {
+        if self.ways_back.affirm(group) {
+            batch.groups_saved.insert(group);
+        }
+        if !self.groups.get(&group).is_some_and(|loaded| loaded.group.is_on_branch(head)) {
+            return Ok(());
+        }
+        let (stuck_ms, old_ms) =
+            (batch.now_ms.saturating_sub(STUCK_AFTER_MS), batch.now_ms.saturating_sub(PARKED_FOR_NOTHING_MS));
+        batch.tx.forget_parked(group, from, stuck_ms, old_ms).await?;
+        let oldest_ms = batch.tx.oldest_parked_ms(group).await?;
+        self.ways_back.unparked(group, oldest_ms);
         Ok(())
     }
 
@@ -250,7 +236,7 @@ impl State {
         let others: BTreeMap<PeerKey, AccountId> =
             conversation.members.iter().map(|member| (member.peer, member.account)).collect();
         let accounts: BTreeSet<AccountId> = others.values().copied().filter(|account| *account != mine).collect();
-        if let Some(by) = others.get(&from).filter(|by| **by != mine && self.ways_back.wanted.contains_key(&group)) {
+        if let Some(by) = others.get(&from).filter(|by| **by != mine && self.ways_back.is_wanted(group)) {
             self.ways_back.deny(group, *by, accounts.len());
             batch.groups_saved.insert(group);
         }
@@ -321,62 +307,5 @@ impl State {
         }
         self.read_parked(batch, id).await?;
         Ok(true)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GROUP: GroupId = GroupId([1; 16]);
-
-    #[test]
-    fn members_are_asked_further_and_further_apart() {
-        let mut ways = WaysBack::default();
-        ways.want(GROUP, 100);
-        assert_eq!(ways.due_ms(), Some(100));
-        let mut pauses = Vec::new();
-        for _ in 0..12 {
-            ways.pause(GROUP, 0, 0);
-            pauses.extend(ways.due_ms());
-        }
-        assert_eq!(pauses[..4], [5_000, 10_000, 20_000, 40_000]);
-        assert_eq!(pauses.last(), Some(&ASK_PAUSE_MS_MAX));
-        ways.have(GROUP);
-        assert_eq!(ways.due_ms(), None);
-    }
-
-    #[test]
-    fn two_accounts_have_to_say_that_a_node_is_no_member_or_the_only_other_one() {
-        let (one, other) = (AccountId([1; 32]), AccountId([2; 32]));
-        let mut ways = WaysBack::default();
-        ways.want(GROUP, 100);
-        ways.deny(GROUP, one, 3);
-        ways.deny(GROUP, one, 3);
-        assert!(!ways.is_denied(GROUP));
-        ways.deny(GROUP, other, 3);
-        assert!(ways.is_denied(GROUP));
-        for _ in 0..20 {
-            ways.pause(GROUP, 0, 0);
-        }
-        assert_eq!(ways.due_ms(), Some(DENIED_PAUSE_MS), "they may be behind themselves, so it goes on asking");
-        ways.have(GROUP);
-        assert!(!ways.is_denied(GROUP));
-        ways.deny(GROUP, one, 1);
-        assert!(ways.is_denied(GROUP));
-    }
-
-    #[test]
-    fn what_waits_long_is_a_reason_to_ask_and_sooner_after_coming_back() {
-        let mut ways = WaysBack::default();
-        ways.parked(GROUP, 1_000);
-        ways.parked(GROUP, 9_000);
-        assert_eq!(ways.due_ms(), Some(1_000 + STUCK_AFTER_MS));
-        ways.returned_ms.insert(GROUP, 500);
-        assert_eq!(ways.due_ms(), Some(1_000 + STUCK_AFTER_RETURN_MS));
-        ways.unparked(GROUP, Some(500 + RETURN_WATCH_MS));
-        assert_eq!(ways.due_ms(), Some(500 + RETURN_WATCH_MS + STUCK_AFTER_MS));
-        ways.unparked(GROUP, None);
-        assert_eq!(ways.due_ms(), None);
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use tidings_crypto::envelope::WelcomeContent;
 use tidings_crypto::group::epochs::{Place, Standing as TreeStanding};
-use tidings_crypto::group::{Group, GroupId, JoinError, Joined};
+use tidings_crypto::group::{Group, GroupId, Invitation, JoinError, Joined};
 
 use super::coming::open_kept;
+use super::receive::Arrival;
 use crate::engine::State;
 use crate::engine::batch::Batch;
 use crate::store::StoreError;
@@ -53,15 +54,18 @@ impl State {
         id: GroupId,
         joined: &Joined,
         kept: &[u8],
-    ) -> Result<(), StoreError> {
-        let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
-        if !may_lead_somewhere(&loaded.group, joined) {
-            return Ok(());
+        invitation: Invitation,
+    ) -> Result<Arrival, StoreError> {
+        let Some(loaded) = self.groups.get(&id).map(|loaded| &loaded.group) else { return Ok(Arrival::Later) };
+        if !loaded.may_keep(joined, invitation) {
+            // Where this node is not well, a stranger may turn out to be a member, or become a contact.
+            let may_matter = loaded.standing() != TreeStanding::Member && may_lead_somewhere(loaded, joined);
+            return Ok(if may_matter { Arrival::Later } else { Arrival::Taken });
         }
         let inviter = joined.inviter.account;
         batch.tx.keep_welcome(id, inviter, kept, batch.now_ms, KEPT_A_GROUP_MAX).await?;
         self.welcomes.kept.insert(id);
-        Ok(())
+        Ok(Arrival::Taken)
     }
 
     /// Tries the kept Welcomes of groups that have moved: they lead back who is not a member where the group is.
@@ -89,8 +93,9 @@ impl State {
         id: GroupId,
         bytes: &[u8],
     ) -> Result<bool, StoreError> {
-        let Some(known) = self.group(batch, id).await? else { return Ok(false) };
-        let is_well = known.group.tree().standing() == TreeStanding::Member;
+        if self.group(batch, id).await?.is_none() {
+            return Ok(false);
+        }
         let Some(welcome) = open_kept(bytes, &self.me.keys) else { return Ok(false) };
         let joined = match self.open_welcome(&welcome, batch.now_ms) {
             Ok(joined) => joined,
@@ -100,8 +105,11 @@ impl State {
         if !may_lead_somewhere(&known.group, &joined) {
             return Ok(false);
         }
-        if is_well || !known.group.may_enter(&joined) {
+        if !known.group.may_enter_kept(&joined) {
             return Ok(true);
+        }
+        if self.invitation(id, joined.inviter.account) == Invitation::Unasked && self.has_left(batch, id).await? {
+            return Ok(false);
         }
         self.enter(batch, id, joined).await?;
         Ok(false)

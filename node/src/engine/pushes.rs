@@ -13,7 +13,7 @@ use crate::network::{NetworkCommand, Published, RequestFailure};
 use crate::outbox::{
     LATER_ATTEMPTS_MAX, PUSH_ENVELOPES_MAX, REFUSED_ATTEMPTS_MAX, STATEMENT_ATTEMPTS_MAX, next_attempt_ms, push_length,
 };
-use crate::wire::request::{PushVerdict, Request, Response, WayInAnswer};
+use crate::wire::request::{PushVerdict, Request, Response};
 use rand_core::Rng;
 use tidings_crypto::identity::NodeId;
 
@@ -169,7 +169,7 @@ impl State {
                 }
                 Ok(Response::Push { verdicts })
             }
-            Request::WayIn { group } => self.answer_way_in(batch, peer, group).await,
+            Request::WayIn { group, needed, ballots } => self.answer_way_in(batch, peer, group, needed, &ballots).await,
             Request::Card { account } => self.answer_card(batch, peer, account).await,
             Request::Packages => self.answer_packages(batch, peer).await,
             Request::Join { request } => self.answer_join(batch, peer, &request).await,
@@ -199,10 +199,11 @@ impl State {
                 _ => Ok(()),
             },
             Some(Asked::WayIn { group }) => {
-                let answer = match outcome {
-                    Ok(Response::WayIn { answer }) => answer,
-                    _ => WayInAnswer::Unable,
+                let Ok(Response::WayIn { answer, ballots }) = outcome else {
+                    self.ask_later(batch, group);
+                    return Ok(());
                 };
+                self.take_ballots(batch, group, &ballots).await?;
                 self.take_way_in(batch, group, peer, answer).await
             }
             Some(Asked::Fellow { account }) => match outcome {

@@ -18,7 +18,7 @@ use crate::conversation::membership::UPDATE_RETRY_MS;
 use crate::conversation::resend::Resends;
 use crate::conversation::settling::Settling;
 use crate::conversation::upkeep::{LOOK_EVERY_MS, UPDATE_WITHIN_MS};
-use crate::conversation::way_back::WaysBack;
+use crate::conversation::way_back::{WaysBack, WaysGiven};
 use crate::conversation::welcomes::Welcomes;
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
 use crate::network::NetworkCommand;
@@ -90,6 +90,8 @@ pub(crate) struct State {
     pub(crate) resends: Resends,
     /// Groups that this node cannot follow.
     pub(crate) ways_back: WaysBack,
+    /// Who asked where a group is, and when.
+    pub(crate) ways_given: WaysGiven,
     /// Welcomes that lead nowhere yet.
     pub(crate) welcomes: Welcomes,
     /// Welcomes of which not all is here.
@@ -137,6 +139,7 @@ impl State {
             stood: BTreeMap::new(),
             resends: Resends::default(),
             ways_back: WaysBack::default(),
+            ways_given: WaysGiven::default(),
             welcomes: Welcomes::default(),
             coming: Coming::default(),
             foundings: Vec::new(),

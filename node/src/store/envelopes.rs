@@ -159,6 +159,42 @@ impl Tx<'_> {
         rows.iter().map(|row| Ok((GroupId(fixed("parked", row.try_get(0)?)?), natural(row.try_get(1)?)))).collect()
     }
 
+    /// Who brought what is parked in a group, the longest ago first.
+    pub async fn parked_by(&mut self, group: GroupId) -> Result<Vec<PeerKey>, StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "SELECT peer FROM parked WHERE group_id = ?1 GROUP BY peer ORDER BY min(parked_at_ms), peer LIMIT 64",
+        )
+        .bind(group.0.as_slice())
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        Ok(rows.iter().filter_map(|peer| Some(PeerKey(fixed("parked", peer).ok()?))).collect())
+    }
+
+    /// Forgets what a peer brought until one time, and everybody until another: it waits for nothing. Whoever offers it
+    /// again is heard again.
+    pub async fn forget_parked(
+        &mut self,
+        group: GroupId,
+        peer: PeerKey,
+        of_peer_until_ms: u64,
+        until_ms: u64,
+    ) -> Result<(), StoreError> {
+        let rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "DELETE FROM parked WHERE group_id = ?1 AND (parked_at_ms <= ?4 OR (peer = ?2 AND parked_at_ms <= ?3))
+             RETURNING envelope",
+        )
+        .bind(group.0.as_slice())
+        .bind(peer.0.as_slice())
+        .bind(integer(of_peer_until_ms))
+        .bind(integer(until_ms))
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        for id in rows {
+            self.forget_envelope(EnvelopeId(fixed("parked", &id)?)).await?;
+        }
+        Ok(())
+    }
+
     /// An envelope that was taken and can never be read: whoever offers it again is told so.
     pub async fn forget_envelope(&mut self, id: EnvelopeId) -> Result<(), StoreError> {
         self.pending.envelopes.retain(|envelope| envelope.id != id);

@@ -193,10 +193,11 @@ impl Tx<'_> {
     }
 
     /// A newer ballot says all that the older ones of this conversation said: flush first.
-    pub async fn drop_ballots(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2")
+    pub async fn drop_ballots(&mut self, conversation: ConversationId, number: u64) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2 AND sequence = ?3")
             .bind(conversation.0.as_slice())
             .bind(Kind::Ballot.number())
+            .bind(integer(number))
             .execute(&mut *self.transaction)
             .await?;
         Ok(())

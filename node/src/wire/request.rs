@@ -6,8 +6,8 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 use tidings_crypto::codec::{Malformed, Reader, Writer};
-use tidings_crypto::envelope::WAY_IN_BYTES_MAX;
-use tidings_crypto::group::{GroupId, KEY_PACKAGE_BYTES_MAX};
+use tidings_crypto::envelope::{EpochId, WAY_IN_BYTES_MAX};
+use tidings_crypto::group::{BALLOT_BYTES_MAX, GroupId, KEY_PACKAGE_BYTES_MAX};
 
 use super::join::{JOIN_BYTES_MAX, REASON_BYTES_MAX};
 use crate::ids::AccountId;
@@ -27,7 +27,9 @@ pub const PACKAGES_MAX: usize = 4;
 /// A request, without the length in front of it, is at most this many bytes.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// A response, without the length in front of it, is at most this many bytes.
-pub const RESPONSE_BYTES_MAX: usize = WAY_IN_BYTES_MAX + 64;
+pub const RESPONSE_BYTES_MAX: usize = WAY_IN_BYTES_MAX + 64 + BALLOTS_MAX * (BALLOT_BYTES_MAX + 4);
+/// So many ballots go with the question for a way in, and with its answer.
+pub const BALLOTS_MAX: usize = 64;
 
 /// What one node asks of another.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,10 +49,14 @@ pub enum Request {
         /// Whose card.
         account: AccountId,
     },
-    /// "Let me back into this group": from a node that is a member and cannot follow (PROTOCOL §3.7).
+    /// "Where is this group, and let me back into it": from a node that is a member and cannot follow (PROTOCOL §3.7).
     WayIn {
         /// Which group.
         group: GroupId,
+        /// Whether a way in is needed; otherwise only what the other knows.
+        needed: bool,
+        /// Members' signed ballots, at most [`BALLOTS_MAX`].
+        ballots: Vec<Vec<u8>>,
     },
     /// "Give me key packages of yours, for one use each."
     Packages,
@@ -98,6 +104,8 @@ pub enum WayInAnswer {
     Sealed(Vec<u8>),
     /// The asking node is no member in the head of the answering one.
     NotAMember,
+    /// No way in was needed: this is the head of the answering node.
+    Here(EpochId),
 }
 
 impl std::fmt::Debug for WayInAnswer {
@@ -106,6 +114,7 @@ impl std::fmt::Debug for WayInAnswer {
             Self::Unable => f.write_str("Unable"),
             Self::Sealed(sealed) => f.debug_tuple("Sealed").field(&sealed.len()).finish(),
             Self::NotAMember => f.write_str("NotAMember"),
+            Self::Here(_) => f.write_str("Here"),
         }
     }
 }
@@ -132,6 +141,8 @@ pub enum Response {
     WayIn {
         /// The way in, or why there is none.
         answer: WayInAnswer,
+        /// Members' signed ballots, at most [`BALLOTS_MAX`].
+        ballots: Vec<Vec<u8>>,
     },
     /// Answers [`Request::Packages`].
     Packages {
@@ -169,7 +180,8 @@ impl Request {
                 }
                 within("request", total, REQUEST_BYTES_MAX)
             }
-            Self::Card { .. } | Self::WayIn { .. } | Self::Packages => Ok(()),
+            Self::WayIn { ballots, .. } => check_ballots(ballots),
+            Self::Card { .. } | Self::Packages => Ok(()),
             Self::Join { request } => within("request to join", request.len(), JOIN_BYTES_MAX),
         }
     }
@@ -186,7 +198,10 @@ impl Request {
                 envelopes.iter().fold(&mut writer, |writer, envelope| writer.bytes(envelope))
             }
             Self::Card { account } => writer.u8(KIND_CARD).array(&account.0),
-            Self::WayIn { group } => writer.u8(KIND_WAY_IN).array(&group.0),
+            Self::WayIn { group, needed, ballots } => {
+                writer.u8(KIND_WAY_IN).array(&group.0).u8(u8::from(*needed));
+                write_ballots(&mut writer, ballots)
+            }
             Self::Packages => writer.u8(KIND_PACKAGES),
             Self::Join { request } => writer.u8(KIND_JOIN).bytes(request),
         };
@@ -206,7 +221,15 @@ impl Request {
                 Self::Push { envelopes: envelopes.collect::<Result<_, _>>()? }
             }
             KIND_CARD => Self::Card { account: AccountId(reader.array()?) },
-            KIND_WAY_IN => Self::WayIn { group: GroupId(reader.array()?) },
+            KIND_WAY_IN => {
+                let group = GroupId(reader.array()?);
+                let needed = match reader.u8()? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(Malformed::Invalid { what: "mark of a need" }),
+                };
+                Self::WayIn { group, needed, ballots: read_ballots(&mut reader)? }
+            }
             KIND_PACKAGES => Self::Packages,
             KIND_JOIN => Self::Join { request: reader.bytes("request to join", JOIN_BYTES_MAX)?.to_vec() },
             _ => return Err(Malformed::Invalid { what: "kind of request" }),
@@ -222,14 +245,18 @@ impl Response {
         match self {
             Self::Hello { card } | Self::Card { card: Some(card) } => within("card", card.len(), CARD_BYTES_MAX),
             Self::Push { verdicts } => within("list of verdicts", verdicts.len(), PUSH_ENVELOPES_MAX),
-            Self::WayIn { answer: WayInAnswer::Sealed(sealed) } => within("way in", sealed.len(), WAY_IN_BYTES_MAX),
+            Self::WayIn { answer, ballots } => {
+                let sealed = if let WayInAnswer::Sealed(sealed) = answer { sealed.len() } else { 0 };
+                within("way in", sealed, WAY_IN_BYTES_MAX)?;
+                check_ballots(ballots)
+            }
             Self::Packages { packages } => {
                 within("list of key packages", packages.len(), PACKAGES_MAX)?;
                 let longest = packages.iter().map(Vec::len).max().unwrap_or(0);
                 within("key package", longest, KEY_PACKAGE_BYTES_MAX)
             }
             Self::Join { verdict: JoinVerdict::Refused(reason) } => within("reason", reason.len(), REASON_BYTES_MAX),
-            Self::Card { card: None } | Self::WayIn { .. } | Self::Join { .. } | Self::Busy => Ok(()),
+            Self::Card { card: None } | Self::Join { .. } | Self::Busy => Ok(()),
         }
     }
 
@@ -246,9 +273,16 @@ impl Response {
             }
             Self::Card { card: Some(card) } => writer.u8(KIND_CARD).u8(1).bytes(card),
             Self::Card { card: None } => writer.u8(KIND_CARD).u8(0),
-            Self::WayIn { answer: WayInAnswer::Unable } => writer.u8(KIND_WAY_IN).u8(0),
-            Self::WayIn { answer: WayInAnswer::Sealed(sealed) } => writer.u8(KIND_WAY_IN).u8(1).bytes(sealed),
-            Self::WayIn { answer: WayInAnswer::NotAMember } => writer.u8(KIND_WAY_IN).u8(2),
+            Self::WayIn { answer, ballots } => {
+                writer.u8(KIND_WAY_IN);
+                match answer {
+                    WayInAnswer::Unable => writer.u8(0),
+                    WayInAnswer::Sealed(sealed) => writer.u8(1).bytes(sealed),
+                    WayInAnswer::NotAMember => writer.u8(2),
+                    WayInAnswer::Here(head) => writer.u8(3).array(&head.0),
+                };
+                write_ballots(&mut writer, ballots)
+            }
             Self::Packages { packages } => {
                 writer.u8(KIND_PACKAGES).count(packages.len());
                 packages.iter().fold(&mut writer, |writer, package| writer.bytes(package))
@@ -284,15 +318,16 @@ impl Response {
                 1 => Self::Card { card: Some(reader.bytes("card", CARD_BYTES_MAX)?.to_vec()) },
                 _ => return Err(Malformed::Invalid { what: "mark of a card" }),
             },
-            KIND_WAY_IN => match reader.u8()? {
-                0 => Self::WayIn { answer: WayInAnswer::Unable },
-                1 => {
-                    let sealed = reader.bytes("way in", WAY_IN_BYTES_MAX)?.to_vec();
-                    Self::WayIn { answer: WayInAnswer::Sealed(sealed) }
-                }
-                2 => Self::WayIn { answer: WayInAnswer::NotAMember },
-                _ => return Err(Malformed::Invalid { what: "mark of a way in" }),
-            },
+            KIND_WAY_IN => {
+                let answer = match reader.u8()? {
+                    0 => WayInAnswer::Unable,
+                    1 => WayInAnswer::Sealed(reader.bytes("way in", WAY_IN_BYTES_MAX)?.to_vec()),
+                    2 => WayInAnswer::NotAMember,
+                    3 => WayInAnswer::Here(EpochId(reader.array()?)),
+                    _ => return Err(Malformed::Invalid { what: "mark of a way in" }),
+                };
+                Self::WayIn { answer, ballots: read_ballots(&mut reader)? }
+            }
             KIND_PACKAGES => {
                 let count = reader.count("list of key packages", PACKAGES_MAX)?;
                 let packages = (0..count).map(|_| Ok(reader.bytes("key package", KEY_PACKAGE_BYTES_MAX)?.to_vec()));
@@ -314,6 +349,21 @@ impl Response {
         reader.finish()?;
         Ok(response)
     }
+}
+
+fn check_ballots(ballots: &[Vec<u8>]) -> Result<(), Malformed> {
+    within("list of ballots", ballots.len(), BALLOTS_MAX)?;
+    within("ballot", ballots.iter().map(Vec::len).max().unwrap_or(0), BALLOT_BYTES_MAX)
+}
+
+fn write_ballots<'a>(writer: &'a mut Writer, ballots: &[Vec<u8>]) -> &'a mut Writer {
+    writer.count(ballots.len());
+    ballots.iter().fold(writer, |writer, ballot| writer.bytes(ballot))
+}
+
+fn read_ballots(reader: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
+    let count = reader.count("list of ballots", BALLOTS_MAX)?;
+    (0..count).map(|_| Ok(reader.bytes("ballot", BALLOT_BYTES_MAX)?.to_vec())).collect()
 }
 
 fn within(what: &'static str, found: usize, limit: usize) -> Result<(), Malformed> {
@@ -350,7 +400,10 @@ impl std::fmt::Debug for Request {
             Self::Hello { card } => f.debug_struct("Hello").field("card_bytes", &card.len()).finish(),
             Self::Push { envelopes } => f.debug_struct("Push").field("envelopes", &envelopes.len()).finish(),
             Self::Card { .. } => f.debug_struct("Card").finish_non_exhaustive(),
-            Self::WayIn { .. } => f.debug_struct("WayIn").finish_non_exhaustive(),
+            Self::WayIn { needed, ballots, .. } => {
+                let mut told = f.debug_struct("WayIn");
+                told.field("needed", needed).field("ballots", &ballots.len()).finish_non_exhaustive()
+            }
             Self::Packages => f.write_str("Packages"),
             Self::Join { request } => f.debug_struct("Join").field("bytes", &request.len()).finish(),
         }
@@ -366,7 +419,9 @@ impl std::fmt::Debug for Response {
             Self::Card { card } => {
                 f.debug_struct("Card").field("card_bytes", &card.as_ref().map_or(0, Vec::len)).finish()
             }
-            Self::WayIn { answer } => f.debug_struct("WayIn").field("answer", answer).finish(),
+            Self::WayIn { answer, ballots } => {
+                f.debug_struct("WayIn").field("answer", answer).field("ballots", &ballots.len()).finish()
+            }
             Self::Packages { packages } => f.debug_struct("Packages").field("packages", &packages.len()).finish(),
             Self::Join { .. } => f.debug_struct("Join").finish_non_exhaustive(),
             Self::Busy => f.write_str("Busy"),
@@ -386,7 +441,13 @@ mod tests {
             Request::Push { envelopes: vec![vec![1], vec![], vec![2; 300]] },
             Request::Push { envelopes: vec![vec![3; 8]; PUSH_ENVELOPES_MAX] },
             Request::Card { account: AccountId([9; 32]) },
-            Request::WayIn { group: GroupId([4; 16]) },
+            Request::WayIn { group: GroupId([4; 16]), needed: false, ballots: vec![] },
+            Request::WayIn { group: GroupId([4; 16]), needed: true, ballots: vec![vec![1], vec![], vec![2; 300]] },
+            Request::WayIn {
+                group: GroupId([4; 16]),
+                needed: true,
+                ballots: vec![vec![1; BALLOT_BYTES_MAX]; BALLOTS_MAX],
+            },
             Request::Packages,
             Request::Join { request: vec![5; 40] },
         ]
@@ -401,10 +462,14 @@ mod tests {
             Response::Card { card: None },
             Response::Card { card: Some(vec![]) },
             Response::Card { card: Some(vec![1; 99]) },
-            Response::WayIn { answer: WayInAnswer::Unable },
-            Response::WayIn { answer: WayInAnswer::NotAMember },
-            Response::WayIn { answer: WayInAnswer::Sealed(vec![5; 99]) },
-            Response::WayIn { answer: WayInAnswer::Sealed(vec![5; WAY_IN_BYTES_MAX]) },
+            Response::WayIn { answer: WayInAnswer::Unable, ballots: vec![vec![7; 9]] },
+            Response::WayIn { answer: WayInAnswer::NotAMember, ballots: vec![] },
+            Response::WayIn { answer: WayInAnswer::Here(EpochId([6; 32])), ballots: vec![vec![], vec![1]] },
+            Response::WayIn { answer: WayInAnswer::Sealed(vec![5; 99]), ballots: vec![vec![3; 200]] },
+            Response::WayIn {
+                answer: WayInAnswer::Sealed(vec![5; WAY_IN_BYTES_MAX]),
+                ballots: vec![vec![1; BALLOT_BYTES_MAX]; BALLOTS_MAX],
+            },
             Response::Packages { packages: vec![vec![4; 9], vec![]] },
             Response::Join { verdict: JoinVerdict::Coming },
             Response::Join { verdict: JoinVerdict::Waiting },
@@ -436,12 +501,13 @@ mod tests {
         assert_eq!(Response::Push { verdicts }.encode().unwrap(), [1, 2, 0, 4, 0, 1, 2, 3]);
         assert_eq!(Response::Card { card: None }.encode().unwrap(), [1, 3, 0]);
         assert_eq!(Response::Card { card: Some(vec![8]) }.encode().unwrap(), [1, 3, 1, 0, 0, 0, 1, 8]);
-        assert_eq!(
-            Request::WayIn { group: GroupId([4; 16]) }.encode().unwrap(),
-            [[1, 5].as_slice(), &[4; 16]].concat()
-        );
-        let way_in = Response::WayIn { answer: WayInAnswer::Sealed(vec![8]) };
-        assert_eq!(way_in.encode().unwrap(), [1, 5, 1, 0, 0, 0, 1, 8]);
+        let asked = Request::WayIn { group: GroupId([4; 16]), needed: true, ballots: vec![vec![9]] };
+        let list = [0, 1, 0, 0, 0, 1, 9];
+        assert_eq!(asked.encode().unwrap(), [[1, 5].as_slice(), &[4; 16], &[1], &list].concat());
+        let way_in = Response::WayIn { answer: WayInAnswer::Sealed(vec![8]), ballots: vec![vec![9]] };
+        assert_eq!(way_in.encode().unwrap(), [[1, 5, 1, 0, 0, 0, 1, 8].as_slice(), &list].concat());
+        let here = Response::WayIn { answer: WayInAnswer::Here(EpochId([6; 32])), ballots: vec![] };
+        assert_eq!(here.encode().unwrap(), [[1, 5, 3].as_slice(), &[6; 32], &[0, 0]].concat());
         assert_eq!(Response::Busy.encode().unwrap(), [1, 0]);
     }
 
@@ -471,6 +537,12 @@ mod tests {
         assert_eq!(push(1, ENVELOPE_BYTES_MAX), Ok(()));
         assert_eq!(push(1, ENVELOPE_BYTES_MAX + 1), too_long("envelope", ENVELOPE_BYTES_MAX).map(drop));
         assert_eq!(push(4, ENVELOPE_BYTES_MAX), too_long("request", REQUEST_BYTES_MAX).map(drop));
+        let ballots = |count, bytes| {
+            let ballots = vec![vec![0; bytes]; count];
+            Request::WayIn { group: GroupId([4; 16]), needed: true, ballots }.encode().map(drop)
+        };
+        assert_eq!(ballots(65, 0), too_long("list of ballots", BALLOTS_MAX).map(drop));
+        assert_eq!(ballots(1, BALLOT_BYTES_MAX + 1), too_long("ballot", BALLOT_BYTES_MAX).map(drop));
         assert_eq!(push(257, 0), too_long("list of envelopes", PUSH_ENVELOPES_MAX).map(drop));
         assert_eq!(
             Request::decode(&vec![1; REQUEST_BYTES_MAX + 1]),
@@ -501,6 +573,9 @@ mod tests {
         for kind in (1..=255).filter(|kind| !KINDS.contains(kind)) {
             assert_eq!(Response::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of response" }));
         }
+        let need = [[1, 5].as_slice(), &[4; 16], &[2, 0, 0]].concat();
+        assert_eq!(Request::decode(&need), Err(Malformed::Invalid { what: "mark of a need" }));
+        assert_eq!(Response::decode(&[1, 5, 4]), Err(Malformed::Invalid { what: "mark of a way in" }));
         assert_eq!(Response::decode(&[1, 3, 2]), Err(Malformed::Invalid { what: "mark of a card" }));
         assert_eq!(Response::decode(&[1, 2, 0, 1, 5]), Err(Malformed::Invalid { what: "verdict" }));
     }

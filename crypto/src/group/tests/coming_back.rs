@@ -14,6 +14,7 @@ use crate::{
     epoch_id::EpochId,
     group::{
         authenticated::{Authenticated, Claims},
+        epochs::{BALLOT_DELAY_MS, LEFT_BEHIND_AFTER_MS},
         framing::CommitFrame,
         provider::Provider,
         storage::{Overlay, Rows},
@@ -39,7 +40,7 @@ impl Node {
 /// A group in which the last node has missed what the others do without it for a while.
 fn one_is_lost(count: usize, seed: u64) -> (Vec<Node>, Node) {
     let mut nodes = nodes(count, seed);
-    let lost = nodes.pop().unwrap();
+    let mut lost = nodes.pop().unwrap();
     for round in 0..3 {
         let committer = round % nodes.len();
         let update = nodes[committer].update().content;
@@ -49,6 +50,7 @@ fn one_is_lost(count: usize, seed: u64) -> (Vec<Node>, Node) {
             }
         }
     }
+    lost.strand();
     (nodes, lost)
 }
 
@@ -128,7 +130,10 @@ fn a_removed_node_cannot_come_back() {
     assert_eq!(nodes[0].group.way_in(&nodes[0].me, gone.me.node_id(), &mut gone.rng), None);
     // A way in that was stolen from somebody else is none for a node that is not a member there.
     let stolen = way_in(&nodes[0], &nodes[1].me);
-    assert_eq!(gone.come_back(&stolen), Err(ComeBackError::NotAMember));
+    assert_eq!(gone.come_back(&stolen), Err(ComeBackError::NotNeeded), "it knows that it was removed");
+    gone.restart();
+    gone.strand();
+    assert_eq!(gone.come_back(&stolen), Err(ComeBackError::NotAMember), "and so does the group if it does not");
     let forged = forged_return(&stolen, &gone.me, NOW_MS);
     for node in &mut nodes {
         assert_eq!(node.group.receive(&forged, NOW_MS), Received::Refused(Refusal::NotAMember));
@@ -182,7 +187,7 @@ fn a_return_must_be_valid_when_it_is_made_whenever_it_arrives() {
 fn two_are_lost(count: usize, seed: u64) -> (Vec<Node>, [Node; 2]) {
     let (mut nodes, lost) = one_is_lost(count, seed);
     let mut other = nodes.pop().unwrap();
-    other.save();
+    other.strand();
     for _ in 0..2 {
         let update = nodes[0].update().content;
         for node in &mut nodes[1..] {
@@ -258,6 +263,7 @@ fn a_return_that_loses_against_another_commit_is_made_again() {
         assert_eq!(nodes[0].group.head(), rival.epoch);
         let unheard = nodes[0].send("on the winning branch");
         assert_eq!(lost.group.receive(&unheard, NOW_MS), Received::UnknownEpoch(rival.epoch));
+        assert_eq!(lost.group.receive(&rival.content, NOW_MS), Received::Late(rival.epoch));
         let given = way_in(&nodes[0], &lost.me);
         let again = lost.come_back(&given).unwrap();
         for node in &mut nodes {
@@ -275,6 +281,7 @@ fn both_come_back_in_a_direct_conversation() {
     let mut anna = Node::found(240, &Policy::direct());
     let (_, mut ben) = anna.invite(local_node(&mut rng(241)));
     anna.update();
+    ben.strand();
     let given = way_in(&anna, &ben.me);
     let back = ben.come_back(&given).unwrap();
     anna.follow(&back.content);
@@ -367,6 +374,7 @@ proptest! {
         let sealed = way_in.seal(&node.me.certificate.mailbox_key(), &mut rng(247)).unwrap();
         let opened = sealed.open(&node.me.keys).unwrap();
         prop_assert!(opened == way_in);
+        node.strand();
         prop_assert!(node.come_back(&opened) == Err(ComeBackError::Damaged));
     }
 }
@@ -419,6 +427,7 @@ fn what_was_held_before_is_read_and_not_written_in() {
         let update = nodes[0].update().content;
         nodes[1].follow(&update);
     }
+    lost.strand();
     let given = way_in(&nodes[1], &lost.me);
     let back = lost.come_back(&given).unwrap();
     lost.save();
@@ -455,4 +464,80 @@ fn whoever_meets_the_own_return_with_an_older_database_comes_back_once_more() {
     }
     nodes.push(lost);
     assert_together(&mut nodes);
+}
+
+#[test]
+fn nobody_is_led_away_from_where_they_are_well() {
+    let mut nodes = nodes(4, 270);
+    let mut lost = nodes.pop().unwrap();
+    let update = nodes[0].update();
+    for node in &mut nodes[1..] {
+        node.follow(&update.content);
+    }
+    let given = way_in(&nodes[1], &lost.me);
+    let unread = nodes[0].send("in an epoch that it does not know");
+    assert_eq!(lost.group.receive(&unread, NOW_MS), Received::UnknownEpoch(update.epoch));
+    assert_eq!(lost.come_back(&given), Err(ComeBackError::NotNeeded), "the ballots of the others have not said so");
+    let voted_ms = NOW_MS + BALLOT_DELAY_MS;
+    for node in &mut nodes {
+        let ballot = node.group.ballot(&node.me, voted_ms).unwrap();
+        assert!(matches!(lost.group.take_ballot(&ballot.bytes, voted_ms), Ok(Taken::Counted { .. })));
+    }
+    for at_ms in [voted_ms, voted_ms + LEFT_BEHIND_AFTER_MS] {
+        lost.group.look_around(lost.me.node_id(), at_ms);
+    }
+    assert_eq!(lost.group.standing(), Standing::Stranded);
+    lost.come_back(&given).unwrap();
+}
+
+#[test]
+fn whoever_was_put_out_gives_no_way_in() {
+    let mut others = nodes(4, 281);
+    let mut victim = others.pop().unwrap();
+    let put_out = others.pop().unwrap();
+    let trap = way_in(&put_out, &victim.me);
+    let removal = others[0].remove(&put_out.me);
+    victim.follow(&removal.content);
+    victim.strand();
+    // It was a member in an epoch that is still here, and is none at the head.
+    assert_eq!(victim.come_back(&WayIn { epoch: EpochId([9; 32]), ..trap }), Err(ComeBackError::Stranger));
+}
+
+#[test]
+fn a_way_in_never_makes_a_group_of_a_direct_conversation() {
+    let mut anna = Node::found(282, &Policy::direct());
+    let (_, mut ben) = anna.invite(local_node(&mut rng(283)));
+    ben.strand();
+    let mut forged = Group::create(&anna.me, GROUP, &group_policy(), Suite::Classic, &mut rng(286)).unwrap();
+    let (theirs, _) = KeyPackage::generate(&ben.me, Suite::Classic, true, &mut rng(287)).unwrap();
+    forged.add(&anna.me, &[&theirs.bytes], NOW_MS, &mut rng(288)).unwrap();
+    anna.group = forged;
+    let trap = way_in(&anna, &ben.me);
+    assert_eq!(ben.come_back(&trap), Err(ComeBackError::OtherGroup));
+}
+
+#[test]
+fn a_stranded_node_goes_where_the_group_is_even_if_it_holds_that_epoch() {
+    for seed in 0..16 {
+        let mut nodes = nodes(3, 290 + seed);
+        let mut away = nodes.pop().unwrap();
+        let theirs = nodes[0].update();
+        nodes[1].follow(&theirs.content);
+        let own = away.update();
+        away.follow(&theirs.content);
+        if away.group.head() != own.epoch {
+            continue;
+        }
+        // It holds their epoch, and its walk does not lead there.
+        let given = way_in(&nodes[0], &away.me);
+        away.strand();
+        let back = away.come_back(&given).unwrap();
+        for node in &mut nodes {
+            node.follow(&back.content);
+        }
+        nodes.push(away);
+        assert_together(&mut nodes);
+        return;
+    }
+    panic!("in none of sixteen forks did the one who was away win");
 }

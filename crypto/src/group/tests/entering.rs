@@ -12,7 +12,7 @@ fn add_again(adder: &mut Node, me: &LocalNode) -> (Committed, Joined) {
 }
 
 fn enter(node: &mut Node, joined: Joined) {
-    assert!(node.group.may_enter(&joined));
+    assert!(node.group.may_enter(&joined, Invitation::Unasked));
     node.group.enter(joined, NOW_MS);
     node.save();
     node.restart();
@@ -107,12 +107,12 @@ fn a_welcome_into_a_group_in_which_one_is_well_is_taken_from_few() {
     well.save();
     // Each of them adds it on a branch of its own, where it is not yet a member.
     let (_, joined) = add_again(member, &well.me);
-    assert!(!well.group.may_enter(&joined), "a member's word is not enough to leave where one is");
+    assert!(!well.group.may_enter(&joined, Invitation::Unasked), "a member's word is not enough to leave where one is");
     let (_, joined) = add_again(owner, &well.me);
-    assert!(well.group.may_enter(&joined), "an owner's is");
+    assert!(well.group.may_enter(&joined, Invitation::Unasked), "an owner's is");
     adder.restart();
     let (_, joined) = add_again(adder, &well.me);
-    assert!(well.group.may_enter(&joined), "and that of whoever brought it in");
+    assert!(well.group.may_enter(&joined, Invitation::Unasked), "and that of whoever brought it in");
     enter(&mut well, joined);
     assert_both_ways(adder, &mut well);
     let content = well.send("once more");
@@ -127,8 +127,8 @@ fn a_welcome_that_was_taken_before_is_not_taken_again() {
     let committed = adder.group.add(&adder.me, &[&package.bytes], NOW_MS, &mut adder.rng).unwrap();
     let again = || join(&me, &committed, &package, &secret).unwrap();
     let mut group = again().group;
-    assert!(!group.may_enter(&again()));
+    assert!(!group.may_enter(&again(), Invitation::Wanted));
     let update = adder.update().content;
     group.receive(&update, NOW_MS);
-    assert!(!group.may_enter(&again()), "nor when the group has gone on");
+    assert!(!group.may_enter(&again(), Invitation::Wanted), "nor when the group has gone on");
 }

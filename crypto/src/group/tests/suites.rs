@@ -131,6 +131,7 @@ fn a_lost_member_of_a_hybrid_group_comes_back() {
     }
     let way_in = nodes[1].group.way_in(&nodes[1].me, lost.me.node_id(), &mut rng(216)).unwrap();
     let way_in = way_in.open(&lost.me.keys).unwrap();
+    lost.strand();
     let commit = lost.group.come_back(&lost.me, &way_in, at(NOW_MS), &mut lost.rng).unwrap().content;
     assert!(nodes.iter_mut().all(|node| node.follow(&commit)));
     let content = lost.send("I am back");
@@ -147,7 +148,9 @@ fn nobody_is_led_from_a_hybrid_group_into_a_classic_one_of_the_same_id() {
     let (package, secret) = KeyPackage::generate(&lured.me, Suite::Classic, false, &mut rng(219)).unwrap();
     let committed = classic.add(&founder, &[&package.bytes], NOW_MS, &mut rng(220)).unwrap();
     let joined = join(&lured.me, &committed, &package, &secret).unwrap();
-    assert!(!lured.group.may_enter(&joined));
+    assert!(!lured.group.may_enter(&joined, Invitation::Wanted));
+    lured.strand();
+    assert!(!lured.group.may_enter(&joined, Invitation::Wanted));
     let way_in = classic.way_in(&founder, lured.me.node_id(), &mut rng(221)).unwrap().open(&lured.me.keys).unwrap();
     let refused = lured.group.come_back(&lured.me, &way_in, at(NOW_MS), &mut lured.rng);
     assert_eq!(refused.unwrap_err(), ComeBackError::OtherGroup);

@@ -181,6 +181,16 @@ impl Node {
         }
     }
 
+    /// Gets a commit of its own that it made in a copy of its database: it cannot follow, and has to come back.
+    pub(super) fn strand(&mut self) {
+        self.save();
+        let mut copy = Group::load(self.saved.read(self.group.id())).unwrap();
+        let lost = copy.update(&self.me, NOW_MS, &mut self.rng).unwrap();
+        assert_eq!(self.group.receive(&lost.content, NOW_MS), Received::Late(lost.epoch));
+        assert_eq!(self.group.standing(), Standing::Stranded);
+        self.save();
+    }
+
     pub(super) fn save(&mut self) {
         self.saved.write(self.group.take_changes());
     }
