@@ -115,7 +115,7 @@ async fn added_on_the_branch_that_loses(seed: u64) -> (World, tidings_node::ids:
 #[test]
 fn who_sits_on_a_branch_that_nobody_tells_it_has_lost_comes_back_by_itself() {
     block_on(async {
-        let (mut world, id) = added_on_the_branch_that_loses(403).await;
+        let (mut world, id) = Box::pin(added_on_the_branch_that_loses(403)).await;
         world.heal().await.unwrap();
         run_for(&mut world, 60_000).await;
         let lost = world.engine(5).unwrap().authenticator(id).await.unwrap();

@@ -167,6 +167,10 @@ impl State {
         if summary.came_back {
             self.node_came_back(batch, id, summary.committer.node).await?;
         }
+        if self.groups.get(&id).is_some_and(|loaded| loaded.group.is_on_branch(epoch)) {
+            let added: Vec<NodeId> = summary.added.iter().map(|member| member.node).collect();
+            self.nodes_came_in(batch, id, &added).await?;
+        }
         let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
         let changes = changes_of(summary, before, loaded.group.members_at(epoch));
         if changes.is_empty() {

@@ -382,6 +382,21 @@ impl State {
         batch.tx.node_came_back(row.conversation, node).await
     }
 
+    /// Nodes were added: of those that had been here before something may be on its way that they cannot place.
+    pub(crate) async fn nodes_came_in(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        nodes: &[NodeId],
+    ) -> Result<(), StoreError> {
+        let Some(row) = self.group_rows.get(&group).copied().filter(|_| !nodes.is_empty()) else { return Ok(()) };
+        batch.tx.flush().await?;
+        for node in nodes {
+            batch.tx.node_came_in(row.conversation, *node).await?;
+        }
+        Ok(())
+    }
+
     async fn head_of(&mut self, batch: &mut Batch<'_, '_>, group: GroupId) -> Result<Option<EpochId>, StoreError> {
         Ok(self.group(batch, group).await?.map(|loaded| loaded.group.head()))
     }

@@ -7,7 +7,10 @@ use tidings_crypto::identity::NodeId;
 use super::{StoreError, Tx, fixed, integer, natural};
 use crate::engine::Unsettled;
 use crate::ids::{ConversationId, PeerKey};
-use crate::outbox::{Kind, LATER_ATTEMPTS_MAX};
+use crate::outbox::{Kind, LATER_ATTEMPTS_MAX, STATEMENT_ATTEMPTS_MAX};
+
+/// What is owed to a node from before it was added again is offered this often more.
+const ATTEMPTS_AFTER_COMING_IN: u32 = 2;
 
 /// An envelope that one node is owed.
 #[derive(Debug, Clone)]
@@ -251,6 +254,24 @@ impl Tx<'_> {
         .bind(node.0.as_slice())
         .bind(LATER_ATTEMPTS_MAX)
         .bind(Kind::Message.number())
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// A node was added again. What is on its way since it was removed may be of a branch that it never sees: if it cannot
+    /// place that it is given up soon, and a message is said again. Flush first.
+    pub async fn node_came_in(&mut self, conversation: ConversationId, node: NodeId) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE outbox SET attempts = max(attempts, CASE WHEN kind = ?3 THEN ?4 ELSE ?5 END)
+             WHERE conversation = ?1 AND node = ?2 AND kind != ?6",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(node.0.as_slice())
+        .bind(Kind::Message.number())
+        .bind(LATER_ATTEMPTS_MAX)
+        .bind(STATEMENT_ATTEMPTS_MAX.saturating_sub(ATTEMPTS_AFTER_COMING_IN))
+        .bind(Kind::Welcome.number())
         .execute(&mut *self.transaction)
         .await?;
         Ok(())

@@ -1,6 +1,6 @@
 //! A Welcome into a group that is there already: when it is taken, and what becomes of what was held.
 
-use super::world::*;
+use super::{hostile::clone_node, world::*};
 use crate::{envelope::Content, group::*, identity::LocalNode};
 
 /// One adds another, who has been in the group before; the others have yet to receive the commit.
@@ -131,4 +131,91 @@ fn a_welcome_that_was_taken_before_is_not_taken_again() {
     let update = adder.update().content;
     group.receive(&update, NOW_MS);
     assert!(!group.may_enter(&again(), Invitation::Wanted), "nor when the group has gone on");
+}
+
+/// A group of an owner and two members, in which the first member brought in a fourth; and the fourth's key.
+fn brought_in(seed: u64) -> (Vec<Node>, Node) {
+    let owner = local_node(&mut rng(seed)).account_id();
+    let mut nodes = vec![Node::found(seed, &Policy::group(owner, "Rowing".to_owned()))];
+    for other in [1, 2] {
+        let (commit, joined) = nodes[0].invite(local_node(&mut rng(seed + other)));
+        for node in &mut nodes[1..] {
+            node.follow(&commit);
+        }
+        nodes.push(joined);
+    }
+    let (commit, joined) = nodes[1].invite(local_node(&mut rng(seed + 3)));
+    for index in [0, 2] {
+        nodes[index].follow(&commit);
+    }
+    (nodes, joined)
+}
+
+/// A Welcome of somebody who makes up the group: the id is right, and nothing else is.
+fn trap(liar: &LocalNode, policy: &Policy, victim: &LocalNode, seed: u64) -> Joined {
+    let mut forged = Group::create(liar, GROUP, policy, Suite::Classic, &mut rng(seed)).unwrap();
+    let (package, secret) = KeyPackage::generate(victim, Suite::Classic, true, &mut rng(seed + 1)).unwrap();
+    let committed = forged.add(liar, &[&package.bytes], NOW_MS, &mut rng(seed + 2)).unwrap();
+    join(victim, &committed, &package, &secret).unwrap()
+}
+
+#[test]
+fn whoever_brought_a_node_in_and_was_removed_does_not_lead_it_away() {
+    let (mut nodes, mut node) = brought_in(370);
+    let inviter = clone_node(&nodes[1].me);
+    assert_eq!(node.group.brought_in_by(), Some(inviter.account_id()));
+    let removal = nodes[0].remove(&inviter);
+    node.follow(&removal.content);
+    let joined = trap(&inviter, &group_policy(), &node.me, 371);
+    assert_eq!(joined.inviter.account, inviter.account_id());
+    assert!(!node.group.may_enter(&joined, Invitation::Unasked));
+    assert!(!node.group.may_enter(&joined, Invitation::Wanted), "nor as a contact, where one is well");
+    assert!(!node.group.may_keep(&joined, Invitation::Unasked), "nor later");
+}
+
+#[test]
+fn a_stranger_does_not_take_over_whoever_was_removed_or_is_stranded() {
+    let (mut nodes, mut node) = brought_in(374);
+    let stranger = local_node(&mut rng(390));
+    let joined = trap(&stranger, &group_policy(), &node.me, 391);
+    let direct = trap(&stranger, &Policy::direct(), &node.me, 394);
+    node.save();
+    let before = node.saved.clone();
+    node.strand();
+    assert!(!node.group.may_enter(&joined, Invitation::Unasked));
+    assert!(node.group.may_enter(&joined, Invitation::Wanted), "a contact may");
+    assert!(!node.group.may_enter(&direct, Invitation::Wanted), "but not into another kind of group");
+    node.saved = before;
+    node.restart();
+    let removal = nodes[0].remove(&node.me);
+    node.group.receive(&removal.content, NOW_MS);
+    assert!(!node.group.may_enter(&joined, Invitation::Unasked));
+    let (_, joined) = add_again(&mut nodes[0], &node.me);
+    assert!(node.group.may_enter(&joined, Invitation::Unasked), "a member may");
+}
+
+#[test]
+fn a_welcome_from_before_a_removal_does_not_undo_it() {
+    let (mut nodes, mut node) = brought_in(384);
+    // Two members add it again after a removal; it takes the one, and keeps the other.
+    nodes[2].save();
+    let removal = nodes[0].remove(&node.me);
+    for other in [1, 2] {
+        nodes[other].follow(&removal.content);
+    }
+    node.group.receive(&removal.content, NOW_MS);
+    let (_, kept) = add_again(&mut nodes[1], &node.me);
+    let (commit, joined) = add_again(&mut nodes[2], &node.me);
+    nodes[0].follow(&commit.content);
+    enter(&mut node, joined);
+    assert!(node.group.may_keep(&kept, Invitation::Unasked), "its inviter is a member");
+    assert!(!node.group.may_enter_kept(&kept), "where it is well it needs none");
+    let update = nodes[0].update();
+    node.follow(&update.content);
+    let removal = nodes[0].remove(&node.me);
+    node.group.receive(&removal.content, NOW_MS);
+    assert_eq!(node.group.standing(), Standing::Removed);
+    assert!(!node.group.may_enter_kept(&kept), "it is of an epoch that everybody has left");
+    let (_, again) = add_again(&mut nodes[0], &node.me);
+    assert!(node.group.may_enter_kept(&again));
 }

@@ -355,6 +355,20 @@ fn the_invites_of_whoever_is_put_out_are_worth_nothing() {
 }
 
 #[test]
+fn whoever_was_put_out_comes_back_by_nobodys_link_unless_by_hand() {
+    let mut nodes = four(550);
+    let link = invite(&mut nodes, 1, |_| {});
+    let gone = nodes.remove(1);
+    all_follow(&mut nodes, FOUNDER, removal(&[gone.me.node_id()], &[]));
+    let back = link.prove(GROUP, gone.me.account_id());
+    let (package, _) = KeyPackage::generate(&gone.me, Suite::Classic, true, &mut rng(551)).unwrap();
+    let change = Change { add: vec![&package.bytes], evidence: vec![Evidence::Invitation(back)], ..Change::default() };
+    assert_forbidden(&mut nodes, 1, &change, forbidden(BadEvidence::NeedsApproval));
+    let committed = all_follow(&mut nodes, FOUNDER, change);
+    assert_eq!(committed.summary.joins[0].account, gone.me.account_id(), "who may add people may");
+}
+
+#[test]
 fn expired_invites_are_cleared_away_by_whoever_may_make_some() {
     let mut nodes = four(549);
     invite(&mut nodes, 1, |invite| invite.expires_at_ms = NOW_MS - 1);

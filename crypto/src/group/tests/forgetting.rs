@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::world::*;
+use super::{hostile::clone_node, world::*};
 use crate::{
     envelope::Content,
     group::{
@@ -224,4 +224,49 @@ fn what_is_known_of_a_ballot_is_saved_beside_it_and_one_saved_without_is_read() 
     let without = Group::load(stored).unwrap();
     assert_eq!(without.tree().ballot_notes(me).astray_ms, None);
     assert_eq!(without.signed_ballots(me, 10), [own.bytes]);
+}
+
+#[test]
+fn a_late_commit_that_removes_this_node_removes_it_and_strands_nobody_for_ever() {
+    let mut nodes = nodes(4, 510);
+    let away = nodes.remove(2);
+    let mut away = away;
+    // A branch that the others have not seen while they kept the secrets: it removes the last of them.
+    let removed = clone_node(&nodes[2].me);
+    let removal = away.remove(&removed);
+    let update = nodes[0].update();
+    for node in &mut nodes[1..] {
+        node.follow(&update.content);
+    }
+    let bound_ms = NOW_MS + BOUND_MS;
+    for node in &mut nodes {
+        assert!(node.group.forget(bound_ms));
+        node.save();
+        node.restart();
+    }
+    assert_eq!(nodes[0].group.receive(&removal.content, bound_ms), Received::Late(removal.epoch));
+    assert_eq!(nodes[0].group.standing(), Standing::Stranded, "a removal goes first");
+    let Received::RemovedHere { summary: Some(summary) } = nodes[2].group.receive(&removal.content, bound_ms) else {
+        panic!()
+    };
+    assert_eq!(summary.removed[0].0.node, removed.node_id());
+    let stands = |node: &Node| (node.group.standing(), node.group.head(), node.group.am_member());
+    assert_eq!(stands(&nodes[2]), (Standing::Removed, removal.epoch, false));
+    nodes[2].save();
+    nodes[2].restart();
+    assert_eq!(stands(&nodes[2]), (Standing::Removed, removal.epoch, false));
+}
+
+#[test]
+fn a_late_commit_waits_for_the_time_that_it_states_like_any_other() {
+    let mut nodes = nodes(3, 512);
+    let mut ahead = nodes.pop().unwrap();
+    let stated_ms = NOW_MS + BOUND_MS + 3 * 24 * 3_600_000;
+    let late = ahead.group.update(&ahead.me, stated_ms, &mut ahead.rng).unwrap();
+    let update = nodes[0].update();
+    nodes[1].follow(&update.content);
+    assert_eq!(nodes[1].group.receive(&late.content, NOW_MS + BOUND_MS), Received::TooEarly, "where it is held");
+    assert!(nodes[0].group.forget(NOW_MS + BOUND_MS));
+    assert_eq!(nodes[0].group.receive(&late.content, NOW_MS + BOUND_MS), Received::TooEarly, "and where it is not");
+    assert_eq!(nodes[0].group.receive(&late.content, stated_ms), Received::Late(late.epoch));
 }

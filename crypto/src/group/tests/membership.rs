@@ -161,3 +161,20 @@ fn several_are_added_at_once_with_one_welcome() {
         assert_eq!(group.members().len(), 6);
     }
 }
+
+#[test]
+fn who_comes_in_while_somebody_goes_hears_the_others_and_never_learns_the_topic_that_ends() {
+    let mut nodes = nodes(3, 160);
+    let gone = nodes.pop().unwrap();
+    let before = nodes[0].group.topic_secrets()[0].clone();
+    let me = local_node(&mut rng(161));
+    let (package, secret) = KeyPackage::generate(&me, Suite::Classic, true, &mut rng(162)).unwrap();
+    let change = Change { add: vec![&package.bytes], remove: vec![gone.me.node_id()], ..Change::default() };
+    let adder = &mut nodes[0];
+    let committed = adder.group.change(&adder.me, change, at(NOW_MS), &mut rng(163)).unwrap();
+    nodes[1].follow(&committed.content);
+    let joined = join(&me, &committed, &package, &secret).unwrap().group;
+    assert_eq!(joined.topic_secrets(), [nodes[0].group.topic_secrets()[0].clone()]);
+    assert_eq!(joined.topic_secrets()[0], nodes[1].group.topic_secrets()[0]);
+    assert!(!joined.topic_secrets().contains(&before));
+}
