@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng};
 use tidings_crypto::card::{Card, CardNode, SignedCard};
+use tidings_crypto::envelope::EpochId;
 use tidings_crypto::group::{GroupId, InviteSeed};
 use tidings_crypto::identity::{LocalNode, NodeId};
 
@@ -39,6 +40,7 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         Request::Card { account: AccountId([9; 32]) },
         Request::Packages,
         Request::Join { request: join.clone() },
+        Request::WayIn { group, needed: true, ballots: vec![vec![7; 9], vec![]] },
     ];
     let verdicts =
         vec![PushVerdict::Taken, PushVerdict::Known, PushVerdict::Later, PushVerdict::Refused, PushVerdict::Gone];
@@ -47,13 +49,14 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         Response::Push { verdicts },
         Response::Card { card: None },
         Response::Card { card: Some(vec![1; 9]) },
-        Response::WayIn { answer: WayInAnswer::Unable },
-        Response::WayIn { answer: WayInAnswer::Sealed(vec![5; 99]) },
-        Response::WayIn { answer: WayInAnswer::NotAMember },
+        Response::WayIn { answer: WayInAnswer::Unable, ballots: vec![vec![7; 9]] },
+        Response::WayIn { answer: WayInAnswer::Sealed(vec![5; 99]), ballots: vec![vec![7; 9], vec![]] },
+        Response::WayIn { answer: WayInAnswer::NotAMember, ballots: vec![] },
         Response::Packages { packages: vec![vec![4; 9], vec![]] },
         Response::Join { verdict: JoinVerdict::Coming },
         Response::Join { verdict: JoinVerdict::Refused("the invite has expired".to_owned()) },
         Response::Busy,
+        Response::WayIn { answer: WayInAnswer::Here(EpochId([6; 32])), ballots: vec![] },
     ];
     let text = Text {
         nonce: [1; 16],
