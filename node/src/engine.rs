@@ -240,7 +240,10 @@ impl Engine {
         state.finish(&mut batch).await?;
         let outcome = batch.into_outcome(&state);
         tx.commit().await?;
-        Ok((Self { store, state }, outcome))
+        let mut engine = Self { store, state };
+        // What a run forgot that ended in a crash may be in the log still.
+        let outcome = engine.committed(outcome, now_ms, true).await;
+        Ok((engine, outcome))
     }
 
     /// Decides these inputs in one transaction.
@@ -260,8 +263,16 @@ impl Engine {
         }
         self.state.finish(&mut batch).await?;
         let outcome = batch.into_outcome(&self.state);
+        let forgot = tx.forgets();
         tx.commit().await?;
-        Ok(outcome)
+        Ok(self.committed(outcome, now_ms, forgot).await)
+    }
+
+    /// What was forgotten leaves the file, too.
+    async fn committed(&mut self, outcome: Outcome, now_ms: u64, forgot: bool) -> Outcome {
+        self.store.erase(now_ms, forgot).await;
+        let wake_at_ms = outcome.wake_at_ms.into_iter().chain(self.store.erase_due_at_ms()).min();
+        Outcome { wake_at_ms, ..outcome }
     }
 
     /// Who the owner is, and under which name.

@@ -7,6 +7,7 @@ mod changes;
 mod contacts;
 mod conversations;
 mod envelopes;
+mod erase;
 mod groups;
 mod invites;
 mod messages;
@@ -47,6 +48,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 /// How many pages of history, lists and the like can be read at once.
 const READERS_MAX: u32 = 4;
+/// The write-ahead log is cut to this whenever it begins anew.
+const LOG_BYTES_MAX: &str = "4194304";
 /// Rows a statement, in falling order, so that few distinct statements are prepared.
 const ROWS_A_STATEMENT: [usize; 3] = [64, 8, 1];
 
@@ -97,6 +100,9 @@ pub struct Store {
     writer: SqliteConnection,
     reader: Reader,
     key: Arc<DatabaseKey>,
+    /// Whether it is a file with a write-ahead log.
+    has_log: bool,
+    erasing: erase::Erasing,
 }
 
 /// Reads for the page, the API and the command line. Cheap to clone.
@@ -114,9 +120,10 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "on")
-            .busy_timeout(Duration::from_secs(5))
+            .pragma("journal_size_limit", LOG_BYTES_MAX)
+            .busy_timeout(Duration::from_millis(erase::BUSY_MS.into()))
             .statement_cache_capacity(STATEMENTS_CACHED);
-        Self::connect(options, key).await
+        Ok(Self { has_log: true, ..Self::connect(options, key).await? })
     }
 
     /// A database that lives as long as this value: for the simulator. `name` tells databases of one process apart.
@@ -138,7 +145,8 @@ impl Store {
             .await
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
         let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options);
-        Ok(Self { writer, reader: Reader { pool }, key: Arc::new(key) })
+        let (key, erasing) = (Arc::new(key), erase::Erasing::default());
+        Ok(Self { writer, reader: Reader { pool }, key, has_log: false, erasing })
     }
 
     /// What reads go through.
@@ -191,6 +199,8 @@ struct Pending {
     outbox: Vec<OutboxRow>,
     sent: Vec<SentRow>,
     groups: groups::PendingState,
+    /// Whether an epoch was forgotten.
+    forgot: bool,
 }
 
 impl Tx<'_> {
@@ -201,6 +211,11 @@ impl Tx<'_> {
         self.flush_outbox().await?;
         self.flush_sent().await?;
         self.flush_group_state().await
+    }
+
+    /// Whether this transaction forgets an epoch: see [`Store::erase`].
+    pub fn forgets(&self) -> bool {
+        self.pending.forgot
     }
 
     /// Makes everything durable, or nothing.

@@ -8,6 +8,8 @@ mod delivery;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod forgotten;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod invites;

@@ -90,6 +90,15 @@ impl std::fmt::Debug for World {
 impl World {
     /// A world of `nodes` nodes that know nothing of each other.
     pub async fn new(seed: u64, nodes: usize, faults: Faults) -> Result<Self> {
+        Self::with_databases(seed, nodes, faults, None).await
+    }
+
+    /// One whose databases are files in a folder: `0.db` and so on.
+    pub async fn on_disk(seed: u64, nodes: usize, folder: &std::path::Path) -> Result<Self> {
+        Self::with_databases(seed, nodes, Faults::NONE, Some(folder)).await
+    }
+
+    async fn with_databases(seed: u64, nodes: usize, faults: Faults, folder: Option<&std::path::Path>) -> Result<Self> {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let name = format!("{seed}-{:x}", instance());
         let mut world = Self {
@@ -119,8 +128,11 @@ impl World {
             let mut me_seed = [0; 32];
             rng.fill_bytes(&mut me_seed);
             let me = local_node(me_seed);
-            let store =
-                Store::open_in_memory(&format!("{}-{place}", world.name), DatabaseKey::from_bytes([7; 32])).await?;
+            let key = DatabaseKey::from_bytes([7; 32]);
+            let store = match folder {
+                Some(folder) => Store::open(&folder.join(format!("{place}.db")), key).await?,
+                None => Store::open_in_memory(&format!("{}-{place}", world.name), key).await?,
+            };
             let clock_offset_ms = if faults.clock { i64::from(rng.next_u32() % 7_200_000) - 3_600_000 } else { 0 };
             world.sites.push(Site {
                 me_seed,

@@ -11,7 +11,7 @@ use tidings_crypto::identity::NodeId;
 use tidings_crypto::vault::DatabaseKey;
 use zeroize::Zeroizing;
 
-use super::{StoreError, Tx, fixed, integer, natural};
+use super::{Reader, StoreError, Tx, fixed, integer, natural};
 use crate::ids::ConversationId;
 
 /// The keys under which the epochs of one group are sealed.
@@ -110,10 +110,13 @@ impl Tx<'_> {
 
     /// A group with all its live epochs.
     pub async fn load_group(&mut self, id: GroupId) -> Result<Option<(StoredGroup, EpochKeys)>, StoreError> {
-        let rows = sqlx::query("SELECT id, sealed_key, sealed_row FROM epoch WHERE group_id = ?1")
-            .bind(id.0.as_slice())
-            .fetch_all(&mut *self.transaction)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT epoch.id, epoch_key.sealed_key, epoch.sealed_row FROM epoch
+             JOIN epoch_key ON epoch_key.slot = epoch.key_slot WHERE epoch.group_id = ?1",
+        )
+        .bind(id.0.as_slice())
+        .fetch_all(&mut *self.transaction)
+        .await?;
         if rows.is_empty() {
             return Ok(None);
         }
@@ -158,32 +161,31 @@ impl Tx<'_> {
         for epoch in changes.epochs_deleted {
             keys.keys.remove(&epoch);
             self.pending.groups.values.retain(|(group, of, _), _| (*group, *of) != (id, epoch));
-            for statement in [
-                "DELETE FROM epoch_state WHERE group_id = ?1 AND epoch = ?2",
-                "DELETE FROM epoch WHERE group_id = ?1 AND id = ?2",
-            ] {
-                sqlx::query(statement)
-                    .bind(id.0.as_slice())
-                    .bind(epoch.0.as_slice())
-                    .execute(&mut *self.transaction)
-                    .await?;
-            }
+            self.forget_epoch(id, epoch).await?;
         }
         for row in &changes.epochs_put {
             let context = epoch_context(id, row.id);
-            let key = keys.keys.entry(row.id).or_insert_with(|| DatabaseKey::generate(rng));
+            if let Some(key) = keys.keys.get(&row.id) {
+                let sealed_row = key.seal(&context, &row.encode(), rng);
+                sqlx::query("UPDATE epoch SET sealed_row = ?3 WHERE group_id = ?1 AND id = ?2")
+                    .bind(id.0.as_slice())
+                    .bind(row.id.0.as_slice())
+                    .bind(sealed_row)
+                    .execute(&mut *self.transaction)
+                    .await?;
+                continue;
+            }
+            let key = DatabaseKey::generate(rng);
             let sealed_row = key.seal(&context, &row.encode(), rng);
-            let sealed_key = self.key.seal(&context, key.expose().as_slice(), rng);
-            sqlx::query(
-                "INSERT INTO epoch (group_id, id, sealed_key, sealed_row) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (group_id, id) DO UPDATE SET sealed_row = excluded.sealed_row",
-            )
-            .bind(id.0.as_slice())
-            .bind(row.id.0.as_slice())
-            .bind(sealed_key)
-            .bind(sealed_row)
-            .execute(&mut *self.transaction)
-            .await?;
+            let slot = self.put_epoch_key(self.key.seal(&context, key.expose().as_slice(), rng)).await?;
+            keys.keys.insert(row.id, key);
+            sqlx::query("INSERT INTO epoch (group_id, id, key_slot, sealed_row) VALUES (?1, ?2, ?3, ?4)")
+                .bind(id.0.as_slice())
+                .bind(row.id.0.as_slice())
+                .bind(slot)
+                .bind(sealed_row)
+                .execute(&mut *self.transaction)
+                .await?;
         }
         for row in changes.state_put {
             let key = keys.keys.get(&row.epoch).ok_or(StoreError::Damaged { what: "epoch" })?;
@@ -201,6 +203,49 @@ impl Tx<'_> {
         }
         self.save_ballots(id, &changes.ballots_put, &changes.ballots_deleted).await?;
         self.save_removed(id, &changes.epochs_removed).await
+    }
+
+    /// Writes zeros over an epoch's key where it lies, and deletes what it sealed.
+    async fn forget_epoch(&mut self, group: GroupId, epoch: EpochId) -> Result<(), StoreError> {
+        self.pending.forgot = true;
+        sqlx::query("DELETE FROM epoch_state WHERE group_id = ?1 AND epoch = ?2")
+            .bind(group.0.as_slice())
+            .bind(epoch.0.as_slice())
+            .execute(&mut *self.transaction)
+            .await?;
+        let slot: Option<i64> =
+            sqlx::query_scalar("DELETE FROM epoch WHERE group_id = ?1 AND id = ?2 RETURNING key_slot")
+                .bind(group.0.as_slice())
+                .bind(epoch.0.as_slice())
+                .fetch_optional(&mut *self.transaction)
+                .await?;
+        if let Some(slot) = slot {
+            sqlx::query("UPDATE epoch_key SET used = 0, sealed_key = zeroblob(length(sealed_key)) WHERE slot = ?1")
+                .bind(slot)
+                .execute(&mut *self.transaction)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Writes a sealed key into a free place, or a new one. All are of one size: a row that is written over never moves.
+    async fn put_epoch_key(&mut self, sealed: Vec<u8>) -> Result<i64, StoreError> {
+        let free: Option<i64> = sqlx::query_scalar("SELECT slot FROM epoch_key WHERE used = 0 LIMIT 1")
+            .fetch_optional(&mut *self.transaction)
+            .await?;
+        let Some(slot) = free else {
+            let slot = sqlx::query_scalar("INSERT INTO epoch_key (used, sealed_key) VALUES (1, ?1) RETURNING slot")
+                .bind(sealed)
+                .fetch_one(&mut *self.transaction)
+                .await?;
+            return Ok(slot);
+        };
+        sqlx::query("UPDATE epoch_key SET used = 1, sealed_key = ?2 WHERE slot = ?1")
+            .bind(slot)
+            .bind(sealed)
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(slot)
     }
 
     async fn save_ballots(
@@ -297,6 +342,32 @@ impl Tx<'_> {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         self.key.open(context, sealed).map_err(|_| StoreError::Damaged { what })
+    }
+}
+
+impl Reader {
+    /// The sealed keys of all epochs that are here, and what lies sealed under them. For the tests that look for them in
+    /// the file.
+    pub async fn sealed_epochs(&self) -> Result<BTreeMap<EpochId, (Vec<u8>, Vec<Vec<u8>>)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT epoch.id, epoch_key.sealed_key, epoch.sealed_row FROM epoch
+             JOIN epoch_key ON epoch_key.slot = epoch.key_slot",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut sealed = BTreeMap::new();
+        for row in &rows {
+            let epoch = EpochId(fixed("epoch", row.try_get(0)?)?);
+            sealed.insert(epoch, (row.try_get(1)?, vec![row.try_get::<Vec<u8>, _>(2)?]));
+        }
+        let rows = sqlx::query("SELECT epoch, sealed_value FROM epoch_state").fetch_all(&self.pool).await?;
+        for row in &rows {
+            let epoch = EpochId(fixed("epoch state", row.try_get(0)?)?);
+            if let Some((_, values)) = sealed.get_mut(&epoch) {
+                values.push(row.try_get(1)?);
+            }
+        }
+        Ok(sealed)
     }
 }
 
