@@ -3,6 +3,7 @@
 //! Nothing in it waits for real time. What happens next is the earliest happening of one queue; ties go by the order
 //! in which they were made.
 
+mod people;
 mod site;
 
 use std::cmp::Reverse;
@@ -90,12 +91,12 @@ impl std::fmt::Debug for World {
 impl World {
     /// A world of `nodes` nodes that know nothing of each other.
     pub async fn new(seed: u64, nodes: usize, faults: Faults) -> Result<Self> {
-        Self::with_databases(seed, nodes, faults, None).await
+        Box::pin(Self::with_databases(seed, nodes, faults, None)).await
     }
 
     /// One whose databases are files in a folder: `0.db` and so on.
     pub async fn on_disk(seed: u64, nodes: usize, folder: &std::path::Path) -> Result<Self> {
-        Self::with_databases(seed, nodes, Faults::NONE, Some(folder)).await
+        Box::pin(Self::with_databases(seed, nodes, Faults::NONE, Some(folder))).await
     }
 
     async fn with_databases(seed: u64, nodes: usize, faults: Faults, folder: Option<&std::path::Path>) -> Result<Self> {
@@ -577,23 +578,6 @@ impl World {
     fn clock_of(&self, at: Place) -> u64 {
         let offset_ms = self.sites.get(at).map_or(0, |site| site.clock_offset_ms);
         self.now_ms.saturating_add_signed(offset_ms)
-    }
-
-    /// Lets two nodes' owners exchange their full links.
-    pub async fn exchange_links(&mut self, one: Place, other: Place) -> Result<()> {
-        for (from, to) in [(one, other), (other, one)] {
-            let Fate::Answered(Ok(Reply::Card(links))) = self.command(from, Command::Card).await? else {
-                bail!("a node gave no card");
-            };
-            let added = self.command(to, Command::AddContact(links.link)).await?;
-            let Fate::Answered(Ok(Reply::Contact(_))) = added else { bail!("a card was not added: {added:?}") };
-        }
-        Ok(())
-    }
-
-    /// Who a node's owner is.
-    pub fn account(&mut self, at: Place) -> Result<tidings_node::ids::AccountId> {
-        Ok(local_node(self.site(at)?.me_seed).account_id())
     }
 
     /// Turns the faults on or off.

@@ -1,0 +1,26 @@
+//! Whose the nodes of a world are.
+
+use anyhow::{Result, bail};
+use tidings_node::engine::{Command, Reply};
+
+use super::site::local_node;
+use super::{Fate, Place, World};
+
+impl World {
+    /// Lets two nodes' owners exchange their full links.
+    pub async fn exchange_links(&mut self, one: Place, other: Place) -> Result<()> {
+        for (from, to) in [(one, other), (other, one)] {
+            let Fate::Answered(Ok(Reply::Card(links))) = self.command(from, Command::Card).await? else {
+                bail!("a node gave no card");
+            };
+            let added = self.command(to, Command::AddContact(links.link)).await?;
+            let Fate::Answered(Ok(Reply::Contact(_))) = added else { bail!("a card was not added: {added:?}") };
+        }
+        Ok(())
+    }
+
+    /// Who a node's owner is.
+    pub fn account(&mut self, at: Place) -> Result<tidings_node::ids::AccountId> {
+        Ok(local_node(self.site(at)?.me_seed).account_id())
+    }
+}
