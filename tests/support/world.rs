@@ -9,7 +9,7 @@ mod site;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use tidings_crypto::vault::DatabaseKey;
