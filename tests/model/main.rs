@@ -12,7 +12,8 @@ mod compare {
 
     use tidings_crypto::epoch_id::EpochId;
     use tidings_crypto::group::epochs::{
-        BOUND_MS, Cast, Electorate, EpochNode, EpochTree, HORIZON_MS, Insertion, NodeKind, RankClass,
+        BOUND_MS, Cast, Electorate, EpochNode, EpochTree, HORIZON_MS, Insertion, NodeKind, Rank, RankClass, Standing,
+        TURN_MS,
     };
 
     use crate::random::{Dice, Fact, history};
@@ -106,6 +107,50 @@ mod compare {
             }
             assert_eq!(ends[0], ends[1], "two orders of arrival, seed {seed}");
         }
+    }
+
+    /// PROTOCOL §3.5: who is left behind, for every member's eyes, at both turns, and right after another commit.
+    #[test]
+    fn tree_and_model_agree_on_who_is_left_behind() {
+        let (mut left_behind, mut by_turn, mut asleep) = (0, 0, 0);
+        for seed in 0..1_500 {
+            let mut dice = Dice::new(seed);
+            let ((root, first), facts) = history(&mut dice);
+            let (mut tree, mut model) = (tree(root, &first), Model::new(root, first));
+            deliver(&mut tree, &mut model, facts, |_, _| {});
+            let (head, quarter) = (tree.head(), NOW_MS / TURN_MS + 1);
+            if tree.standing() != Standing::Member {
+                continue;
+            }
+            let mut young = tree.clone();
+            for member in model.commits[&head].members.keys() {
+                tree.look_around(*member, NOW_MS);
+                let seen = [quarter, quarter + 1].map(|quarter| {
+                    tree.look_around(*member, quarter * TURN_MS);
+                    let is_left_behind = tree.standing() == Standing::Stranded;
+                    assert_eq!(is_left_behind, model.is_left_behind(*member, false, quarter), "seed {seed}");
+                    is_left_behind
+                });
+                left_behind += usize::from(seen == [true, true]);
+                by_turn += usize::from(seen[0] != seen[1]);
+            }
+            let above = model.commits[&head].clone();
+            let rank = Rank { commit: EpochId(dice.bytes()), ..above.rank };
+            let next = Commit { parent: Some(head), number: above.number + 1, rank, ..above };
+            let members: Vec<_> = next.members.keys().copied().collect();
+            for member in &members {
+                young.look_around(*member, NOW_MS);
+            }
+            assert_eq!(insert(&mut young, &next, quarter * TURN_MS), Insertion::Inserted);
+            model.commits.insert(rank.commit, next);
+            for member in members {
+                young.look_around(member, quarter * TURN_MS);
+                let is_left_behind = young.standing() == Standing::Stranded;
+                assert_eq!(is_left_behind, model.is_left_behind(member, true, quarter), "young, seed {seed}");
+                asleep += usize::from(!is_left_behind && model.is_left_behind(member, false, quarter));
+            }
+        }
+        assert!(left_behind > 10 && by_turn > 10 && asleep > 10, "{left_behind} {by_turn} {asleep}");
     }
 
     /// The trees are not all alike: what decides in the specification decides somewhere.

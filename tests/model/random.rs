@@ -34,7 +34,8 @@ impl Dice {
         usize::try_from(self.0.next_u64() % limit as u64).unwrap()
     }
 
-    fn bytes(&mut self) -> [u8; 32] {
+    /// Bytes that nobody has drawn before.
+    pub(crate) fn bytes(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
         self.0.fill_bytes(&mut bytes);
         bytes

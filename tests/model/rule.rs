@@ -96,6 +96,35 @@ impl Model {
         first
     }
 
+    /// PROTOCOL §3.5: whether a node is left behind, if all of this was heard more than ten minutes ago, or all but the head.
+    pub(crate) fn is_left_behind(&self, me: NodeId, head_is_young: bool, quarter: u64) -> bool {
+        let head = self.head();
+        if self.commits[&head].kind != NodeKind::Held {
+            return false;
+        }
+        let (mut elsewhere, mut here) = (BTreeSet::new(), BTreeSet::from([me]));
+        for member in self.commits[&head].members.keys().filter(|member| **member != me) {
+            let Some(last) = self.ballots.get(member).and_then(|ballot| ballot.choices.last()) else { continue };
+            if !self.commits.contains_key(&last.epoch) {
+                if last.number >= self.commits[&self.root].number {
+                    elsewhere.insert(*member);
+                }
+            } else if head_is_young || last.epoch == head || !self.is_at_or_below(head, last.epoch) {
+                here.insert(*member);
+            }
+        }
+        let weight = |side: &BTreeSet<NodeId>| side.iter().map(|node| self.weight(*node, head)).sum::<u64>();
+        let accounts: BTreeSet<_> = self.commits[&head].members.values().collect();
+        if weight(&elsewhere) == 0 || (accounts.len() >= 3 && weight(&elsewhere) <= ACCOUNT_WEIGHT) {
+            return false;
+        }
+        if weight(&elsewhere) != weight(&here) {
+            return weight(&elsewhere) > weight(&here);
+        }
+        let here_is_lowest = here.first() < elsewhere.first();
+        if quarter % 2 == 1 { here_is_lowest } else { !here_is_lowest }
+    }
+
     /// PROTOCOL §3.3: the child that a node votes for. The first choice that lies strictly below decides; one that is not
     /// known hides the vote wherever it could lie below.
     fn vote(&self, voter: NodeId, at: EpochId) -> Option<EpochId> {

@@ -134,7 +134,8 @@ pub struct EpochTree {
     passed_over: Memory,
     /// Members whose last choice was never here, and since when.
     astray: BTreeMap<NodeId, u64>,
-    /// Not saved, like what follows.
+    /// Members whose ballots are new since this node looked around. Not saved, like what follows.
+    unlooked: BTreeSet<NodeId>,
     looked_ms: u64,
     next_turn_ms: Option<u64>,
     left_behind: bool,
@@ -210,6 +211,7 @@ impl EpochTree {
             memory: Memory::default(),
             passed_over: Memory::default(),
             astray: BTreeMap::new(),
+            unlooked: BTreeSet::new(),
             looked_ms: 0,
             next_turn_ms: None,
             left_behind: false,
@@ -241,6 +243,7 @@ impl EpochTree {
             memory: Memory::default(),
             passed_over: Memory::default(),
             astray: BTreeMap::new(),
+            unlooked: BTreeSet::new(),
             looked_ms: 0,
             next_turn_ms: None,
             left_behind: false,

@@ -24,6 +24,13 @@ pub const ACCOUNT_WEIGHT: u64 = 840;
 /// A node casts its ballot once its head has been there for this long (a guess: forks are mostly over by then).
 pub const BALLOT_DELAY_MS: u64 = 30_000;
 
+/// Up to so many nodes cast theirs all at once.
+const AT_ONCE_MAX: u64 = 16;
+
+/// Each further node makes the time longer over which they are cast: a thousand take a minute, or each would have a
+/// thousand to read and a thousand to send in one moment.
+const SPREAD_MS: u64 = 60;
+
 /// Who may vote at an epoch: its members, each account with the same weight, divided among its nodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Electorate {
@@ -144,10 +151,19 @@ impl EpochTree {
     pub fn ballot_due_at_ms(&self, me: NodeId) -> Option<u64> {
         self.next_choices(me)?;
         let head = self.nodes.get(&self.head)?;
-        let due_ms = head.node.since_ms.saturating_add(BALLOT_DELAY_MS);
+        let due_ms = head.node.since_ms.saturating_add(BALLOT_DELAY_MS).saturating_add(self.place_in_spread_ms(me));
         // If whoever is stranded never voted, a late commit of somebody long gone could keep a group from settling.
         let stranded_ms = self.stranded_since_ms().map_or(0, |since_ms| since_ms.saturating_add(HORIZON_MS));
         Some(due_ms.max(stranded_ms))
+    }
+
+    /// In a large group, how much later than the first this node casts its ballot: another time at each head.
+    fn place_in_spread_ms(&self, me: NodeId) -> u64 {
+        let count =
+            self.electorate(self.head).map_or(0, |voters| u64::try_from(voters.weights.len()).unwrap_or(u64::MAX));
+        let spread_ms = count.saturating_sub(AT_ONCE_MAX).saturating_mul(SPREAD_MS);
+        let drawn = |bytes: &[u8; 32]| bytes.iter().take(8).fold(0_u64, |drawn, byte| (drawn << 8) | u64::from(*byte));
+        (drawn(&me.0) ^ drawn(&self.head.0)).checked_rem(spread_ms).unwrap_or_default()
     }
 
     /// The ballot that an honest node casts now, if one is due. Its vote at any one fork stays what it was.

@@ -1,7 +1,7 @@
 //! Being left behind (PROTOCOL §3.5): a node that the commits of a branch never reach still hears ballots that name it.
 //! If more of the members speak for what it does not know than for where it is, the group is there and not here.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use super::{ACCOUNT_WEIGHT, Choice, EpochTree, NodeKind, Whereabouts};
 use crate::{epoch_id::EpochId, identity::NodeId};
@@ -41,10 +41,11 @@ impl EpochTree {
             }
             is_astray
         });
-        for (node, ballot) in &self.ballots {
-            if !astray.contains_key(node) && ballot.choices.last().is_some_and(|last| self.is_ahead(*last)) {
-                astray.insert(*node, now_ms);
-                self.journal.note_ballot(*node);
+        // Only a new ballot can name what was never here: a thousand ballots are not looked at again for each of them.
+        for node in std::mem::take(&mut self.unlooked) {
+            if !astray.contains_key(&node) && self.last_choice(node).is_some_and(|last| self.is_ahead(last)) {
+                astray.insert(node, now_ms);
+                self.journal.note_ballot(node);
             }
         }
         self.astray = astray;
@@ -74,21 +75,29 @@ impl EpochTree {
         let head = self.nodes.get(&self.head).filter(|head| head.node.kind == NodeKind::Held)?;
         let voters = head.electorate.as_ref()?;
         let has_passed = |since_ms: u64| since_ms.saturating_add(LEFT_BEHIND_AFTER_MS) <= now_ms;
-        let before_head = if has_passed(head.node.since_ms) { self.path(self.head) } else { Vec::new() };
-        let is_asleep = |epoch: EpochId| epoch != self.head && before_head.contains(&epoch);
         let (mut there, mut here) = (Side::default(), Side::default());
-        here.add(me, voters.weight(me).unwrap_or_default());
-        for node in self.ballots.keys().filter(|node| **node != me) {
-            let (Some(weight), Some(last)) = (voters.weight(*node), self.last_choice(*node)) else { continue };
-            if self.astray.get(node).is_some_and(|since_ms| has_passed(*since_ms)) {
+        let is_there = |node: &NodeId| self.astray.get(node).is_some_and(|since_ms| has_passed(*since_ms));
+        for node in self.astray.keys().filter(|node| **node != me && is_there(node)) {
+            if let Some(weight) = voters.weight(*node) {
                 there.add(*node, weight);
-            } else if self.nodes.contains_key(&last.epoch) && !is_asleep(last.epoch) {
-                here.add(*node, weight);
             }
         }
         // Where there are others to ask, one account alone strands nobody by naming what nobody has.
         let enough = if voters.total() > ACCOUNT_WEIGHT.saturating_mul(2) { ACCOUNT_WEIGHT } else { 0 };
-        (there.weight > enough).then_some((there, here))
+        if there.weight <= enough {
+            return None;
+        }
+        let is_old = has_passed(head.node.since_ms);
+        let passed: BTreeSet<EpochId> =
+            self.path(self.head).into_iter().filter(|id| is_old && *id != self.head).collect();
+        here.add(me, voters.weight(me).unwrap_or_default());
+        for node in self.ballots.keys().filter(|node| **node != me && !is_there(node)) {
+            let (Some(weight), Some(last)) = (voters.weight(*node), self.last_choice(*node)) else { continue };
+            if self.nodes.contains_key(&last.epoch) && !passed.contains(&last.epoch) {
+                here.add(*node, weight);
+            }
+        }
+        Some((there, here))
     }
 
     fn last_choice(&self, node: NodeId) -> Option<Choice> {

@@ -133,6 +133,7 @@ impl EpochTree {
         for node in std::mem::take(&mut self.astray).into_keys() {
             self.journal.note_ballot(node);
         }
+        self.unlooked = self.ballots.keys().copied().collect();
         for epoch in self.named.keys().copied().collect::<Vec<_>>() {
             self.find_again(epoch);
             let seen = self.seen(epoch);
@@ -160,6 +161,7 @@ impl EpochTree {
                 self.named.insert(choice.epoch, Named { voters: BTreeSet::new(), whereabouts });
             }
         }
+        self.unlooked.insert(node);
         let replaced = self.ballots.insert(node, ballot);
         self.unname(node, replaced.as_ref());
         for choice in self.ballots.get(&node).into_iter().flat_map(|ballot| &ballot.choices) {
@@ -191,6 +193,7 @@ impl EpochTree {
             self.unname(node, Some(&dropped));
             self.forget_unnamed(&dropped);
             self.astray.remove(&node);
+            self.unlooked.remove(&node);
             self.journal.note_ballot_dropped(node);
         }
     }

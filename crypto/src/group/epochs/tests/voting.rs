@@ -283,6 +283,28 @@ fn an_old_ballot_of_a_member_who_comes_back_is_not_heard() {
     reloaded(&tree);
 }
 
+#[test]
+fn many_nodes_do_not_all_vote_in_one_moment() {
+    let due = |voters: Vec<(AccountId, NodeId)>| {
+        let electorate = Arc::new(Electorate::new(voters.clone()));
+        let mut tree = EpochTree::new(EpochNode::root(id(0), 0, NOW_MS), Arc::clone(&electorate));
+        let mut head = node(1, 0, 1, 1);
+        head.rank.commit = EpochId::of_commit(b"a head");
+        tree.insert(head, Some(electorate), NOW_MS);
+        let due = voters.iter().map(|(_, node)| tree.ballot_due_at_ms(*node).unwrap());
+        due.map(|due_ms| due_ms - NOW_MS - BALLOT_DELAY_MS).collect::<Vec<_>>()
+    };
+    let scattered = |(account, node): (AccountId, NodeId)| (account, NodeId(blake3::hash(&node.0).into()));
+    let crowd: Vec<_> = crowd().into_iter().map(scattered).collect();
+    assert_eq!(due(crowd[..16].to_vec()), [0; 16]);
+    let due = due(crowd);
+    let spread_ms = (400 - 16) * 60;
+    for part in 0..8 {
+        let within = due.iter().filter(|ms| **ms >= part * spread_ms / 8 && **ms < (part + 1) * spread_ms / 8).count();
+        assert!(within > 25 && within < 75, "{within}");
+    }
+}
+
 /// Four hundred accounts of one node each.
 fn crowd() -> Vec<(AccountId, NodeId)> {
     let bytes = |index: u16| {
