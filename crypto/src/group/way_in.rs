@@ -5,6 +5,8 @@
 //! everything that it would check of a commit and of a Welcome, and that the giver is somebody whom it knows from
 //! the group; what it held before stays readable.
 
+use std::collections::BTreeSet;
+
 use openmls::{
     messages::group_info::VerifiableGroupInfo,
     prelude::{LeafNodeParameters, MlsGroup, MlsMessageBodyIn, MlsMessageIn, tls_codec::DeserializeBytes},
@@ -32,12 +34,15 @@ use crate::{
     codec::{Malformed, Reader},
     envelope::{Content, MESSAGE_BYTES_MAX, SealedWayIn, WayIn},
     epoch_id::EpochId,
-    identity::{LocalNode, NodeId, NotValidNow},
+    identity::{AccountId, LocalNode, NodeId, NotValidNow},
 };
 
 /// A group info ends with the leaf of its signer, and an Ed25519 signature with its length in front.
 const SIGNER_FROM_END: usize = 70;
 const SIGNATURE_LENGTH: [u8; 2] = [0x40, 64];
+
+/// So many accounts have to name the epoch of a way in.
+const VOUCHING_ACCOUNTS: usize = 2;
 
 /// Why a node cannot come back by a way in. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +114,21 @@ impl Group {
             group_info: group_info.to_bytes().ok()?,
         };
         way_in.seal(&asker.certificate.mailbox_key(), rng).ok()
+    }
+
+    /// Whether more than the giver's word says that a way in leads to where the group is: members of two other accounts,
+    /// or of the only other one there is, name its epoch in their ballots. Nobody can forge those, and one member alone
+    /// can build a group of its own out of what is public.
+    pub fn is_vouched_for(&self, way_in: &WayIn, me: AccountId) -> bool {
+        let others = || self.members_here().iter().filter(|member| member.account != me);
+        let names_it = |member: &&Member| {
+            let ballot = self.tree.ballot(member.node);
+            ballot.is_some_and(|ballot| ballot.choices.iter().any(|choice| choice.epoch == way_in.epoch))
+        };
+        let count = |accounts: BTreeSet<AccountId>| accounts.len();
+        let vouching = count(others().filter(names_it).map(|member| member.account).collect());
+        let all = count(others().map(|member| member.account).collect());
+        vouching >= VOUCHING_ACCOUNTS.min(all)
     }
 
     /// Comes back by a way in: the epoch that it leads to becomes the root of this node's tree, without secrets, and the

@@ -280,7 +280,11 @@ impl State {
             return Ok(false);
         }
         let stay = self.epochs_that_stay(id, way_in.epoch);
+        let takes_any = self.ways_back.takes_any(id, batch.now_ms);
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(false) };
+        if !takes_any && !loaded.group.is_vouched_for(way_in, self.me.account_id()) {
+            return Ok(false);
+        }
         let moment = Moment { now_ms: batch.now_ms, place };
         let committed = match loaded.group.come_back(&self.me, way_in, moment, batch.rng) {
             Ok(committed) => committed,

@@ -541,3 +541,33 @@ fn a_stranded_node_goes_where_the_group_is_even_if_it_holds_that_epoch() {
     }
     panic!("in none of sixteen forks did the one who was away win");
 }
+
+#[test]
+fn two_accounts_vouch_for_a_way_in_or_the_only_other_one() {
+    let mut nodes = nodes(4, 310);
+    let mut lost = nodes.pop().unwrap();
+    let update = nodes[0].update();
+    for node in &mut nodes[1..] {
+        node.follow(&update.content);
+    }
+    let given = way_in(&nodes[1], &lost.me);
+    let me = lost.me.account_id();
+    for (vouching, node) in nodes.iter_mut().enumerate() {
+        assert_eq!(lost.group.is_vouched_for(&given, me), vouching >= 2, "{vouching} do");
+        let ballot = node.group.ballot(&node.me, NOW_MS + BALLOT_DELAY_MS).unwrap();
+        lost.group.take_ballot(&ballot.bytes, NOW_MS + BALLOT_DELAY_MS).unwrap();
+    }
+    assert!(
+        !lost.group.is_vouched_for(&WayIn { epoch: EpochId([9; 32]), ..given }, me),
+        "for one that they do not name"
+    );
+    let mut anna = Node::found(314, &Policy::direct());
+    let (_, mut ben) = anna.invite(local_node(&mut rng(315)));
+    anna.update();
+    let given = way_in(&anna, &ben.me);
+    let me = ben.me.account_id();
+    assert!(!ben.group.is_vouched_for(&given, me));
+    let ballot = anna.group.ballot(&anna.me, NOW_MS + BALLOT_DELAY_MS).unwrap();
+    ben.group.take_ballot(&ballot.bytes, NOW_MS + BALLOT_DELAY_MS).unwrap();
+    assert!(ben.group.is_vouched_for(&given, me));
+}

@@ -25,6 +25,9 @@ pub(super) const STUCK_AFTER_MS: u64 = 10 * 60 * 1_000;
 const STUCK_AFTER_RETURN_MS: u64 = 15_000;
 /// For this long after coming back.
 const RETURN_WATCH_MS: u64 = 10 * 60 * 1_000;
+/// For this long a stranded node waits for a way in for which the ballots of two accounts vouch: an hour. Ballots are
+/// cast within half a minute, so it comes from the next who is asked, as long as two others are awake.
+const UNVOUCHED_AFTER_MS: u64 = 60 * 60 * 1_000;
 /// So many peers of one group are remembered for what they brought.
 const PUZZLING_MAX: usize = 64;
 
@@ -47,6 +50,7 @@ pub(crate) struct WaysBack {
 
 #[derive(Debug, Default)]
 struct Wanted {
+    since_ms: u64,
     next_ms: u64,
     attempts: u32,
     /// A way in is needed, and not only what the others know.
@@ -87,7 +91,8 @@ impl WaysBack {
     pub(super) fn take_due(&mut self, now_ms: u64) -> Vec<GroupId> {
         let stuck: Vec<GroupId> = self.stuck().filter(|(_, at_ms)| *at_ms <= now_ms).map(|(group, _)| group).collect();
         for group in stuck {
-            self.wanted.entry(group).or_insert_with(|| Wanted { next_ms: now_ms, ..Wanted::default() });
+            let asked = || Wanted { since_ms: now_ms, next_ms: now_ms, ..Wanted::default() };
+            self.wanted.entry(group).or_insert_with(asked);
         }
         let due = self.wanted.iter().filter(|(_, wanted)| !wanted.asked && wanted.next_ms <= now_ms);
         due.map(|(group, _)| *group).collect()
@@ -146,10 +151,17 @@ impl WaysBack {
 
     /// A way into this group is needed, from that time on.
     pub(crate) fn want(&mut self, group: GroupId, at_ms: u64) {
-        let wanted = self.wanted.entry(group).or_insert_with(|| Wanted { next_ms: at_ms, ..Wanted::default() });
+        let wanted = self.wanted.entry(group).or_default();
         if !wanted.needed {
-            *wanted = Wanted { next_ms: at_ms, needed: true, ..Wanted::default() };
+            *wanted = Wanted { since_ms: at_ms, next_ms: at_ms, needed: true, ..Wanted::default() };
         }
+    }
+
+    /// Whether a way in has been needed for so long that one is taken for which nobody but its giver vouches: the others
+    /// may all be asleep.
+    pub(super) fn takes_any(&self, group: GroupId, now_ms: u64) -> bool {
+        let wanted = self.wanted.get(&group).filter(|wanted| wanted.needed);
+        wanted.is_some_and(|wanted| wanted.since_ms.saturating_add(UNVOUCHED_AFTER_MS) <= now_ms)
     }
 
     /// Whether the members are asked about this group.
@@ -357,6 +369,18 @@ mod tests {
             assert_eq!(ways.choose(GROUP, &[first], &[], chance), Some(first), "unless there is nobody else");
         }
         assert_eq!(begun.len(), 3);
+    }
+
+    #[test]
+    fn after_an_hour_a_way_in_is_taken_for_which_nobody_else_vouches() {
+        let mut ways = WaysBack::default();
+        ways.parked(GROUP, 0);
+        assert_eq!(ways.take_due(STUCK_AFTER_MS), [GROUP]);
+        assert!(!ways.takes_any(GROUP, u64::MAX), "and never where none is needed");
+        ways.want(GROUP, 1_000);
+        ways.want(GROUP, 9_000);
+        assert!(!ways.takes_any(GROUP, 999 + UNVOUCHED_AFTER_MS));
+        assert!(ways.takes_any(GROUP, 1_000 + UNVOUCHED_AFTER_MS));
     }
 
     #[test]
