@@ -137,6 +137,8 @@ pub struct EpochTree {
     /// Members whose ballots are new since this node looked around. Not saved, like what follows.
     unlooked: BTreeSet<NodeId>,
     looked_ms: u64,
+    /// Whether something may be settled since a time that nobody has told the tree.
+    unstamped: bool,
     next_turn_ms: Option<u64>,
     left_behind: bool,
     root: EpochId,
@@ -213,6 +215,7 @@ impl EpochTree {
             astray: BTreeMap::new(),
             unlooked: BTreeSet::new(),
             looked_ms: 0,
+            unstamped: false,
             next_turn_ms: None,
             left_behind: false,
             root: id,
@@ -245,6 +248,7 @@ impl EpochTree {
             astray: BTreeMap::new(),
             unlooked: BTreeSet::new(),
             looked_ms: 0,
+            unstamped: true,
             next_turn_ms: None,
             left_behind: false,
             root,
@@ -431,6 +435,7 @@ impl EpochTree {
                 self.count(voter);
             }
             self.find_head();
+            self.unstamped = true;
         }
     }
 

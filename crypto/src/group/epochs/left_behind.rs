@@ -32,6 +32,9 @@ impl Side {
 impl EpochTree {
     /// Looks at where the other members are, and finds whether this node is left behind at this time.
     pub fn look_around(&mut self, me: NodeId, now_ms: u64) {
+        if std::mem::take(&mut self.unstamped) {
+            self.refresh(now_ms);
+        }
         let mut astray = std::mem::take(&mut self.astray);
         astray.retain(|node, since_ms| {
             let is_astray = self.last_choice(*node).is_some_and(|last| self.is_ahead(last));

@@ -239,6 +239,22 @@ fn a_flood_of_commits_on_what_is_gone_changes_no_tally() {
 }
 
 #[test]
+fn what_a_commit_on_what_is_gone_brings_to_light_is_settled_from_then_on() {
+    let mut tree = grown(&[node(1, 0, 1, 1)]);
+    for voter in [2, 3] {
+        tree.cast(person(voter), ballot(1, &[(5, 8), (1, 1)]), NOW_MS);
+    }
+    assert_eq!(tree.settled_child(id(0)), None);
+    tree.pass_over(id(8), id(7));
+    assert_eq!(tree.settled_child(id(0)), Some(id(1)));
+    let mut again = reloaded(&tree);
+    for tree in [&mut tree, &mut again] {
+        tree.look_around(person(1), NOW_MS + 5);
+        assert_eq!(tree.forget_due_at_ms(), Some(NOW_MS + 5 + HORIZON_MS));
+    }
+}
+
+#[test]
 fn a_trickle_of_ghosts_does_not_put_off_the_vote() {
     let day_ms = HORIZON_MS / 7;
     let mut tree = grown(&[node(100, 0, 1, 100), node(101, 100, 1, 100)]);
