@@ -32,7 +32,7 @@ use tidings_crypto::envelope::EpochId;
 use tidings_crypto::group::GroupId;
 use tidings_crypto::identity::NodeId;
 
-use self::audience::Audience;
+use self::audience::{Audience, Told};
 use self::ledger::{Ledger, Progress};
 use self::transcript::{Leaves, Placed};
 use crate::engine::State;
@@ -44,6 +44,8 @@ use crate::store::{ConversationRow, MemberRow, StoreError};
 
 /// The places of this many newest messages are kept in memory: parents are nearly always among them.
 const PLACES_KEPT: u32 = 512;
+/// What was told of this many of the newest own messages is remembered.
+const TOLD_KEPT_MAX: usize = 512;
 
 impl ConversationId {
     /// The direct conversation of two accounts: the same on both sides, whoever starts it.
@@ -88,6 +90,8 @@ pub(crate) struct Conversation {
     pub(crate) writes_in: Option<(EpochId, u64)>,
     /// The members' nodes when the head moved last.
     known_members: BTreeSet<NodeId>,
+    /// What was told of this node's newest messages, by number.
+    told: BTreeMap<u64, Told>,
     places: BTreeMap<MessageId, u64>,
     by_place: BTreeSet<Placed>,
     changed: bool,
@@ -109,6 +113,7 @@ impl Conversation {
             receipts_owed: BTreeSet::new(),
             audiences: BTreeMap::new(),
             writes_in: None,
+            told: BTreeMap::new(),
             places: BTreeMap::new(),
             by_place: BTreeSet::new(),
             changed: true,
@@ -212,11 +217,29 @@ impl Conversation {
         self.members.iter().any(|member| member.node == *node)
     }
 
-    /// The state of this node's message, given whom it was for: what is proved for everybody who is still there.
-    pub(crate) fn state_of(&self, audience: &Audience, sequence: u64, me: AccountId) -> MessageState {
+    /// Whether nothing that these accounts proved changes what was told of this node's message.
+    fn is_told(&self, audience: u64, sequence: u64, provers: &BTreeSet<AccountId>) -> bool {
+        self.told.get(&sequence).is_some_and(|told| told.holds(audience, provers))
+    }
+
+    /// The state of this node's message, given whom it was for, if it is another than was told: what is proved for
+    /// everybody who is still there.
+    fn new_state_of(&mut self, number: u64, audience: &Audience, sequence: u64, me: AccountId) -> Option<MessageState> {
         let members: BTreeSet<NodeId> = self.members.iter().map(|member| member.node).collect();
         let is_member = |node: &NodeId| members.contains(node);
-        audience::state_of(&audience.standings(me, sequence, is_member, |node| self.ledger.reader(node)))
+        let standings = audience.standings(me, sequence, is_member, |node| self.ledger.reader(node));
+        let told = Told::of(number, &standings);
+        let before = self.told.insert(sequence, told);
+        while self.told.len() > TOLD_KEPT_MAX {
+            self.told.pop_first();
+        }
+        before.is_none_or(|before| before.state() != told.state()).then(|| told.state())
+    }
+
+    /// Others are members now: what was told of messages may be another, and they may wait for others.
+    pub(crate) fn members_changed(&mut self) {
+        self.told.clear();
+        self.change();
     }
 
     /// How many of this node's messages in its present epoch the slowest of the others has not proved yet.
@@ -253,13 +276,18 @@ impl State {
     pub(crate) async fn announce(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let (me, node) = (self.me.account_id(), self.me.node_id());
         for (id, ranges) in std::mem::take(&mut batch.proved) {
+            let provers = batch.provers.remove(&id).unwrap_or_default();
             let mut states = Vec::new();
             // Many receipts of one batch speak of the same messages: each is looked at once.
             for (first, last) in ledger::merged(ranges) {
                 for (message, sequence, number) in batch.tx.my_messages(id, node, first, last).await? {
+                    if self.conversations.get(&id).is_some_and(|known| known.is_told(number, sequence, &provers)) {
+                        continue;
+                    }
                     let audience = self.audience(batch, id, number).await?;
-                    let Some(conversation) = self.conversations.get(&id) else { continue };
-                    states.push((message, conversation.state_of(&audience, sequence, me)));
+                    let Some(conversation) = self.conversations.get_mut(&id) else { continue };
+                    let state = conversation.new_state_of(number, &audience, sequence, me);
+                    states.extend(state.map(|state| (message, state)));
                 }
             }
             if !states.is_empty() {
@@ -288,6 +316,51 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_two_hundred_receipts_for_a_message_few_are_looked_at_closely_and_one_is_told() {
+        let id = |number: u8| (NodeId([number; 32]), AccountId([number; 32]));
+        let row = ConversationRow {
+            id: ConversationId([1; 16]),
+            kind: crate::store::ConversationKind::Group,
+            name: String::new(),
+            created_at_ms: 0,
+            last_at_ms: 0,
+            next_sequence: 2,
+            leaves: Vec::new(),
+            receipt_owed: false,
+            topic: String::new(),
+            picture: None,
+            standing: crate::handle::Standing::Member,
+            refused: String::new(),
+        };
+        let member = |(node, account)| MemberRow {
+            node,
+            account,
+            peer: crate::ids::PeerKey([0; 32]),
+            role: crate::handle::Role::Member,
+        };
+        let mut conversation = Conversation::new(row, GroupId([1; 16]), (0..=200).map(id).map(member).collect());
+        let (audience, me) = (conversation.audience_now(), id(0).1);
+        let mut claim = Progress::default();
+        claim.delivered.insert(1);
+        // An order of arrival that has nothing to do with the order of the accounts.
+        let order = (0..200_u64).map(|step| u8::try_from(1 + step * 73 % 200).unwrap());
+        let (mut looked_at, mut told) = (0, Vec::new());
+        for number in order {
+            let (node, account) = id(number);
+            conversation.ledger.apply(node, &claim, 2);
+            if !conversation.is_told(7, 1, &BTreeSet::from([account])) {
+                looked_at += 1;
+                told.extend(conversation.new_state_of(7, &audience, 1, me));
+            }
+        }
+        assert_eq!(told, [MessageState::Queued, MessageState::Delivered]);
+        assert!(looked_at < 20, "{looked_at}");
+        assert!(!conversation.is_told(8, 1, &BTreeSet::new()), "it is for others now");
+        conversation.members_changed();
+        assert!(!conversation.is_told(7, 1, &BTreeSet::new()));
+    }
 
     #[test]
     fn a_direct_conversation_has_one_id_from_both_sides() {

@@ -412,6 +412,7 @@ impl State {
         self.try_kept_welcomes(batch).await?;
         self.follow_heads(batch).await?; // A Welcome may have led somewhere else.
         self.send_again_due(batch).await?;
+        self.say_requests_again(batch).await?;
         self.ask_ways_in(batch).await?;
         self.send_due_receipts(batch).await?;
         self.save_conversations(batch).await?;

@@ -6,7 +6,9 @@ use tidings_node::ids::ConversationId;
 use tidings_tests::faults::Faults;
 use tidings_tests::world::{Place, World};
 
-use super::groups::{ask, assert_same, block_on, create, group, people, run_for, send, texts, transcript, view};
+use super::groups::{
+    ask, assert_same, block_on, create, cut, group, people, rename, run_for, send, texts, transcript, view,
+};
 
 async fn invite(world: &mut World, at: Place, conversation: ConversationId, new: NewInvite) -> String {
     match ask(world, at, Command::CreateInvite { conversation, new }).await {
@@ -188,5 +190,40 @@ fn a_member_who_left_tells_an_asker_that_it_cannot_help() {
         ask(&mut world, 3, Command::Leave(id)).await.unwrap();
         let left = view(&mut world, 3, id).await;
         assert_eq!((left.standing, left.refused.as_str()), (Standing::Left, ""));
+    });
+}
+
+#[test]
+fn a_request_that_was_passed_on_where_nobody_can_read_it_is_said_again() {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+    block_on(async {
+        let (mut world, id) = three_and_a_stranger(207).await;
+        let new = NewInvite { approval: true, expires_in_ms: 60 * DAY_MS, ..NewInvite::default() };
+        let link = invite(&mut world, 0, id, new).await;
+        run_for(&mut world, 60_000).await;
+        let now_ms = world.now_ms();
+        cut(&mut world, 1, false);
+        for member in [0, 2] {
+            world.set_link_at(now_ms, 3, member, false);
+        }
+        run_for(&mut world, 30_000).await;
+        group(&mut world, 1, rename(id, "Running")).await.unwrap();
+        group(&mut world, 0, rename(id, "Hiking")).await.unwrap();
+        run_for(&mut world, 9 * DAY_MS).await;
+        let now_ms = world.now_ms();
+        world.set_link_at(now_ms, 1, 3, true);
+        join(&mut world, 3, &link).await;
+        run_for(&mut world, 60_000).await;
+        assert_eq!(view(&mut world, 3, id).await.standing, Standing::Joining);
+        let now_ms = world.now_ms();
+        world.set_link_at(now_ms, 1, 3, false);
+        run_for(&mut world, 30_000).await;
+        let now_ms = world.now_ms();
+        for member in [0, 2] {
+            world.set_link_at(now_ms, 1, member, true);
+        }
+        run_for(&mut world, 3 * 60 * 60 * 1_000).await;
+        let requests = group(&mut world, 0, Command::Group(id)).await.unwrap().requests;
+        assert_eq!(requests.iter().map(|request| request.name.as_str()).collect::<Vec<_>>(), ["Node 3"]);
     });
 }

@@ -3,7 +3,7 @@
 //! Who joins later is not waited for, and who was removed since does not hold a message back; but nothing is ever shown
 //! as delivered that no receipt proved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_crypto::identity::{AccountId, NodeId};
 
@@ -88,6 +88,35 @@ impl Audience {
             (NodeId(node), AccountId(account))
         };
         Self::of(rows.iter().map(node))
+    }
+}
+
+/// What was told of a message last, and for whom it waits: while that account proves nothing more, whatever others prove
+/// changes nothing. So of the receipts of a large group few are looked at account by account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    state: MessageState,
+    /// The number of the audience that was looked at.
+    audience: u64,
+    waits_for: Option<AccountId>,
+}
+
+impl Told {
+    /// What is told by what is proved for each account of an audience.
+    pub fn of(audience: u64, standings: &[Standing]) -> Self {
+        let state = state_of(standings);
+        let there = standings.iter().find(|standing| !standing.removed && standing.state == state);
+        Self { state, audience, waits_for: there.map(|standing| standing.account) }
+    }
+
+    /// The state.
+    pub fn state(&self) -> MessageState {
+        self.state
+    }
+
+    /// Whether it holds after these accounts proved more.
+    pub fn holds(&self, audience: u64, provers: &BTreeSet<AccountId>) -> bool {
+        self.audience == audience && self.waits_for.is_some_and(|account| !provers.contains(&account))
     }
 }
 

@@ -242,7 +242,7 @@ impl State {
                 if conversation.members != rows {
                     met.extend(rows.iter().copied().filter(|row| !conversation.members.contains(row)));
                     conversation.members.clone_from(&rows);
-                    conversation.change();
+                    conversation.members_changed();
                     batch.tx.put_members(id, &rows).await?;
                 }
                 let picture = (!policy.picture.is_empty()).then(|| picture_hash(&policy.picture));

@@ -10,6 +10,7 @@ use tidings_crypto::group::{
 
 use super::commits::Wanted;
 use super::intents::{Intent, Plan};
+use super::send::Owed;
 use super::wishes::Tried;
 use crate::engine::State;
 use crate::engine::batch::{Batch, Halt};
@@ -27,6 +28,10 @@ const EXPIRES_IN_MS: (u64, u64) = (60_000, 365 * 24 * 60 * 60 * 1_000);
 const REQUESTS_MAX: usize = 100;
 /// That somebody was declined is remembered this long: no invite is good for longer.
 const DECLINED_FOR_MS: u64 = EXPIRES_IN_MS.1;
+/// A node that could not read them is told all requests again at most this often.
+const SAY_AGAIN_AFTER_MS: u64 = 60 * 60 * 1_000;
+/// So many such nodes are remembered.
+const SAID_KEPT_MAX: usize = 10_000;
 
 impl State {
     /// Makes an invite.
@@ -375,6 +380,35 @@ impl State {
             });
         }
         Ok(views)
+    }
+
+    /// Says who asked to join, and who was declined, once more to nodes that could not read it where it was said.
+    pub(crate) async fn say_requests_again(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        for (id, node) in std::mem::take(&mut batch.requests_gone) {
+            let Some(conversation) = self.conversation(batch, id).await? else { continue };
+            let member = conversation.members.iter().find(|member| member.node == node).copied();
+            let Some((member, group)) = member.zip(conversation.groups.first().copied()) else { continue };
+            let said_ms = self.requests_said_ms.get(&(group, node)).copied();
+            if said_ms.is_some_and(|at_ms| batch.now_ms.abs_diff(at_ms) < SAY_AGAIN_AFTER_MS) {
+                continue; // It cannot read this either: one of the two is behind.
+            }
+            if self.requests_said_ms.len() >= SAID_KEPT_MAX {
+                self.requests_said_ms.clear();
+            }
+            self.requests_said_ms.insert((group, node), batch.now_ms);
+            let may_decline = self.may_add(batch, group, &self.me.account_id()).await?;
+            for row in batch.tx.join_requests(group).await? {
+                let content = match row.request {
+                    request if !request.is_empty() => Content::JoinRequest(request),
+                    _ if may_decline => Content::JoinRefused(row.account),
+                    _ => continue,
+                };
+                let Some(envelope) = self.encrypt(batch, group, &content).await? else { break };
+                let owed = Owed { kind: Kind::Statement, sequence: 0, wait_ms: 0 };
+                self.owe_to(batch, id, &envelope, &[member], owed);
+            }
+        }
+        Ok(())
     }
 
     /// Says something to all nodes of a group that is no message of a person.

@@ -191,6 +191,7 @@ impl State {
             conversation.add_group(group_id);
             if conversation.groups.first() == Some(&group_id) {
                 conversation.members.clone_from(&rows);
+                conversation.members_changed();
                 conversation.change().standing = Standing::Member;
                 conversation.change().refused = String::new();
                 batch.tx.put_members(id, &rows).await?;

@@ -100,6 +100,7 @@ impl State {
         let Some(receipt) = unverified.verify(group, &member) else { return Ok(Arrival::Refused) };
         let me = self.me.node_id();
         if let Some((_, claim)) = receipt.authors.iter().find(|(author, _)| *author == me) {
+            batch.provers.entry(id).or_default().insert(member.account);
             self.prove(batch, id, member.node, claim).await?;
         }
         Ok(Arrival::Taken)

@@ -328,8 +328,11 @@ impl State {
     /// A node answered that it can never read what it was pushed.
     pub(crate) async fn gone(&mut self, batch: &mut Batch<'_, '_>, owed: Taken) -> Result<(), StoreError> {
         let id = owed.conversation;
+        if owed.is_statement {
+            batch.requests_gone.insert((id, owed.node));
+        }
         if !owed.is_message {
-            return Ok(()); // A commit or a statement that is too old says nothing there any more.
+            return Ok(()); // A commit that is too old says nothing there any more.
         }
         batch.tx.flush().await?;
         let Some(text) = batch.tx.sent_text(id, owed.sequence).await? else { return Ok(()) };

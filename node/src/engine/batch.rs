@@ -6,6 +6,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 use tidings_crypto::envelope::{Envelope, EnvelopeId};
 use tidings_crypto::group::GroupId;
+use tidings_crypto::identity::NodeId;
 
 use super::{Effect, Input, Outcome, State};
 use crate::event::Event;
@@ -47,6 +48,10 @@ pub(crate) struct Batch<'batch, 'store> {
     pub(crate) touched: BTreeSet<ConversationId>,
     /// My messages whose proof moved on: announced at the end of the batch.
     pub(crate) proved: BTreeMap<ConversationId, Vec<(u64, u64)>>,
+    /// Who proved it.
+    pub(crate) provers: BTreeMap<ConversationId, BTreeSet<AccountId>>,
+    /// Nodes that can never read some request or refusal to join that this node passed on.
+    pub(crate) requests_gone: BTreeSet<(ConversationId, NodeId)>,
     /// Messages that moved in the transcript: announced at the end of the batch.
     pub(crate) moved: BTreeSet<MessageId>,
     pub(crate) changed_contacts: BTreeSet<AccountId>,
@@ -66,6 +71,8 @@ impl<'batch, 'store> Batch<'batch, 'store> {
             events: Vec::new(),
             touched: BTreeSet::new(),
             proved: BTreeMap::new(),
+            provers: BTreeMap::new(),
+            requests_gone: BTreeSet::new(),
             moved: BTreeSet::new(),
             changed_contacts: BTreeSet::new(),
             peers_changed: false,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_crypto::envelope::EpochId;
 use tidings_crypto::group::{Group, GroupId, KeyPackageSecret, Standing};
-use tidings_crypto::identity::{LocalNode, NodeCertificate};
+use tidings_crypto::identity::{LocalNode, NodeCertificate, NodeId};
 
 use super::batch::Batch;
 use super::people::{Contact, Profile};
@@ -74,6 +74,8 @@ pub(crate) struct State {
     pub(crate) intents: Vec<IntentRow>,
     /// The ways to the heads of groups of which something is wanted, as they were last.
     pub(crate) walks: BTreeMap<GroupId, Vec<EpochId>>,
+    /// When requests to join were said again to a node that could not read them.
+    pub(crate) requests_said_ms: BTreeMap<(GroupId, NodeId), u64>,
     /// Groups that the owner asked to join.
     pub(crate) joinings: BTreeMap<GroupId, Joining>,
     /// When certificates and key packages are looked at next.
@@ -145,6 +147,7 @@ impl State {
             foundings: Vec::new(),
             intents: batch.tx.intents().await?,
             walks: BTreeMap::new(),
+            requests_said_ms: BTreeMap::new(),
             joinings: BTreeMap::new(),
             upkeep_due_ms: batch.now_ms,
             upkeep_from: None,

@@ -55,6 +55,8 @@ pub struct Taken {
     pub is_message: bool,
     /// Whether it is a welcome.
     pub is_welcome: bool,
+    /// Whether it is what a node says for its owner, and no message.
+    pub is_statement: bool,
     /// My message's number.
     pub sequence: u64,
     /// The envelope.
@@ -374,6 +376,7 @@ fn owed_row(row: &sqlx::sqlite::SqliteRow) -> Result<Taken, StoreError> {
         peer: PeerKey(fixed("outbox", row.try_get(2)?)?),
         is_message: kind == Kind::Message.number(),
         is_welcome: kind == Kind::Welcome.number(),
+        is_statement: kind == Kind::Statement.number(),
         sequence: natural(row.try_get(4)?),
         envelope: EnvelopeId(fixed("outbox", row.try_get(5)?)?),
     })
