@@ -76,11 +76,13 @@ export function MessageDetails({ message, onClose }: Props) {
                     <strong>{it.name}</strong>
                     <p>{it.removed ? t("details.removed") : explained(it.state as Shown)}</p>
                   </div>
-                  <span className="recipient-state">
-                    <StateIcon state={it.state as Shown} />
-                    <span>{t(`state.${it.state}`)}</span>
-                    {it.at_ms > 0 && <time dateTime={new Date(it.at_ms).toISOString()}>{moment(it.at_ms)}</time>}
-                  </span>
+                  {!(it.removed && it.state === "queued") && (
+                    <span className="recipient-state">
+                      <StateIcon state={it.state as Shown} />
+                      <span>{t(`state.${it.state}`)}</span>
+                      {it.at_ms > 0 && <time dateTime={new Date(it.at_ms).toISOString()}>{moment(it.at_ms)}</time>}
+                    </span>
+                  )}
                 </li>
               ))}
             </ul>

@@ -105,7 +105,7 @@ function OpenChat({ conversation }: { conversation: Conversation }) {
             <EmptyState
               icon={<Avatar id={face} name={conversation.name} size="large" picture={picture} />}
               title={conversation.direct ? t("chat.empty-title", { name: conversation.name }) : conversation.name}
-              text={conversation.direct ? t("chat.empty") : t("chat.group-empty")}
+              text={refused ? t("chat.refused-empty") : conversation.direct ? t("chat.empty") : t("chat.group-empty")}
             />
           </div>
         ) : (

@@ -141,6 +141,7 @@ export const enGroups = {
 
   "chat.group-start": "This is the beginning of {name}.",
   "chat.group-empty": "Only the members can read what is written here. Whoever is offline gets it when they are back.",
+  "chat.refused-empty": "You were never let into this group, so there is nothing to read.",
   "message.late": "Arrived late, {when}",
   "message.shared": "Shared by {name}",
   "details.late": "Arrived late",
