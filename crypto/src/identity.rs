@@ -108,6 +108,15 @@ public_key!(
     /// A node's X25519 public key (RFC 7748), to which welcomes are encrypted.
     MailboxPublic
 );
+
+impl MailboxPublic {
+    /// Whether something can be sealed to it: a key of small order has no secret (RFC 7748 §6.1).
+    pub fn is_usable(&self) -> bool {
+        let any = x25519_dalek::StaticSecret::from([1; 32]);
+        any.diffie_hellman(&x25519_dalek::PublicKey::from(self.0)).was_contributory()
+    }
+}
+
 public_key!(
     /// A node's libp2p Ed25519 public key: it carries bytes and signs no content.
     PeerKey

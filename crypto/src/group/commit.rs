@@ -219,7 +219,9 @@ impl Group {
         let node = Self::child_node(parent_id, id, &group, &checked, false)?;
         group.merge_pending_commit(&provider).map_err(|_| LibraryFailure)?;
         drop(provider);
-        let members = state::members(&group, &parent.known()).map_err(|_| LibraryFailure)?;
+        let mut known = parent.known();
+        state::learn(&mut known, &checked.added);
+        let members = state::members(&group, &known).map_err(|_| LibraryFailure)?;
         let topic = (!removes).then(|| parent.topic.clone());
         let mut summary = checked.into_summary(parent_id, &parent.policy, claims.moment);
         let state = EpochState::adopt(rows, group, members, topic)?;

@@ -94,6 +94,9 @@ pub enum BadKeyPackage {
     /// Its node's certificate is not valid now.
     #[error(transparent)]
     NotValidNow(#[from] NotValidNow),
+    /// No Welcome could be sealed to its node: it would be a member that never hears of it.
+    #[error("the node's mailbox key is not one that anything can be sealed to")]
+    Mailbox,
 }
 
 /// The library failed on input of our own making: a bug, or a damaged database.
@@ -173,6 +176,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(MlsKeyPackage, Member), BadKeyPacka
     let MlsMessageBodyIn::KeyPackage(package) = message.extract() else { return Err(BadKeyPackage::Damaged) };
     let package = verify(package)?;
     let member = Member::of_leaf(0, package.leaf_node())?;
+    if !member.certificate.mailbox_key().is_usable() {
+        return Err(BadKeyPackage::Mailbox);
+    }
     Ok((package, member))
 }
 

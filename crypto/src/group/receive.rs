@@ -305,13 +305,15 @@ impl Group {
         let tombstone = staged.self_removed();
         let node = Self::child_node(parent_id, id, &group, &checked, tombstone)?;
         let removes = !checked.removed.is_empty();
+        let mut known = parent.known();
+        state::learn(&mut known, &checked.added);
         let mut summary = Box::new(checked.into_summary(parent_id, &parent.policy, claims.moment));
         if tombstone {
             return Ok((Child { node, state: None }, Received::RemovedHere { summary: Some(summary) }));
         }
         group.merge_staged_commit(&provider, *staged).map_err(|_| LibraryFailure)?;
         drop(provider);
-        let members = state::members(&group, &parent.known()).map_err(Refusal::Leaf)?;
+        let members = state::members(&group, &known).map_err(Refusal::Leaf)?;
         let topic = (!removes).then(|| parent.topic.clone());
         let state = EpochState::adopt(rows, group, members, topic)?;
         summary.settle_leaves(&state.members);

@@ -408,3 +408,19 @@ fn a_message_that_is_too_long_is_not_encrypted() {
     let content = node.group.encrypt(&node.me, &longest, &mut node.rng).unwrap();
     assert!(matches!(nodes[1].group.receive(&content, NOW_MS), Received::Message { .. }));
 }
+
+#[test]
+fn a_node_to_which_no_welcome_can_be_sealed_is_not_added() {
+    let mut anna = Node::found(440, &group_policy());
+    let mut me = local_node(&mut rng(441));
+    let mut bytes = me.certificate.encode();
+    bytes[65..97].fill(0); // The mailbox key.
+    let signed_bytes = bytes.len() - 64;
+    let signature = me.account.sign("tidings v1 node certificate", &bytes[..signed_bytes]);
+    bytes[signed_bytes..].copy_from_slice(&signature.0);
+    me.certificate = NodeCertificate::decode(&bytes).unwrap();
+    let (package, _) = KeyPackage::generate(&me, Suite::Classic, true, &mut anna.rng).unwrap();
+    assert_eq!(KeyPackage::check(&package.bytes, NOW_MS), Err(BadKeyPackage::Mailbox));
+    let refused = anna.group.add(&anna.me, &[&package.bytes], NOW_MS, &mut anna.rng);
+    assert_eq!(refused, Err(CommitError::KeyPackage(BadKeyPackage::Mailbox)));
+}
