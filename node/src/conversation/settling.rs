@@ -93,3 +93,15 @@ impl State {
 fn ballot_number(group: GroupId) -> u64 {
     group.0.iter().take(7).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_groups_of_one_conversation_do_not_drop_each_others_ballots() {
+        let (one, other) = (GroupId([1; 16]), GroupId([2; 16]));
+        assert_ne!(ballot_number(one), ballot_number(other));
+        assert!(i64::try_from(ballot_number(GroupId([255; 16]))).is_ok(), "the database holds it");
+    }
+}
