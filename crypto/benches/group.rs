@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p tidings-crypto --features bare` also prints what the library takes without our layer, over the same
 //! state. *Cold* is a group in which only its founder has committed; *warm* one in which members all over the tree
-//! have; `-- 100` leaves larger groups out. Times are processor time, and medians where something is done often.
+//! have; `-- 100` leaves larger groups out. Times are processor time, and medians where something is done often; what the
+//! library gives to worker threads (sealing to many) is not in them.
 
 #![expect(
     clippy::expect_used,
