@@ -3,7 +3,7 @@
 
 use super::{
     Group, Joined, Kind, Member, Role,
-    epochs::{Place, Standing},
+    epochs::Standing,
     storage::Slot,
 };
 use crate::identity::AccountId;
@@ -71,7 +71,7 @@ impl Group {
         let group = &joined.group;
         let is_same_suite = self.suite().is_none_or(|suite| group.suite() == Some(suite));
         let is_same_kind = self.kind().is_none_or(|kind| group.kind() == Some(kind));
-        let is_new = self.tree.place(group.head()) == Place::Unknown;
+        let is_new = !self.tree.is_or_was_here(group.head());
         group.id == self.id && is_same_suite && is_same_kind && is_new
     }
 

@@ -318,6 +318,12 @@ impl EpochTree {
         }
     }
 
+    /// Whether an epoch is here, or was before it was removed. What follows a removed epoch is gone without ever having
+    /// been here.
+    pub fn is_or_was_here(&self, epoch: EpochId) -> bool {
+        self.node(epoch).is_some() || self.detached.contains_key(&epoch) || self.memory.find(epoch).is_some()
+    }
+
     /// The epochs that follow an epoch, of lowest rank first.
     pub fn children(&self, epoch: EpochId) -> impl Iterator<Item = EpochId> {
         self.children.get(&epoch).into_iter().flatten().map(|rank| rank.commit)

@@ -31,11 +31,11 @@ const UPDATE_PER_MEMBER_MS: u64 = DAY_MS / 4;
 pub(crate) const UPDATE_WITHIN_MS: u64 = 400 * DAY_MS;
 /// The last-resort key package on the card is replaced after this long …
 const PACKAGE_EVERY_MS: u64 = 7 * DAY_MS;
-/// … and what was replaced still opens Welcomes for this long.
-const PACKAGE_KEPT_MS: u64 = 14 * DAY_MS;
-/// A package for one use that nobody used opens Welcomes for this long: it may be taken after two weeks, and the Welcome
-/// wait two more for a node that is away.
-const ONCE_KEPT_MS: u64 = 28 * DAY_MS;
+/// … and what was replaced still opens Welcomes for this long: one may have been made at the last moment, and have waited
+/// since then for a node that was away. A Welcome that cannot be opened any more loses all that was written after it.
+const PACKAGE_KEPT_MS: u64 = 400 * DAY_MS;
+/// A package for one use that nobody used opens Welcomes for this long, for the same reason.
+const ONCE_KEPT_MS: u64 = 400 * DAY_MS;
 /// Certificates and key packages are looked at this often.
 pub(crate) const LOOK_EVERY_MS: u64 = DAY_MS;
 /// So many groups are looked at in one batch, and the next after this pause: no batch takes long.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use tidings_crypto::envelope::WelcomeContent;
-use tidings_crypto::group::epochs::{Place, Standing as TreeStanding};
+use tidings_crypto::group::epochs::Standing as TreeStanding;
 use tidings_crypto::group::{Group, GroupId, Invitation, JoinError, Joined};
 
 use super::coming::open_kept;
@@ -124,7 +124,7 @@ impl State {
 /// Whether a Welcome can be of use later: not if its epoch is or was here, nor into another suite.
 fn may_lead_somewhere(group: &Group, joined: &Joined) -> bool {
     let is_same_suite = group.suite().is_none_or(|suite| joined.group.suite() == Some(suite));
-    is_same_suite && group.tree().place(joined.group.head()) == Place::Unknown
+    is_same_suite && !group.tree().is_or_was_here(joined.group.head())
 }
 
 #[cfg(test)]

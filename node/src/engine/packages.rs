@@ -11,14 +11,14 @@ use crate::ids::{AccountId, PeerKey};
 use crate::store::{KeyPackageUse, StoreError};
 use crate::wire::request::{Request, Response};
 
-/// So many packages for one use are out at most; who asks for more is served from the card. A thousand people who keep
-/// two of each suite.
-const OFFERED_MAX: u64 = 4_000;
+/// So many packages for one use are out at most; who asks for more is served from the card. Five hundred people who keep
+/// two of each suite, for as long as their Welcomes may wait.
+const OFFERED_MAX: u64 = 10_000;
 /// So many of one node and suite are kept for later, and no peer has more of this node's that are unused: who asks again
 /// is given the same again, and takes nothing from others.
 const KEPT_EACH: usize = 2;
 /// What was made for a peer is given to it again for this long.
-const GIVEN_FOR_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
+const GIVEN_FOR_MS: u64 = 90 * 24 * 60 * 60 * 1_000;
 /// What was fetched longer ago is not used: its owner may have lost or forgotten the secret.
 const FETCHED_FOR_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
 /// A used package's secret lies there for as long as the joined epoch's own (§3.6): after a fork its owner is added

@@ -78,6 +78,9 @@ fn an_adder_whose_commit_lost_adds_again_and_is_heard() {
             assert_eq!(node.read(&early), "on the losing branch");
         }
         let (again, joined) = add_again(&mut nodes[1], &newcomer.me);
+        // The commits may come before the Welcome: they follow what is gone here, and yet it leads to where they do.
+        assert_eq!(newcomer.group.receive(&rival.content, NOW_MS), Received::Gone);
+        assert_eq!(newcomer.group.receive(&again.content, NOW_MS), Received::Gone);
         nodes[0].follow(&again.content);
         enter(&mut newcomer, joined);
         for node in &mut nodes {
