@@ -1,11 +1,7 @@
 //! Coming into a group that is there already (PROTOCOL §3.7): by a Welcome after a removal, or after the commit that
 //! brought this node in has lost; or by this node's own commit. The epoch that it comes into is the root from then on.
 
-use super::{
-    Group, Joined, Kind, Member, Role,
-    epochs::Standing,
-    storage::Slot,
-};
+use super::{Group, Joined, Kind, Member, Role, epochs::Standing, storage::Slot};
 use crate::identity::AccountId;
 
 /// What is known of whoever invites, apart from the group.
