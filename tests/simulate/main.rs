@@ -52,6 +52,7 @@ struct Summary {
     orphaned: u64,
     readable: u64,
     failed: u64,
+    healed: u64,
     crashes: u64,
     violations: u64,
     wall_ms: u64,
@@ -90,7 +91,8 @@ fn main() -> Result<ExitCode> {
     } else {
         println!(
             "{} schedules, {} messages, {} changes, {} crashes: {} lost, {} duplicated, {} undecryptable, {} diverged, {} \
-             stranded, {} readable outside, {} failed; {} missed by who was removed, {} orphaned; in {}.{} s on {} threads, {} schedules a minute",
+             stranded, {} readable outside, {} failed; {} missed by who was removed, {} orphaned, {} schedules \
+             healed late; in {}.{} s on {} threads, {} schedules a minute",
             summary.schedules,
             summary.messages,
             summary.changes,
@@ -104,6 +106,7 @@ fn main() -> Result<ExitCode> {
             summary.failed,
             summary.apart,
             summary.orphaned,
+            summary.healed,
             summary.wall_ms / 1_000,
             summary.wall_ms % 1_000 / 100,
             threads,
@@ -136,6 +139,7 @@ impl Summary {
                 self.diverged += report.diverged;
                 self.readable += report.readable;
                 self.crashes += report.crashes;
+                self.healed += u64::from(report.healed && report.is_clean());
                 (!report.is_clean()).then(|| report.findings.join("\n"))
             }
             Err(error) => {

@@ -12,9 +12,12 @@ use crate::faults::Faults;
 use crate::world::World;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-/// When people are done, everything has this long to settle: longer than the longest pause between attempts, and than a
-/// late duplicate.
+/// When people are done, everything has this long to settle: longer than the longest pause between attempts in haste, and
+/// than a late duplicate.
 const SETTLE_MS: u64 = 300_000;
+/// What is not right by then has so much longer: whoever sits on a branch that all others have left learns it from their
+/// ballots, which takes half an hour (PROTOCOL §3.5), and comes back.
+const HEAL_MS: u64 = 90 * 60_000;
 
 /// How much happens in a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -79,6 +82,8 @@ pub struct Report {
     pub readable: u64,
     /// Crashes on the way.
     pub crashes: u64,
+    /// Whether it took longer than the usual time until all was right, or until it was seen that it is not.
+    pub healed: bool,
     /// Inputs that were handled.
     pub steps: u64,
     /// A hash of all that happened.
@@ -119,5 +124,11 @@ pub async fn run(seed: u64, nodes: usize, faults: Faults, size: Size) -> Result<
     world.heal().await?;
     let settled_ms = world.now_ms() + SETTLE_MS + if weeks { 2 * DAY_MS } else { 0 };
     world.run_until(settled_ms).await?;
-    check::check(&mut world, &people).await
+    let report = check::check(&mut world, &people).await?;
+    if report.is_clean() {
+        return Ok(report);
+    }
+    world.run_until(settled_ms + HEAL_MS).await?;
+    let healed = true;
+    Ok(Report { healed, ..check::check(&mut world, &people).await? })
 }
