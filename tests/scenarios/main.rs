@@ -39,8 +39,8 @@ fn assert_clean(seed: u64, nodes: usize, faults: &str) {
 
 #[test]
 fn whatever_fails_every_accepted_message_arrives_once_and_in_one_order() {
-    // Every eighth has weeks apart, and takes minutes without optimisation.
-    for seed in (0..25).filter(|seed| seed % 8 != 7) {
+    // The seventh has weeks apart, and takes minutes without optimisation.
+    for seed in (0..25).filter(|seed| *seed != 7) {
         assert_clean(seed, 3 + usize::try_from(seed % 4).unwrap(), "all");
     }
 }
