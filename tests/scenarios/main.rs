@@ -72,3 +72,15 @@ fn a_late_parent_moves_its_childrens_children_too() {
     assert_clean(11, 3, "all");
     assert_clean(19, 3, "all");
 }
+
+/// Who was removed on a branch that the others then left went on as removed, while they had it as a member.
+#[test]
+fn who_was_removed_on_a_branch_that_lost_comes_back() {
+    assert_clean(5_349, 6, "all");
+}
+
+/// A commit was pushed for ever to a node that could not read it and was no member any more.
+#[test]
+fn what_a_removed_node_cannot_read_is_not_pushed_for_ever() {
+    assert_clean(5_546, 5, "all");
+}

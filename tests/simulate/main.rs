@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Parser, ValueEnum};
 use tidings_tests::faults::Faults;
 use tidings_tests::schedule::{self, Report, Size};
@@ -72,12 +72,18 @@ fn main() -> Result<ExitCode> {
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= args.seeds.1 {
                         return;
                     }
-                    let report = run(seed, nodes_of(args.nodes, seed), faults, args.size);
+                    let report = match &runtime {
+                        Ok(runtime) => {
+                            runtime.block_on(schedule::run(seed, nodes_of(args.nodes, seed), faults, args.size))
+                        }
+                        Err(error) => Err(anyhow!("there is no runtime: {error}")),
+                    };
                     summary.lock().unwrap_or_else(PoisonError::into_inner).add(&args, seed, report);
                 }
             });
@@ -154,11 +160,6 @@ impl Summary {
         }
         self.first_violation = Some(self.first_violation.map_or(seed, |first| first.min(seed)));
     }
-}
-
-fn run(seed: u64, nodes: usize, faults: Faults, size: Size) -> Result<Report> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(schedule::run(seed, nodes, faults, size))
 }
 
 fn replay(args: &Args, seed: u64) -> String {

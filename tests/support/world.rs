@@ -3,6 +3,7 @@
 //! Nothing in it waits for real time. What happens next is the earliest happening of one queue; ties go by the order
 //! in which they were made.
 
+mod databases;
 mod people;
 mod site;
 
@@ -12,15 +13,13 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use anyhow::{Context, Result};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
-use tidings_crypto::vault::DatabaseKey;
 use tidings_node::engine::{Command, Effect, Engine, Input, Outcome, Reply, Ticket};
 use tidings_node::handle::{Path, Refused};
 use tidings_node::ids::{Address, TopicTag};
 use tidings_node::network::{AnswerId, GossipId, NetworkCommand, NetworkEvent, Published, RequestFailure, Verdict};
-use tidings_node::store::Store;
 use tidings_node::wire::request::Request;
 
-use self::site::{Happening, Site, instance, local_node, pair};
+use self::site::{Happening, Site, local_node, pair};
 use crate::faults::Faults;
 
 /// When every world begins: an arbitrary Tuesday.
@@ -77,7 +76,6 @@ pub struct World {
     pub crashes: u64,
     /// How many envelopes had something readable in them, below all encryption of the transport.
     pub readable: u64,
-    name: String,
     /// Whether each input and effect is told on the standard error: for whoever hunts a seed.
     tells: bool,
 }
@@ -101,7 +99,6 @@ impl World {
 
     async fn with_databases(seed: u64, nodes: usize, faults: Faults, folder: Option<&std::path::Path>) -> Result<Self> {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let name = format!("{seed}-{:x}", instance());
         let mut world = Self {
             now_ms: START_MS,
             order: 0,
@@ -122,17 +119,15 @@ impl World {
             steps: 0,
             crashes: 0,
             readable: 0,
-            name,
             tells: std::env::var_os("TIDINGS_SIMULATE_TELL").is_some(),
         };
         for place in 0..nodes {
             let mut me_seed = [0; 32];
             rng.fill_bytes(&mut me_seed);
             let me = local_node(me_seed);
-            let key = DatabaseKey::from_bytes([7; 32]);
             let store = match folder {
-                Some(folder) => Store::open(&folder.join(format!("{place}.db")), key).await?,
-                None => Store::open_in_memory(&format!("{}-{place}", world.name), key).await?,
+                Some(folder) => databases::open(&folder.join(format!("{place}.db"))).await?,
+                None => databases::take().await?,
             };
             let clock_offset_ms = if faults.clock { i64::from(rng.next_u32() % 7_200_000) - 3_600_000 } else { 0 };
             world.sites.push(Site {
@@ -157,6 +152,16 @@ impl World {
             }
         }
         Ok(world)
+    }
+
+    /// Ends a world in memory, and leaves its databases to the next one.
+    pub async fn end(self) -> Result<()> {
+        for site in self.sites {
+            if let Some(store) = site.engine.map(Engine::into_store).or(site.store) {
+                databases::give_back(store).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The time by the world's own clock, which no node sees exactly.

@@ -135,8 +135,9 @@ impl Group {
     /// commit its child, which is to be sent to everybody else. So a commit beside it arrives and is ranked, and this
     /// node sees it if its own has lost. What it held before is only read from now on.
     ///
-    /// It may be done again, by another way in, when another commit wins over this one. Only a stranded node does it:
-    /// whatever a member says, nobody is led away from where they are well.
+    /// It may be done again, by another way in, when another commit wins over this one. Whoever is well never does it:
+    /// whatever a member says, nobody is led away from where they are well. Who was removed here may have been so on a branch
+    /// that the others have left.
     pub fn come_back<R: CryptoRng + ?Sized>(
         &mut self,
         me: &LocalNode,
@@ -147,7 +148,7 @@ impl Group {
         if way_in.group != self.id.0 {
             return Err(ComeBackError::OtherGroup);
         }
-        if self.tree.standing() != Standing::Stranded || self.tree.leads_to_head(way_in.epoch) {
+        if self.tree.standing() == Standing::Member || self.tree.leads_to_head(way_in.epoch) {
             return Err(ComeBackError::NotNeeded);
         }
         let info = read_group_info(way_in)?;

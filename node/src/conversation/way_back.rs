@@ -58,11 +58,13 @@ impl State {
             let helpers: Vec<PeerKey> =
                 self.connected_members(batch, group).await?.into_iter().map(|member| member.peer).collect();
             let me = self.me.node_id();
+            let is_needed = self.ways_back.is_needed(group);
             let Some(loaded) = self.group(batch, group).await?.map(|loaded| &loaded.group) else {
                 self.ways_back.have(group);
                 continue;
             };
-            let needed = loaded.standing() == Standing::Stranded;
+            let standing = loaded.standing();
+            let needed = standing == Standing::Stranded || (standing == Standing::Removed && is_needed);
             let ballots = loaded.signed_ballots(me, BALLOTS_MAX);
             if !needed && self.ways_back.is_settled(group) {
                 self.ways_back.have(group);
@@ -212,7 +214,12 @@ impl State {
         if self.ways_back.affirm(group) {
             batch.groups_saved.insert(group);
         }
-        if !self.groups.get(&group).is_some_and(|loaded| loaded.group.is_on_branch(head)) {
+        let Some(loaded) = self.groups.get(&group).map(|loaded| &loaded.group) else { return Ok(()) };
+        if !loaded.is_on_branch(head) {
+            // What removed this node may have lost.
+            if loaded.standing() == Standing::Removed {
+                self.ways_back.want(group, batch.now_ms);
+            }
             return Ok(());
         }
         let (stuck_ms, old_ms) =
@@ -231,6 +238,10 @@ impl State {
         from: PeerKey,
     ) -> Result<(), StoreError> {
         let Some(row) = self.group_rows.get(&group).copied() else { return Ok(()) };
+        if self.groups.get(&group).is_some_and(|loaded| loaded.group.standing() == Standing::Removed) {
+            self.ways_back.have(group);
+            return Ok(());
+        }
         let mine = self.me.account_id();
         let Some(conversation) = self.conversation(batch, row.conversation).await? else { return Ok(()) };
         let others: BTreeMap<PeerKey, AccountId> =
@@ -282,6 +293,8 @@ impl State {
         let stay = self.epochs_that_stay(id, way_in.epoch);
         let takes_any = self.ways_back.takes_any(id, batch.now_ms);
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(false) };
+        // Who was removed goes nowhere on the word of one member.
+        let takes_any = takes_any && loaded.group.standing() == Standing::Stranded;
         if !takes_any && !loaded.group.is_vouched_for(way_in, self.me.account_id()) {
             return Ok(false);
         }

@@ -8,7 +8,7 @@ use super::{State, StoreError};
 use tidings_crypto::group::GroupId;
 
 use crate::handle::{Path, Peer};
-use crate::ids::{AccountId, PeerKey};
+use crate::ids::{AccountId, ConversationId, PeerKey};
 use crate::network::{NetworkCommand, Published, RequestFailure};
 use crate::outbox::{
     LATER_ATTEMPTS_MAX, PUSH_ENVELOPES_MAX, REFUSED_ATTEMPTS_MAX, STATEMENT_ATTEMPTS_MAX, next_attempt_ms, push_length,
@@ -296,7 +296,8 @@ impl State {
         }
         let Some(owed) = batch.tx.owed(id).await? else { return Ok(true) };
         let again = owed.is_message && self.could_be_said_again(batch, &owed).await?;
-        let hopeless = !owed.is_message && !owed.is_welcome && attempts >= STATEMENT_ATTEMPTS_MAX;
+        let least = if self.is_member(batch, owed.conversation, owed.node).await? { STATEMENT_ATTEMPTS_MAX } else { 0 };
+        let hopeless = !owed.is_message && !owed.is_welcome && attempts >= least;
         let over = again || hopeless || verdict == PushVerdict::Refused;
         if over && let Some(owed) = batch.tx.take_owed(id).await? {
             if owed.is_welcome {
@@ -306,6 +307,18 @@ impl State {
             }
         }
         Ok(over)
+    }
+
+    /// Whether a node is a member where this one stands. Who is none may still learn that it was removed; if it cannot read
+    /// that, it learns it when it asks for a way in.
+    async fn is_member(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        conversation: ConversationId,
+        node: NodeId,
+    ) -> Result<bool, StoreError> {
+        let conversation = self.conversation(batch, conversation).await?;
+        Ok(conversation.is_some_and(|conversation| conversation.members.iter().any(|member| member.node == node)))
     }
 
     /// Gossip says what became of a publication: what it did not carry is pushed at once.

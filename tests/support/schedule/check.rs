@@ -67,7 +67,7 @@ fn check_conversation(report: &mut Report, accepted: &Accepted, sides: &[Side]) 
     report.orphaned += elsewhere.filter(|side| side.here.standing == Standing::Member).count() as u64;
     let mut on_the_way: BTreeSet<AccountId> = sides.iter().filter(is_elsewhere).map(|side| side.account).collect();
     let Some(reference) = members.iter().max_by_key(|side| side.transcript.len()).copied() else { return on_the_way };
-    check_agreement(report, &members);
+    check_agreement(report, &members, sides);
     on_the_way.extend(came_or_went(reference));
     for side in &members {
         let ids: BTreeSet<MessageId> = side.transcript.iter().map(|message| message.id).collect();
@@ -112,7 +112,7 @@ fn members_of_the_largest(sides: &[Side]) -> Vec<&Side> {
 }
 
 /// All who think that they are members agree on the exported secret and on the members, and they are these members.
-fn check_agreement(report: &mut Report, members: &[&Side]) {
+fn check_agreement(report: &mut Report, members: &[&Side], sides: &[Side]) {
     let roles = |side: &Side| -> BTreeMap<AccountId, Role> {
         side.here.members.iter().map(|member| (member.account, member.role)).collect()
     };
@@ -130,7 +130,12 @@ fn check_agreement(report: &mut Report, members: &[&Side]) {
     let absent: Vec<_> = listed.difference(&standing).collect();
     report.stranded += absent.len() as u64;
     if !absent.is_empty() {
-        report.findings.push(format!("listed as members and standing elsewhere: {absent:?}"));
+        let stands = |account: &&&AccountId| {
+            let side = sides.iter().find(|side| side.account == ***account);
+            format!("{} {:?}", short(account), side.map(|side| side.here.standing))
+        };
+        let standing: Vec<String> = absent.iter().map(|account| stands(&account)).collect();
+        report.findings.push(format!("listed as members and standing elsewhere: {standing:?}"));
     }
 }
 

@@ -52,10 +52,3 @@ pub(super) fn pair(one: Place, other: Place) -> (Place, Place) {
 pub(super) fn local_node(seed: [u8; 32]) -> LocalNode {
     LocalNode::generate(START_MS - CERTIFICATE_MS, START_MS + CERTIFICATE_MS, &mut ChaCha20Rng::from_seed(seed))
 }
-
-/// Tells the databases of worlds of one process apart; it does not enter the trace.
-pub(super) fn instance() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static INSTANCES: AtomicU64 = AtomicU64::new(0);
-    INSTANCES.fetch_add(1, Ordering::Relaxed)
-}

@@ -164,6 +164,11 @@ impl WaysBack {
         wanted.is_some_and(|wanted| wanted.since_ms.saturating_add(UNVOUCHED_AFTER_MS) <= now_ms)
     }
 
+    /// Whether a way into this group is needed.
+    pub(super) fn is_needed(&self, group: GroupId) -> bool {
+        self.wanted.get(&group).is_some_and(|wanted| wanted.needed)
+    }
+
     /// Whether the members are asked about this group.
     pub(super) fn is_wanted(&self, group: GroupId) -> bool {
         self.wanted.contains_key(&group)
