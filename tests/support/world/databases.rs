@@ -26,13 +26,11 @@ pub(super) async fn open(file: &std::path::Path) -> Result<Store> {
 
 /// An empty one.
 pub(super) async fn take() -> Result<Store> {
-    match IDLE.with_borrow_mut(Vec::pop) {
-        Some(store) => Ok(store),
-        None => {
-            let name = format!("{:x}", NAMES.fetch_add(1, Ordering::Relaxed));
-            Ok(Store::open_in_memory(&name, key()).await?)
-        }
+    if let Some(store) = IDLE.with_borrow_mut(Vec::pop) {
+        return Ok(store);
     }
+    let name = format!("{:x}", NAMES.fetch_add(1, Ordering::Relaxed));
+    Ok(Store::open_in_memory(&name, key()).await?)
 }
 
 /// Empties one and keeps it.
