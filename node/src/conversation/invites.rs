@@ -22,6 +22,9 @@ use crate::wire::content::Content;
 use crate::wire::join::JoinRequest;
 use crate::wire::request::{JoinVerdict, Response};
 
+/// After its start a node lets nobody in by an invite for this long: those who were there meanwhile tell it first what
+/// happened, or one use of an invite would let in two, of whom one loses.
+const CATCH_UP_MS: u64 = 10_000;
 /// An invite is good for a minute at least and a year at most.
 const EXPIRES_IN_MS: (u64, u64) = (60_000, 365 * 24 * 60 * 60 * 1_000);
 /// So many people may wait for a decision in one group.
@@ -164,12 +167,28 @@ impl State {
             }
             return answer(JoinVerdict::Waiting);
         }
+        if self.may_have_missed_something(batch, id).await? {
+            return answer(JoinVerdict::Later);
+        }
         match self.want(batch, request.group, &Intent::LetIn(bytes.to_vec())).await? {
             Tried::Done | Tried::Committed(_) => answer(JoinVerdict::Coming),
             Tried::Dropped(reason) => refuse(&reason),
             Tried::Failed(error) => refuse(&error.to_string()),
             Tried::Later => answer(JoinVerdict::Later),
         }
+    }
+
+    /// Whether this node has just started and others may be about to tell it what happened meanwhile: that an invite was
+    /// used up, say.
+    async fn may_have_missed_something(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+    ) -> Result<bool, StoreError> {
+        let me = self.me.node_id();
+        let is_fresh = batch.now_ms.checked_sub(self.started_ms).is_some_and(|run_ms| run_ms < CATCH_UP_MS);
+        let Some(conversation) = self.conversation(batch, id).await? else { return Ok(false) };
+        Ok(is_fresh && conversation.others(me).next().is_some())
     }
 
     fn is_member_account(&self, group: GroupId, account: &AccountId) -> bool {

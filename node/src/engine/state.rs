@@ -63,6 +63,8 @@ pub(crate) struct State {
     pub(crate) group_rows: BTreeMap<GroupId, GroupRow>,
     pub(crate) topics: Topics,
     turn_due_ms: u64,
+    /// When this run began.
+    pub(crate) started_ms: u64,
     /// When to ask again for the cards of fellow members that are missing, and how long to wait after that.
     pub(super) fellows_due_ms: Option<u64>,
     pub(super) fellows_pause_ms: u64,
@@ -131,6 +133,7 @@ impl State {
             group_rows: batch.tx.groups().await?.into_iter().map(|row| (row.id, row)).collect(),
             topics: Topics::default(),
             turn_due_ms: next_turn_ms(batch.now_ms),
+            started_ms: batch.now_ms,
             fellows_due_ms: None,
             fellows_pause_ms: 0,
             settling: Settling::default(),
