@@ -114,20 +114,13 @@ impl State {
                 let row = conversation.change();
                 (row.standing, row.refused) = (Standing::Joining, String::new());
             } else {
-                let row = ConversationRow {
+                let row = ConversationRow::new(
                     id,
-                    kind: ConversationKind::Group,
-                    name: parsed.name.clone(),
-                    created_at_ms: batch.now_ms,
-                    last_at_ms: batch.now_ms,
-                    next_sequence: 1,
-                    leaves: Vec::new(),
-                    receipt_owed: false,
-                    topic: String::new(),
-                    picture: None,
-                    standing: Standing::Joining,
-                    refused: String::new(),
-                };
+                    ConversationKind::Group,
+                    parsed.name.clone(),
+                    Standing::Joining,
+                    batch.now_ms,
+                );
                 let mut conversation = super::Conversation::new(row, group, Vec::new());
                 conversation.groups.clear();
                 self.conversations.insert(id, conversation);

@@ -197,20 +197,7 @@ impl State {
                 batch.tx.put_members(id, &rows).await?;
             }
         } else {
-            let row = ConversationRow {
-                id,
-                kind,
-                name,
-                created_at_ms: batch.now_ms,
-                last_at_ms: batch.now_ms,
-                next_sequence: 1,
-                leaves: Vec::new(),
-                receipt_owed: false,
-                topic: String::new(),
-                picture: None,
-                standing: Standing::Member,
-                refused: String::new(),
-            };
+            let row = ConversationRow::new(id, kind, name, Standing::Member, batch.now_ms);
             batch.tx.put_members(id, &rows).await?;
             self.conversations.insert(id, Conversation::new(row, group_id, rows.clone()));
         }

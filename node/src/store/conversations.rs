@@ -46,6 +46,26 @@ pub struct ConversationRow {
     pub refused: String,
 }
 
+impl ConversationRow {
+    /// A conversation that begins now, with nothing in it.
+    pub fn new(id: ConversationId, kind: ConversationKind, name: String, standing: Standing, now_ms: u64) -> Self {
+        Self {
+            id,
+            kind,
+            name,
+            created_at_ms: now_ms,
+            last_at_ms: now_ms,
+            next_sequence: 1,
+            leaves: Vec::new(),
+            receipt_owed: false,
+            topic: String::new(),
+            picture: None,
+            standing,
+            refused: String::new(),
+        }
+    }
+}
+
 /// A node of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemberRow {
