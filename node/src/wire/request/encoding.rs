@@ -1,0 +1,247 @@
+//! How requests and responses are written and read (PROTOCOL §5.4): every limit is held on both ways.
+
+use tidings_crypto::codec::{Malformed, Reader, Writer};
+use tidings_crypto::envelope::{EpochId, WAY_IN_BYTES_MAX};
+use tidings_crypto::group::{BALLOT_BYTES_MAX, GroupId, KEY_PACKAGE_BYTES_MAX};
+
+use super::{
+    BALLOTS_MAX, CARD_BYTES_MAX, ENVELOPE_BYTES_MAX, JoinVerdict, PACKAGES_MAX, PUSH_ENVELOPES_MAX, PushVerdict,
+    REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Request, Response, VERSION, WayInAnswer,
+};
+use crate::ids::AccountId;
+use crate::wire::join::{JOIN_BYTES_MAX, REASON_BYTES_MAX};
+
+pub(super) const KIND_BUSY: u8 = 0;
+pub(super) const KIND_HELLO: u8 = 1;
+pub(super) const KIND_PUSH: u8 = 2;
+pub(super) const KIND_CARD: u8 = 3;
+pub(super) const KIND_WAY_IN: u8 = 5;
+pub(super) const KIND_PACKAGES: u8 = 4;
+pub(super) const KIND_JOIN: u8 = 6;
+
+impl Request {
+    /// Which limit this request breaks, if any.
+    pub fn check(&self) -> Result<(), Malformed> {
+        match self {
+            Self::Hello { card } => within("card", card.len(), CARD_BYTES_MAX),
+            Self::Push { envelopes } => {
+                within("list of envelopes", envelopes.len(), PUSH_ENVELOPES_MAX)?;
+                let mut total: usize = 4;
+                for envelope in envelopes {
+                    within("envelope", envelope.len(), ENVELOPE_BYTES_MAX)?;
+                    total = total.saturating_add(4).saturating_add(envelope.len());
+                }
+                within("request", total, REQUEST_BYTES_MAX)
+            }
+            Self::WayIn { ballots, .. } => check_ballots(ballots),
+            Self::Card { .. } | Self::Packages => Ok(()),
+            Self::Join { request } => within("request to join", request.len(), JOIN_BYTES_MAX),
+        }
+    }
+
+    /// The request's bytes, or which limit it breaks.
+    pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
+        self.check()?;
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        match self {
+            Self::Hello { card } => writer.u8(KIND_HELLO).bytes(card),
+            Self::Push { envelopes } => {
+                writer.u8(KIND_PUSH).count(envelopes.len());
+                envelopes.iter().fold(&mut writer, |writer, envelope| writer.bytes(envelope))
+            }
+            Self::Card { account } => writer.u8(KIND_CARD).array(&account.0),
+            Self::WayIn { group, needed, ballots } => {
+                writer.u8(KIND_WAY_IN).array(&group.0).u8(u8::from(*needed));
+                write_ballots(&mut writer, ballots)
+            }
+            Self::Packages => writer.u8(KIND_PACKAGES),
+            Self::Join { request } => writer.u8(KIND_JOIN).bytes(request),
+        };
+        Ok(writer.into_bytes())
+    }
+
+    /// Reads a whole request.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        within("request", bytes.len(), REQUEST_BYTES_MAX)?;
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let request = match reader.u8()? {
+            KIND_HELLO => Self::Hello { card: reader.bytes("card", CARD_BYTES_MAX)?.to_vec() },
+            KIND_PUSH => {
+                let count = reader.count("list of envelopes", PUSH_ENVELOPES_MAX)?;
+                let envelopes = (0..count).map(|_| Ok(reader.bytes("envelope", ENVELOPE_BYTES_MAX)?.to_vec()));
+                Self::Push { envelopes: envelopes.collect::<Result<_, _>>()? }
+            }
+            KIND_CARD => Self::Card { account: AccountId(reader.array()?) },
+            KIND_WAY_IN => {
+                let group = GroupId(reader.array()?);
+                let needed = match reader.u8()? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(Malformed::Invalid { what: "mark of a need" }),
+                };
+                Self::WayIn { group, needed, ballots: read_ballots(&mut reader)? }
+            }
+            KIND_PACKAGES => Self::Packages,
+            KIND_JOIN => Self::Join { request: reader.bytes("request to join", JOIN_BYTES_MAX)?.to_vec() },
+            _ => return Err(Malformed::Invalid { what: "kind of request" }),
+        };
+        reader.finish()?;
+        Ok(request)
+    }
+}
+
+impl Response {
+    /// Which limit this response breaks, if any.
+    pub fn check(&self) -> Result<(), Malformed> {
+        match self {
+            Self::Hello { card } | Self::Card { card: Some(card) } => within("card", card.len(), CARD_BYTES_MAX),
+            Self::Push { verdicts } => within("list of verdicts", verdicts.len(), PUSH_ENVELOPES_MAX),
+            Self::WayIn { answer, ballots } => {
+                let sealed = if let WayInAnswer::Sealed(sealed) = answer { sealed.len() } else { 0 };
+                within("way in", sealed, WAY_IN_BYTES_MAX)?;
+                check_ballots(ballots)
+            }
+            Self::Packages { packages } => {
+                within("list of key packages", packages.len(), PACKAGES_MAX)?;
+                let longest = packages.iter().map(Vec::len).max().unwrap_or(0);
+                within("key package", longest, KEY_PACKAGE_BYTES_MAX)
+            }
+            Self::Join { verdict: JoinVerdict::Refused(reason) } => within("reason", reason.len(), REASON_BYTES_MAX),
+            Self::Card { card: None } | Self::Join { .. } | Self::Busy => Ok(()),
+        }
+    }
+
+    /// The response's bytes, or which limit it breaks.
+    pub fn encode(&self) -> Result<Vec<u8>, Malformed> {
+        self.check()?;
+        let mut writer = Writer::new();
+        writer.u8(VERSION);
+        match self {
+            Self::Hello { card } => writer.u8(KIND_HELLO).bytes(card),
+            Self::Push { verdicts } => {
+                writer.u8(KIND_PUSH).count(verdicts.len());
+                verdicts.iter().fold(&mut writer, |writer, verdict| writer.u8(verdict.to_byte()))
+            }
+            Self::Card { card: Some(card) } => writer.u8(KIND_CARD).u8(1).bytes(card),
+            Self::Card { card: None } => writer.u8(KIND_CARD).u8(0),
+            Self::WayIn { answer, ballots } => {
+                writer.u8(KIND_WAY_IN);
+                match answer {
+                    WayInAnswer::Unable => writer.u8(0),
+                    WayInAnswer::Sealed(sealed) => writer.u8(1).bytes(sealed),
+                    WayInAnswer::NotAMember => writer.u8(2),
+                    WayInAnswer::Here(head) => writer.u8(3).array(&head.0),
+                };
+                write_ballots(&mut writer, ballots)
+            }
+            Self::Packages { packages } => {
+                writer.u8(KIND_PACKAGES).count(packages.len());
+                packages.iter().fold(&mut writer, |writer, package| writer.bytes(package))
+            }
+            Self::Join { verdict } => {
+                writer.u8(KIND_JOIN);
+                match verdict {
+                    JoinVerdict::Coming => writer.u8(0),
+                    JoinVerdict::Waiting => writer.u8(1),
+                    JoinVerdict::Refused(reason) => writer.u8(2).bytes(reason.as_bytes()),
+                    JoinVerdict::Later => writer.u8(3),
+                }
+            }
+            Self::Busy => writer.u8(KIND_BUSY),
+        };
+        Ok(writer.into_bytes())
+    }
+
+    /// Reads a whole response.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        within("response", bytes.len(), RESPONSE_BYTES_MAX)?;
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let response = match reader.u8()? {
+            KIND_HELLO => Self::Hello { card: reader.bytes("card", CARD_BYTES_MAX)?.to_vec() },
+            KIND_PUSH => {
+                let count = reader.count("list of verdicts", PUSH_ENVELOPES_MAX)?;
+                let verdicts = reader.take(count)?.iter().map(|byte| PushVerdict::from_byte(*byte));
+                Self::Push { verdicts: verdicts.collect::<Result<_, _>>()? }
+            }
+            KIND_CARD => match reader.u8()? {
+                0 => Self::Card { card: None },
+                1 => Self::Card { card: Some(reader.bytes("card", CARD_BYTES_MAX)?.to_vec()) },
+                _ => return Err(Malformed::Invalid { what: "mark of a card" }),
+            },
+            KIND_WAY_IN => {
+                let answer = match reader.u8()? {
+                    0 => WayInAnswer::Unable,
+                    1 => WayInAnswer::Sealed(reader.bytes("way in", WAY_IN_BYTES_MAX)?.to_vec()),
+                    2 => WayInAnswer::NotAMember,
+                    3 => WayInAnswer::Here(EpochId(reader.array()?)),
+                    _ => return Err(Malformed::Invalid { what: "mark of a way in" }),
+                };
+                Self::WayIn { answer, ballots: read_ballots(&mut reader)? }
+            }
+            KIND_PACKAGES => {
+                let count = reader.count("list of key packages", PACKAGES_MAX)?;
+                let packages = (0..count).map(|_| Ok(reader.bytes("key package", KEY_PACKAGE_BYTES_MAX)?.to_vec()));
+                Self::Packages { packages: packages.collect::<Result<_, _>>()? }
+            }
+            KIND_JOIN => {
+                let verdict = match reader.u8()? {
+                    0 => JoinVerdict::Coming,
+                    1 => JoinVerdict::Waiting,
+                    2 => JoinVerdict::Refused(reader.text("reason", REASON_BYTES_MAX)?.to_owned()),
+                    3 => JoinVerdict::Later,
+                    _ => return Err(Malformed::Invalid { what: "verdict" }),
+                };
+                Self::Join { verdict }
+            }
+            KIND_BUSY => Self::Busy,
+            _ => return Err(Malformed::Invalid { what: "kind of response" }),
+        };
+        reader.finish()?;
+        Ok(response)
+    }
+}
+
+fn check_ballots(ballots: &[Vec<u8>]) -> Result<(), Malformed> {
+    within("list of ballots", ballots.len(), BALLOTS_MAX)?;
+    within("ballot", ballots.iter().map(Vec::len).max().unwrap_or(0), BALLOT_BYTES_MAX)
+}
+
+fn write_ballots<'a>(writer: &'a mut Writer, ballots: &[Vec<u8>]) -> &'a mut Writer {
+    writer.count(ballots.len());
+    ballots.iter().fold(writer, |writer, ballot| writer.bytes(ballot))
+}
+
+fn read_ballots(reader: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
+    let count = reader.count("list of ballots", BALLOTS_MAX)?;
+    (0..count).map(|_| Ok(reader.bytes("ballot", BALLOT_BYTES_MAX)?.to_vec())).collect()
+}
+
+fn within(what: &'static str, found: usize, limit: usize) -> Result<(), Malformed> {
+    if found <= limit { Ok(()) } else { Err(Malformed::TooLong { what, limit }) }
+}
+
+impl PushVerdict {
+    fn to_byte(self) -> u8 {
+        match self {
+            Self::Taken => 0,
+            Self::Known => 1,
+            Self::Later => 2,
+            Self::Refused => 3,
+            Self::Gone => 4,
+        }
+    }
+
+    fn from_byte(byte: u8) -> Result<Self, Malformed> {
+        match byte {
+            0 => Ok(Self::Taken),
+            1 => Ok(Self::Known),
+            2 => Ok(Self::Later),
+            3 => Ok(Self::Refused),
+            4 => Ok(Self::Gone),
+            _ => Err(Malformed::Invalid { what: "verdict" }),
+        }
+    }
+}
