@@ -10,6 +10,7 @@ mod membership;
 mod public_epochs;
 mod rights;
 mod saving;
+mod scene;
 mod suites;
 mod vectors;
 mod world;

@@ -2,7 +2,7 @@
 //! nothing.
 
 use super::{
-    rights::{all_do, all_follow, assert_forbidden, invite_of, policy_of},
+    scene::{all_do, all_follow, assert_forbidden, invite_of, policy_of},
     world::*,
 };
 use crate::{
