@@ -13,4 +13,5 @@ mod saving;
 mod scene;
 mod suites;
 mod vectors;
+mod way_in;
 mod world;

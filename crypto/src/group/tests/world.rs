@@ -6,7 +6,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::{
-    envelope::{Content, WelcomeContent},
+    envelope::{Content, SealedWayIn, WayIn, WelcomeContent},
     epoch_id::EpochId,
     group::*,
     identity::{AccountId, AccountKey, LocalNode, NodeCertificate, NodeId, NodeKeys},
@@ -191,6 +191,10 @@ impl Node {
         self.save();
     }
 
+    pub(super) fn come_back(&mut self, way_in: &WayIn) -> Result<Committed, ComeBackError> {
+        self.group.come_back(&self.me, way_in, at(NOW_MS), &mut self.rng)
+    }
+
     pub(super) fn save(&mut self) {
         self.saved.write(self.group.take_changes());
     }
@@ -234,4 +238,28 @@ pub(super) fn nodes_in(suite: Suite, count: usize, seed: u64) -> Vec<Node> {
         nodes.push(joined);
     }
     nodes
+}
+
+/// What a member gives to a node of its group.
+pub(super) fn way_in(from: &Node, to: &LocalNode) -> WayIn {
+    let sealed = from.group.way_in(&from.me, to.node_id(), &mut rng(98)).unwrap();
+    assert_eq!(SealedWayIn::decode(sealed.bytes()).as_ref(), Ok(&sealed));
+    sealed.open(&to.keys).unwrap()
+}
+
+/// A group in which the last node has missed what the others do without it for a while.
+pub(super) fn one_is_lost(count: usize, seed: u64) -> (Vec<Node>, Node) {
+    let mut nodes = nodes(count, seed);
+    let mut lost = nodes.pop().unwrap();
+    for round in 0..3 {
+        let committer = round % nodes.len();
+        let update = nodes[committer].update().content;
+        for (index, node) in nodes.iter_mut().enumerate() {
+            if index != committer {
+                node.follow(&update);
+            }
+        }
+    }
+    lost.strand();
+    (nodes, lost)
 }
