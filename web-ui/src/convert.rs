@@ -15,6 +15,11 @@ pub(crate) fn account_from(text: &str) -> Result<AccountId, RequestError> {
     text.parse().map_err(|_| RequestError::BadRequest("an account's id is 64 hexadecimal characters".to_owned()))
 }
 
+/// Accounts' ids from text: all of them, or why one is none.
+pub(crate) fn accounts_from(texts: &[String]) -> Result<Vec<AccountId>, RequestError> {
+    texts.iter().map(|text| account_from(text)).collect()
+}
+
 /// An event's id as text: the run in hexadecimal, `-`, the number in decimal.
 pub(crate) fn event_id_text(id: EventId) -> String {
     format!("{:x}-{}", id.run, id.number)

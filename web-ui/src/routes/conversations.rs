@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use tidings_node::ids::ConversationId;
 
-use crate::convert::account_from;
+use crate::convert::accounts_from;
 use crate::dto;
 use crate::error::Error;
 use crate::extract::{Body, PathId};
@@ -29,7 +29,7 @@ pub(crate) async fn create(
     State(app): State<App>,
     Body(conversation): Body<dto::NewConversation>,
 ) -> Result<Json<dto::Conversation>, Error> {
-    let contacts = conversation.contacts.iter().map(|contact| account_from(contact)).collect::<Result<Vec<_>, _>>()?;
+    let contacts = accounts_from(&conversation.contacts)?;
     Ok(Json(app.handle.create_conversation(contacts, conversation.name).await?.into()))
 }
 

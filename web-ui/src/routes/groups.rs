@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use tidings_node::handle::PolicyPatch;
 use tidings_node::ids::ConversationId;
 
-use crate::convert::account_from;
+use crate::convert::accounts_from;
 use crate::dto;
 use crate::dto::groups::{Group, GroupPatch, NewMembers, NewRole, Removals};
 use crate::error::{Error, RequestError};
@@ -95,7 +95,7 @@ pub(crate) async fn add_members(
     PathId(conversation): PathId<ConversationId>,
     Body(members): Body<NewMembers>,
 ) -> Result<Json<Group>, Error> {
-    let accounts = members.accounts.iter().map(|account| account_from(account)).collect::<Result<Vec<_>, _>>()?;
+    let accounts = accounts_from(&members.accounts)?;
     Ok(Json(app.handle.add_members(conversation, accounts).await?.into()))
 }
 
@@ -126,7 +126,7 @@ pub(crate) async fn remove_members(
     PathId(conversation): PathId<ConversationId>,
     Body(removals): Body<Removals>,
 ) -> Result<Json<Group>, Error> {
-    let accounts = removals.accounts.iter().map(|account| account_from(account)).collect::<Result<Vec<_>, _>>()?;
+    let accounts = accounts_from(&removals.accounts)?;
     Ok(Json(app.handle.remove_members(conversation, accounts).await?.into()))
 }
 
