@@ -10,7 +10,6 @@ mod safety_number;
 
 use std::fmt;
 
-use data_encoding::HEXLOWER;
 use ed25519_dalek::VerifyingKey;
 
 pub use certificate::{CERTIFICATE_BYTES, MalformedCertificate, NodeCertificate, NotValidNow};
@@ -18,51 +17,8 @@ pub use keys::{AccountKey, LocalNode, NodeKeys};
 pub(crate) use keys::{NODE_KEYS_BYTES, random_secret};
 pub use safety_number::{SafetyNumber, fingerprint};
 
-/// Text that is not an identifier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an id is {expected_chars} lower-case hexadecimal characters")]
-pub struct MalformedId {
-    /// How many characters this kind of id has.
-    pub expected_chars: usize,
-}
-
-/// Defines an identifier: bytes that print as lower-case hexadecimal, and in `Debug` as its first eight characters.
-macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $bytes:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub [u8; $bytes]);
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
-            }
-        }
-
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                $crate::identity::write_shortened(f, stringify!($name), &self.0)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = $crate::identity::MalformedId;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok();
-                let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-                bytes.map(Self).ok_or($crate::identity::MalformedId { expected_chars: 2 * $bytes })
-            }
-        }
-    };
-}
-pub(crate) use id;
-
-/// `Name(01234567…)`.
-pub(crate) fn write_shortened(f: &mut fmt::Formatter<'_>, name: &str, bytes: &[u8]) -> fmt::Result {
-    let shown = bytes.get(..4).unwrap_or(bytes);
-    write!(f, "{name}({}…)", HEXLOWER.encode(shown))
-}
+pub use crate::id::MalformedId;
+pub(crate) use crate::id::{id, write_shortened};
 
 id!(
     /// An account: the hash of its public key.

@@ -10,6 +10,7 @@ pub mod codec;
 pub mod envelope;
 pub mod epoch_id;
 pub mod group;
+pub mod id;
 pub mod identity;
 pub mod vault;
 
