@@ -4,7 +4,9 @@ use tidings_node::engine::Command;
 use tidings_node::handle::Standing;
 use tidings_tests::world::World;
 
-use super::groups::{ask, assert_same, block_on, create, cut, group, people, rename, run_for, send, texts, view};
+use super::stage::{
+    add, ask, assert_same, block_on, create, cut, group, people, rename, run_for, send, texts, view, walkers,
+};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -21,8 +23,7 @@ fn part(world: &mut World) {
 #[test]
 fn two_halves_that_parted_for_longer_than_anything_is_kept_become_one_group_again() {
     block_on(async {
-        let mut world = people(401, 4).await;
-        let id = create(&mut world, &[1, 2, 3], Some("Walking")).await;
+        let (mut world, id) = walkers(401, 4).await;
         run_for(&mut world, 60_000).await;
         part(&mut world);
         run_for(&mut world, 40 * DAY_MS).await;
@@ -63,8 +64,7 @@ fn two_halves_that_parted_for_longer_than_anything_is_kept_become_one_group_agai
 #[test]
 fn who_never_gets_a_commit_whose_author_is_gone_learns_of_it_from_the_ballots_of_the_others() {
     block_on(async {
-        let mut world = people(402, 4).await;
-        let id = create(&mut world, &[1, 2, 3], Some("Walking")).await;
+        let (mut world, id) = walkers(402, 4).await;
         run_for(&mut world, 10 * 60_000).await;
         cut(&mut world, 3, false);
         run_for(&mut world, 1_000).await;
@@ -103,10 +103,8 @@ async fn added_on_the_branch_that_loses(seed: u64) -> (World, tidings_node::ids:
     run_for(&mut world, 1_000).await;
     ask(&mut world, 3, Command::Leave(id)).await.unwrap();
     run_for(&mut world, 30_000).await;
-    let added = world.account(5).unwrap();
     for adder in [1, 2] {
-        let command = Command::AddMembers { conversation: id, accounts: vec![added] };
-        group(&mut world, adder, command).await.unwrap();
+        add(&mut world, adder, id, 5).await;
     }
     run_for(&mut world, 2 * 60_000).await;
     (world, id)

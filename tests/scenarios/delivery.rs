@@ -1,16 +1,14 @@
 //! Messages in groups whose members change: whom they are for, what is sent again, what is late, and in which order.
 
 use tidings_node::engine::{Command, Reply};
-use tidings_node::handle::{Message, MessageKind, MessageState, NewMessage, PageAt, PolicyPatch};
+use tidings_node::handle::{Message, MessageKind, MessageState, PageAt};
 use tidings_node::ids::{ConversationId, MessageId};
 use tidings_tests::faults::Faults;
 use tidings_tests::world::{Fate, Place, World};
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+use super::stage::{add, ask, block_on, remove, rename, run_for, send};
 
-fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
-}
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Everybody knows everybody, and the first of `members` has made a group with the others.
 async fn group(nodes: usize, members: &[Place]) -> (World, ConversationId) {
@@ -29,36 +27,8 @@ async fn group(nodes: usize, members: &[Place]) -> (World, ConversationId) {
     (world, conversation.id)
 }
 
-async fn wait(world: &mut World, ms: u64) {
-    let until_ms = world.now_ms() + ms;
-    world.run_until(until_ms).await.unwrap();
-}
-
 async fn settle(world: &mut World) {
-    wait(world, 120_000).await;
-}
-
-async fn order(world: &mut World, at: Place, command: Command) {
-    let fate = world.command(at, command).await.unwrap();
-    assert!(matches!(fate, Fate::Answered(Ok(_))), "{fate:?}");
-}
-
-async fn add(world: &mut World, at: Place, conversation: ConversationId, whom: Place) {
-    let accounts = vec![world.account(whom).unwrap()];
-    order(world, at, Command::AddMembers { conversation, accounts }).await;
-}
-
-async fn remove(world: &mut World, at: Place, conversation: ConversationId, whom: Place) {
-    let accounts = vec![world.account(whom).unwrap()];
-    order(world, at, Command::RemoveMembers { conversation, accounts }).await;
-}
-
-async fn send(world: &mut World, from: Place, conversation: ConversationId, text: &str) -> MessageId {
-    let new = NewMessage { conversation, text: text.to_owned(), reply_to: None, idempotency_key: None };
-    match world.command(from, Command::Send(new)).await.unwrap() {
-        Fate::Answered(Ok(Reply::Message(message))) => message.id,
-        other => panic!("{other:?}"),
-    }
+    run_for(world, 120_000).await;
 }
 
 /// What people wrote, without the lines that tell changes.
@@ -101,13 +71,13 @@ fn a_message_that_comes_after_newer_ones_were_read_is_marked_late_and_stands_in_
     block_on(async {
         let (mut world, hiking) = group(3, &[0, 1, 2]).await;
         divide(&mut world, &[0, 1], &[2], false);
-        wait(&mut world, 1_000).await;
+        run_for(&mut world, 1_000).await;
         send(&mut world, 2, hiking, "from the valley").await;
-        wait(&mut world, 5_000).await;
+        run_for(&mut world, 5_000).await;
         send(&mut world, 0, hiking, "one").await;
-        wait(&mut world, 5_000).await;
+        run_for(&mut world, 5_000).await;
         send(&mut world, 1, hiking, "two").await;
-        wait(&mut world, 180_000).await;
+        run_for(&mut world, 180_000).await;
         divide(&mut world, &[0, 1], &[2], true);
         settle(&mut world).await;
         send(&mut world, 2, hiking, "three").await;
@@ -151,10 +121,10 @@ fn who_was_removed_holds_no_message_back_and_is_never_shown_as_having_it() {
         let (mut world, hiking) = group(3, &[0, 1, 2]).await;
         world.crash(2).unwrap();
         let sent = send(&mut world, 0, hiking, "while one is away").await;
-        wait(&mut world, 30_000).await;
+        run_for(&mut world, 30_000).await;
         assert_eq!(state(&mut world, 0, hiking, sent).await, MessageState::Queued);
         remove(&mut world, 0, hiking, 2).await;
-        wait(&mut world, 30_000).await;
+        run_for(&mut world, 30_000).await;
         assert_eq!(state(&mut world, 0, hiking, sent).await, MessageState::Delivered);
         let me = world.engine(0).unwrap().me();
         let detail = world.engine(0).unwrap().reader().message_detail(sent, &me).await.unwrap().unwrap();
@@ -175,12 +145,12 @@ fn who_joins_sorts_as_everybody_although_it_lacks_the_older_messages() {
         let (mut world, hiking) = group(4, &[0, 1, 2]).await;
         world.set_clock(1, DAY_MS);
         send(&mut world, 1, hiking, "from tomorrow").await;
-        wait(&mut world, 5_000).await;
+        run_for(&mut world, 5_000).await;
         add(&mut world, 0, hiking, 3).await;
         settle(&mut world).await;
         for (number, from) in [0, 2, 3, 0, 2, 3].into_iter().enumerate() {
             send(&mut world, from, hiking, &format!("number {number}")).await;
-            wait(&mut world, 2_000).await;
+            run_for(&mut world, 2_000).await;
         }
         settle(&mut world).await;
         let expected: Vec<String> = (0..6).map(|number| format!("number {number}")).collect();
@@ -197,13 +167,13 @@ fn what_was_written_on_a_losing_branch_reaches_those_who_could_not_read_it() {
     block_on(async {
         let (mut world, hiking) = group(6, &[0, 1, 2, 3]).await;
         divide(&mut world, &[0, 1, 4], &[2, 3, 5], false);
-        wait(&mut world, 20_000).await;
+        run_for(&mut world, 20_000).await;
         add(&mut world, 0, hiking, 4).await;
         add(&mut world, 2, hiking, 5).await;
-        wait(&mut world, 30_000).await;
+        run_for(&mut world, 30_000).await;
         let one = send(&mut world, 1, hiking, "on the one side").await;
         let other = send(&mut world, 3, hiking, "on the other side").await;
-        wait(&mut world, 60_000).await;
+        run_for(&mut world, 60_000).await;
         divide(&mut world, &[0, 1, 4], &[2, 3, 5], true);
         settle(&mut world).await;
         settle(&mut world).await;
@@ -227,20 +197,19 @@ fn a_node_that_was_cut_off_for_longer_than_is_remembered_comes_back_and_nothing_
     block_on(async {
         let (mut world, hiking) = group(3, &[0, 1, 2]).await;
         divide(&mut world, &[0, 1], &[2], false);
-        wait(&mut world, 20_000).await;
+        run_for(&mut world, 20_000).await;
         for (at, name) in [(0, "Walking"), (2, "Climbing")] {
-            let patch = PolicyPatch { name: Some(name.to_owned()), ..PolicyPatch::default() };
-            order(&mut world, at, Command::SetPolicy { conversation: hiking, patch }).await;
+            ask(&mut world, at, rename(hiking, name)).await.unwrap();
         }
-        wait(&mut world, 300_000).await;
+        run_for(&mut world, 300_000).await;
         send(&mut world, 0, hiking, "from the many").await;
-        wait(&mut world, 60_000).await;
+        run_for(&mut world, 60_000).await;
         send(&mut world, 2, hiking, "from the one").await;
         for _ in 0..45 {
-            wait(&mut world, DAY_MS.unsigned_abs()).await;
+            run_for(&mut world, DAY_MS.unsigned_abs()).await;
         }
         divide(&mut world, &[0, 1], &[2], true);
-        wait(&mut world, 3_600_000).await;
+        run_for(&mut world, 3_600_000).await;
         let transcript = words(&mut world, 0, hiking).await;
         assert_eq!(transcript, ["from the many", "from the one"]);
         let authenticator = world.engine(0).unwrap().authenticator(hiking).await.unwrap();

@@ -10,9 +10,7 @@ use tidings_node::ids::{Address, ConversationId, MessageId};
 use tidings_tests::faults::Faults;
 use tidings_tests::world::{Fate, Place, World};
 
-fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
-}
+use super::stage::{block_on, message};
 
 async fn two_people(faults: Faults) -> (World, ConversationId) {
     let mut world = World::new(77, 2, faults).await.unwrap();
@@ -39,10 +37,6 @@ async fn send(world: &mut World, from: Place, new: NewMessage) -> Result<Message
     }
 }
 
-fn text(conversation: ConversationId, text: &str) -> NewMessage {
-    NewMessage { conversation, text: text.to_owned(), reply_to: None, idempotency_key: None }
-}
-
 /// Messages far beyond the ratchet's reach wait for somebody who comes back, and the first pushes fail.
 #[test]
 fn a_long_absence_and_failing_pushes_put_no_message_out_of_reach() {
@@ -51,7 +45,7 @@ fn a_long_absence_and_failing_pushes_put_no_message_out_of_reach() {
         let (mut world, conversation) = two_people(loss).await;
         world.crash(1).unwrap();
         for number in 0..1_500 {
-            send(&mut world, 0, text(conversation, &format!("number {number}"))).await.unwrap();
+            send(&mut world, 0, message(conversation, &format!("number {number}"))).await.unwrap();
         }
         world.set_faults(true);
         world.start(1).await.unwrap();
@@ -59,7 +53,7 @@ fn a_long_absence_and_failing_pushes_put_no_message_out_of_reach() {
         for _ in 0..60 {
             let next_ms = world.now_ms() + 500;
             world.run_until(next_ms).await.unwrap();
-            send(&mut world, 0, text(conversation, "meanwhile")).await.unwrap();
+            send(&mut world, 0, message(conversation, "meanwhile")).await.unwrap();
             sent += 1;
         }
         world.heal().await.unwrap();
@@ -112,7 +106,7 @@ fn what_is_written_to_one_person_cannot_be_led_to_another_by_their_card() {
 fn an_idempotency_key_answers_only_for_the_message_that_it_made() {
     block_on(async {
         let (mut world, conversation) = two_people(Faults::NONE).await;
-        let keyed = NewMessage { idempotency_key: Some("k".to_owned()), ..text(conversation, "one") };
+        let keyed = NewMessage { idempotency_key: Some("k".to_owned()), ..message(conversation, "one") };
         let first = send(&mut world, 0, keyed.clone()).await.unwrap();
         assert_eq!(send(&mut world, 0, keyed.clone()).await, Ok(first));
         let other = NewMessage { text: "another".to_owned(), ..keyed };
@@ -128,8 +122,8 @@ fn a_reply_names_a_message_of_its_own_conversation() {
             world.exchange_links(0, other).await.unwrap();
         }
         let (one, other) = (create(&mut world, 0, 1).await, create(&mut world, 0, 2).await);
-        let there = send(&mut world, 0, text(other, "elsewhere")).await.unwrap();
-        let reply = NewMessage { reply_to: Some(there), ..text(one, "reply") };
+        let there = send(&mut world, 0, message(other, "elsewhere")).await.unwrap();
+        let reply = NewMessage { reply_to: Some(there), ..message(one, "reply") };
         assert_eq!(send(&mut world, 0, reply).await, Err(Refused::UnknownMessage));
         let seen = Command::MarkSeen { conversation: one, up_to: there };
         let seen = world.command(0, seen).await.unwrap();
@@ -143,7 +137,7 @@ fn a_machine_with_more_addresses_than_a_card_holds_goes_on() {
         let (mut world, conversation) = two_people(Faults::NONE).await;
         let addresses = (0..40).map(|number| Address(vec![4, 10, 0, 0, number, 6, 16, 1])).collect();
         world.input(0, Input::Addresses(addresses)).await.unwrap();
-        send(&mut world, 0, text(conversation, "still here")).await.unwrap();
+        send(&mut world, 0, message(conversation, "still here")).await.unwrap();
     });
 }
 
@@ -152,10 +146,10 @@ fn a_clock_that_was_a_year_ahead_and_is_put_right_delays_nothing() {
     block_on(async {
         let (mut world, conversation) = two_people(Faults::NONE).await;
         world.set_clock(0, 365 * 24 * 60 * 60 * 1_000);
-        send(&mut world, 0, text(conversation, "from the future")).await.unwrap();
+        send(&mut world, 0, message(conversation, "from the future")).await.unwrap();
         world.set_clock(0, 0);
         world.input(0, Input::ClockSetBack).await.unwrap();
-        send(&mut world, 0, text(conversation, "from the present")).await.unwrap();
+        send(&mut world, 0, message(conversation, "from the present")).await.unwrap();
         let settled_ms = world.now_ms() + 30_000;
         world.run_until(settled_ms).await.unwrap();
         let me = world.engine(0).unwrap().me();

@@ -6,7 +6,7 @@ use std::path::Path;
 use tidings_crypto::envelope::EpochId;
 use tidings_tests::world::World;
 
-use super::groups::{block_on, create, group, rename, run_for, send};
+use super::stage::{block_on, create, group, rename, run_for, send};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 

@@ -1,112 +1,19 @@
 //! Groups of many: who is in them, what they are called, and what their transcripts tell, on every node alike.
 
 use tidings_node::engine::{Command, Input, Reply};
-use tidings_node::handle::{
-    Conversation, GroupDetail, History, Message, MessageKind, NewMessage, PageAt, PolicyPatch, Refused, Role, Standing,
-    Suite, Who,
-};
-use tidings_node::ids::ConversationId;
+use tidings_node::handle::{History, MessageKind, PolicyPatch, Refused, Role, Standing, Suite, Who};
 use tidings_tests::faults::Faults;
-use tidings_tests::world::{Fate, Place, World};
+use tidings_tests::world::World;
 
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
-}
-
-pub(crate) async fn run_for(world: &mut World, ms: u64) {
-    let until_ms = world.now_ms() + ms;
-    world.run_until(until_ms).await.unwrap();
-}
-
-/// People of whom the first knows all others, who do not know each other.
-pub(crate) async fn people(seed: u64, count: usize) -> World {
-    let mut world = World::new(seed, count, Faults::NONE).await.unwrap();
-    for other in 1..count {
-        world.exchange_links(0, other).await.unwrap();
-    }
-    run_for(&mut world, 5_000).await;
-    world
-}
-
-pub(crate) async fn ask(world: &mut World, at: Place, command: Command) -> Result<Reply, Refused> {
-    match world.command(at, command).await.unwrap() {
-        Fate::Answered(answer) => answer,
-        Fate::Unanswered => panic!("the node is down"),
-    }
-}
-
-pub(crate) async fn group(world: &mut World, at: Place, command: Command) -> Result<GroupDetail, Refused> {
-    match ask(world, at, command).await {
-        Ok(Reply::Group(detail)) => Ok(*detail),
-        Ok(other) => panic!("{other:?}"),
-        Err(refused) => Err(refused),
-    }
-}
-
-pub(crate) async fn create(world: &mut World, others: &[Place], name: Option<&str>) -> ConversationId {
-    let contacts = others.iter().map(|other| world.account(*other).unwrap()).collect();
-    let name = name.map(str::to_owned);
-    match ask(world, 0, Command::CreateConversation { contacts, name }).await {
-        Ok(Reply::Conversation(conversation)) => conversation.id,
-        other => panic!("{other:?}"),
-    }
-}
-
-pub(crate) async fn send(world: &mut World, at: Place, conversation: ConversationId, text: &str) {
-    let new = NewMessage { conversation, text: text.to_owned(), reply_to: None, idempotency_key: None };
-    ask(world, at, Command::Send(new)).await.unwrap();
-}
-
-pub(crate) async fn view(world: &mut World, at: Place, id: ConversationId) -> Conversation {
-    let engine = world.engine(at).unwrap();
-    let (reader, me) = (engine.reader(), engine.me());
-    reader.conversation(id, &me).await.unwrap().expect("the conversation is here")
-}
-
-pub(crate) async fn transcript(world: &mut World, at: Place, id: ConversationId) -> Vec<Message> {
-    let engine = world.engine(at).unwrap();
-    let (reader, me) = (engine.reader(), engine.me());
-    reader.messages(id, PageAt::Newest, 500, &me).await.unwrap().expect("the conversation is here").messages
-}
-
-pub(crate) async fn texts(world: &mut World, at: Place, id: ConversationId) -> Vec<String> {
-    transcript(world, at, id).await.into_iter().map(|message| message.text).collect()
-}
-
-/// All these nodes have the same members, the same group and the same transcript, lines included.
-pub(crate) async fn assert_same(world: &mut World, at: &[Place], id: ConversationId) {
-    let mut first = None;
-    for place in at {
-        let conversation = view(world, *place, id).await;
-        assert_eq!(conversation.standing, Standing::Member, "at {place}");
-        let mut members: Vec<_> = conversation.members.iter().map(|member| (member.account, member.role)).collect();
-        members.sort_unstable();
-        let lines: Vec<_> = transcript(world, *place, id).await.iter().map(|m| (m.place, m.id)).collect();
-        let authenticator = world.engine(*place).unwrap().authenticator(id).await.unwrap();
-        let all = (authenticator, conversation.name, members, lines);
-        let expected = first.get_or_insert_with(|| all.clone());
-        assert_eq!(all, *expected, "at {place}");
-    }
-}
-
-pub(crate) fn rename(conversation: ConversationId, name: &str) -> Command {
-    let patch = PolicyPatch { name: Some(name.to_owned()), ..PolicyPatch::default() };
-    Command::SetPolicy { conversation, patch }
-}
-
-/// Cuts the node off from all others, or connects it again.
-pub(crate) fn cut(world: &mut World, at: Place, up: bool) {
-    let now_ms = world.now_ms();
-    for other in (0..world.nodes()).filter(|other| *other != at) {
-        world.set_link_at(now_ms, at, other, up);
-    }
-}
+use super::stage::{
+    add, ask, assert_same, block_on, create, cut, group, message, people, remove, rename, run_for, send, set_policy,
+    texts, topic, view, walkers,
+};
 
 #[test]
 fn a_group_of_four_tells_everybody_the_same() {
     block_on(async {
-        let mut world = people(101, 4).await;
-        let id = create(&mut world, &[1, 2, 3], Some("Walking")).await;
+        let (mut world, id) = walkers(101, 4).await;
         run_for(&mut world, 20_000).await;
         send(&mut world, 2, id, "hello").await;
         run_for(&mut world, 5_000).await;
@@ -131,8 +38,7 @@ fn a_group_of_four_tells_everybody_the_same() {
 #[test]
 fn two_renames_at_once_leave_one_name_and_one_line_and_the_loser_is_told() {
     block_on(async {
-        let mut world = people(102, 3).await;
-        let id = create(&mut world, &[1, 2], Some("Walking")).await;
+        let (mut world, id) = walkers(102, 3).await;
         run_for(&mut world, 20_000).await;
         cut(&mut world, 1, false);
         run_for(&mut world, 1_000).await;
@@ -161,12 +67,9 @@ fn changes_that_do_not_contradict_all_come_true_whoever_wins() {
         run_for(&mut world, 20_000).await;
         cut(&mut world, 1, false);
         run_for(&mut world, 1_000).await;
-        let three = world.account(3).unwrap();
-        group(&mut world, 0, Command::AddMembers { conversation: id, accounts: vec![three] }).await.unwrap();
-        let patch = PolicyPatch { topic: Some("Saturdays".to_owned()), ..PolicyPatch::default() };
-        group(&mut world, 1, Command::SetPolicy { conversation: id, patch }).await.unwrap();
-        let four = world.account(4).unwrap();
-        group(&mut world, 1, Command::AddMembers { conversation: id, accounts: vec![four] }).await.unwrap();
+        add(&mut world, 0, id, 3).await;
+        group(&mut world, 1, topic(id, "Saturdays")).await.unwrap();
+        add(&mut world, 1, id, 4).await;
         run_for(&mut world, 20_000).await;
         world.heal().await.unwrap();
         run_for(&mut world, 120_000).await;
@@ -185,14 +88,12 @@ fn changes_that_do_not_contradict_all_come_true_whoever_wins() {
 #[test]
 fn a_node_that_crashes_after_a_change_makes_it_again_and_only_once() {
     block_on(async {
-        let mut world = people(104, 3).await;
-        let id = create(&mut world, &[1, 2], Some("Walking")).await;
+        let (mut world, id) = walkers(104, 3).await;
         run_for(&mut world, 20_000).await;
         cut(&mut world, 1, false);
         run_for(&mut world, 1_000).await;
         group(&mut world, 0, rename(id, "Hiking")).await.unwrap();
-        let patch = PolicyPatch { topic: Some("Saturdays".to_owned()), ..PolicyPatch::default() };
-        group(&mut world, 1, Command::SetPolicy { conversation: id, patch }).await.unwrap();
+        group(&mut world, 1, topic(id, "Saturdays")).await.unwrap();
         world.crash(1).unwrap();
         world.start(1).await.unwrap();
         world.heal().await.unwrap();
@@ -210,22 +111,20 @@ fn a_node_that_crashes_after_a_change_makes_it_again_and_only_once() {
 #[test]
 fn who_is_removed_writes_nothing_more_and_comes_back_when_added_again() {
     block_on(async {
-        let mut world = people(105, 3).await;
-        let id = create(&mut world, &[1, 2], Some("Walking")).await;
+        let (mut world, id) = walkers(105, 3).await;
         run_for(&mut world, 20_000).await;
         let one = world.account(1).unwrap();
-        let remove = Command::RemoveMembers { conversation: id, accounts: vec![one] };
-        assert!(matches!(group(&mut world, 2, remove).await, Err(Refused::NotAllowed { .. })));
-        let remove = Command::RemoveMembers { conversation: id, accounts: vec![one] };
-        group(&mut world, 0, remove).await.unwrap();
+        let refused = group(&mut world, 2, Command::RemoveMembers { conversation: id, accounts: vec![one] }).await;
+        assert!(matches!(refused, Err(Refused::NotAllowed { .. })));
+        remove(&mut world, 0, id, 1).await;
         run_for(&mut world, 10_000).await;
         assert_eq!(view(&mut world, 1, id).await.standing, Standing::Removed);
         assert_eq!(texts(&mut world, 1, id).await.last().unwrap(), "Node 0 removed you");
-        let new = NewMessage { conversation: id, text: "still?".to_owned(), reply_to: None, idempotency_key: None };
-        assert!(matches!(ask(&mut world, 1, Command::Send(new)).await, Err(Refused::NotAMember)));
+        let refused = ask(&mut world, 1, Command::Send(message(id, "still?"))).await;
+        assert!(matches!(refused, Err(Refused::NotAMember)));
         send(&mut world, 2, id, "without you").await;
         run_for(&mut world, 5_000).await;
-        group(&mut world, 0, Command::AddMembers { conversation: id, accounts: vec![one] }).await.unwrap();
+        add(&mut world, 0, id, 1).await;
         run_for(&mut world, 20_000).await;
         send(&mut world, 1, id, "back").await;
         run_for(&mut world, 10_000).await;
@@ -238,17 +137,15 @@ fn who_is_removed_writes_nothing_more_and_comes_back_when_added_again() {
 #[test]
 fn a_welcome_that_overtakes_the_removal_it_answers_is_kept_and_taken_after_it() {
     block_on(async {
-        let mut world = people(106, 3).await;
-        let id = create(&mut world, &[1, 2], Some("Walking")).await;
+        let (mut world, id) = walkers(106, 3).await;
         run_for(&mut world, 20_000).await;
         let patch = PolicyPatch { may_invite: Some(Who::Everybody), ..PolicyPatch::default() };
-        group(&mut world, 0, Command::SetPolicy { conversation: id, patch }).await.unwrap();
+        set_policy(&mut world, 0, id, patch).await;
         run_for(&mut world, 10_000).await;
-        let one = world.account(1).unwrap();
         cut(&mut world, 1, false);
-        group(&mut world, 0, Command::RemoveMembers { conversation: id, accounts: vec![one] }).await.unwrap();
+        remove(&mut world, 0, id, 1).await;
         run_for(&mut world, 10_000).await;
-        group(&mut world, 2, Command::AddMembers { conversation: id, accounts: vec![one] }).await.unwrap();
+        add(&mut world, 2, id, 1).await;
         run_for(&mut world, 10_000).await;
         // The Welcome reaches node 1, who is a member all the while and knows of no removal.
         let now_ms = world.now_ms();
@@ -269,8 +166,7 @@ fn a_welcome_that_overtakes_the_removal_it_answers_is_kept_and_taken_after_it() 
 #[test]
 fn who_leaves_is_taken_out_by_one_of_the_others_even_if_they_may_only_read() {
     block_on(async {
-        let mut world = people(106, 4).await;
-        let id = create(&mut world, &[1, 2, 3], Some("Walking")).await;
+        let (mut world, id) = walkers(106, 4).await;
         run_for(&mut world, 20_000).await;
         let one = world.account(1).unwrap();
         group(&mut world, 0, Command::SetRole { conversation: id, account: one, role: Role::ReadOnly }).await.unwrap();
@@ -288,7 +184,7 @@ fn who_leaves_is_taken_out_by_one_of_the_others_even_if_they_may_only_read() {
         let Ok(Reply::Conversation(_)) = ask(&mut world, 0, Command::Leave(id)).await else { panic!("left") };
         run_for(&mut world, 30_000).await;
         let patch = PolicyPatch { history: Some(History::Everything), ..PolicyPatch::default() };
-        group(&mut world, 3, Command::SetPolicy { conversation: id, patch }).await.unwrap();
+        set_policy(&mut world, 3, id, patch).await;
         run_for(&mut world, 10_000).await;
         assert_same(&mut world, &[2, 3], id).await;
         assert_eq!(view(&mut world, 2, id).await.members.len(), 2);
@@ -312,8 +208,7 @@ fn keys_are_renewed_after_joining_and_every_week_in_silence() {
 #[test]
 fn a_node_whose_certificate_has_run_out_is_removed_by_whoever_notices() {
     block_on(async {
-        let mut world = people(108, 3).await;
-        let id = create(&mut world, &[1, 2], Some("Walking")).await;
+        let (mut world, id) = walkers(108, 3).await;
         run_for(&mut world, 20_000).await;
         // Eleven years on, by one clock: its own certificate is renewed, those of the others are over. The others do not
         // take a commit from so far ahead.

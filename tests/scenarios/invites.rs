@@ -6,8 +6,9 @@ use tidings_node::ids::ConversationId;
 use tidings_tests::faults::Faults;
 use tidings_tests::world::{Place, World};
 
-use super::groups::{
-    ask, assert_same, block_on, create, cut, group, people, rename, run_for, send, texts, transcript, view,
+use super::stage::{
+    add, ask, assert_same, block_on, create, cut, group, people, rename, run_for, send, set_policy, texts, transcript,
+    view,
 };
 
 async fn invite(world: &mut World, at: Place, conversation: ConversationId, new: NewInvite) -> String {
@@ -87,7 +88,7 @@ fn with_approval_an_admin_decides_wherever_the_request_arrived() {
     block_on(async {
         let (mut world, id) = three_and_a_stranger(203).await;
         let patch = PolicyPatch { may_invite: Some(tidings_node::handle::Who::Admins), ..PolicyPatch::default() };
-        group(&mut world, 0, Command::SetPolicy { conversation: id, patch }).await.unwrap();
+        set_policy(&mut world, 0, id, patch).await;
         let new = NewInvite { approval: true, role: Role::ReadOnly, ..NewInvite::default() };
         let link = invite(&mut world, 0, id, new).await;
         run_for(&mut world, 10_000).await;
@@ -122,10 +123,9 @@ fn who_joins_is_given_what_the_policy_allows_and_reads_by_whom() {
         send(&mut world, 2, id, "yesterday").await;
         run_for(&mut world, 10_000).await;
         let patch = PolicyPatch { history: Some(History::Days(1)), ..PolicyPatch::default() };
-        group(&mut world, 0, Command::SetPolicy { conversation: id, patch }).await.unwrap();
+        set_policy(&mut world, 0, id, patch).await;
         run_for(&mut world, 10_000).await;
-        let three = world.account(3).unwrap();
-        group(&mut world, 0, Command::AddMembers { conversation: id, accounts: vec![three] }).await.unwrap();
+        add(&mut world, 0, id, 3).await;
         run_for(&mut world, 30_000).await;
         send(&mut world, 1, id, "welcome").await;
         run_for(&mut world, 10_000).await;

@@ -10,7 +10,7 @@ use tidings_node::handle::{Refused, Standing};
 use tidings_node::ids::{AccountId, ConversationId};
 use tidings_tests::world::{Place, World};
 
-use crate::groups::{ask, block_on, group, people, run_for, send, texts, view};
+use super::stage::{add, ask, block_on, people, run_for, send, texts, view};
 
 /// Contacts of the first node of whom nobody is ever there: a card with a key package is all that adding them needs.
 async fn absent_contacts(world: &mut World, count: u64) -> Vec<AccountId> {
@@ -57,8 +57,7 @@ fn hundreds_are_added_at_once_and_those_who_are_there_come_in_and_write() {
         assert!(texts(&mut world, 2, id).await.contains(&"hello all of you".to_owned()));
 
         // One more, whose Welcome holds the tree of all the others.
-        let accounts = vec![world.account(3).unwrap()];
-        group(&mut world, 0, Command::AddMembers { conversation: id, accounts }).await.unwrap();
+        add(&mut world, 0, id, 3).await;
         run_for(&mut world, 10_000).await;
         assert_together(&mut world, &[0, 1, 2, 3], id, 604).await;
         send(&mut world, 3, id, "here I am").await;

@@ -18,6 +18,8 @@ mod large;
 #[cfg(test)]
 mod packages;
 #[cfg(test)]
+mod stage;
+#[cfg(test)]
 mod wishes;
 
 use tidings_tests::faults::Faults;

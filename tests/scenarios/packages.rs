@@ -15,7 +15,7 @@ use tidings_node::wire::request::{Request, Response};
 use tidings_tests::faults::Faults;
 use tidings_tests::world::World;
 
-use crate::groups::{block_on, create, cut, group, people, run_for, view};
+use super::stage::{block_on, create, cut, group, people, run_for, view};
 
 const NOW_MS: u64 = 1_800_000_000_000;
 

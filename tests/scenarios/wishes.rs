@@ -1,30 +1,24 @@
 //! What a person wanted of a group is never dropped without a word, and no line tells what never was.
 
 use tidings_node::engine::Command;
-use tidings_node::handle::{PolicyPatch, Refused, Role};
+use tidings_node::handle::{Refused, Role};
 
-use super::groups::{ask, assert_same, block_on, create, cut, group, people, rename, run_for, texts, view};
+use super::stage::{
+    ask, assert_same, block_on, cut, group, message, remove, rename, run_for, texts, topic, view, walkers,
+};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-
-fn topic(conversation: tidings_node::ids::ConversationId, topic: &str) -> Command {
-    let patch = PolicyPatch { topic: Some(topic.to_owned()), ..PolicyPatch::default() };
-    Command::SetPolicy { conversation, patch }
-}
 
 #[test]
 fn what_was_wanted_without_a_network_for_nine_days_is_made_again_or_its_author_is_told() {
     block_on(async {
-        let mut world = people(501, 4).await;
-        let id = create(&mut world, &[1, 2, 3], Some("Walking")).await;
+        let (mut world, id) = walkers(501, 4).await;
         run_for(&mut world, 60_000).await;
         cut(&mut world, 1, false);
         run_for(&mut world, 30_000).await;
         group(&mut world, 1, topic(id, "Saturdays")).await.unwrap();
         group(&mut world, 1, rename(id, "Running")).await.unwrap();
-        let three = world.account(3).unwrap();
-        let remove = Command::RemoveMembers { conversation: id, accounts: vec![three] };
-        group(&mut world, 0, remove).await.unwrap();
+        remove(&mut world, 0, id, 3).await;
         group(&mut world, 0, rename(id, "Hiking")).await.unwrap();
         run_for(&mut world, 9 * DAY_MS).await;
         assert_eq!(view(&mut world, 1, id).await.topic, "Saturdays");
@@ -47,8 +41,7 @@ fn what_was_wanted_without_a_network_for_nine_days_is_made_again_or_its_author_i
 #[test]
 fn who_comes_back_after_forty_days_keeps_no_line_of_the_branch_that_lost() {
     block_on(async {
-        let mut world = people(502, 5).await;
-        let id = create(&mut world, &[1, 2, 3, 4], Some("Walking")).await;
+        let (mut world, id) = walkers(502, 5).await;
         run_for(&mut world, 60_000).await;
         cut(&mut world, 4, false);
         run_for(&mut world, 30_000).await;
@@ -69,19 +62,12 @@ fn who_comes_back_after_forty_days_keeps_no_line_of_the_branch_that_lost() {
 #[test]
 fn who_may_only_read_is_told_so_when_they_write() {
     block_on(async {
-        let mut world = people(503, 3).await;
-        let id = create(&mut world, &[1, 2], Some("Walking")).await;
+        let (mut world, id) = walkers(503, 3).await;
         run_for(&mut world, 20_000).await;
         let one = world.account(1).unwrap();
         group(&mut world, 0, Command::SetRole { conversation: id, account: one, role: Role::ReadOnly }).await.unwrap();
         run_for(&mut world, 10_000).await;
-        let new = tidings_node::handle::NewMessage {
-            conversation: id,
-            text: "hello".to_owned(),
-            reply_to: None,
-            idempotency_key: None,
-        };
-        let refused = ask(&mut world, 1, Command::Send(new)).await.unwrap_err();
+        let refused = ask(&mut world, 1, Command::Send(message(id, "hello"))).await.unwrap_err();
         assert!(matches!(&refused, Refused::NotAllowed { what } if what.contains("only read")), "{refused:?}");
     });
 }
