@@ -101,7 +101,14 @@ fn join(
     secret: &tidings_crypto::group::KeyPackageSecret,
 ) -> Node {
     let welcome = committed.welcome.as_ref().and_then(|all| all.of(&me.node_id())).expect("there is a welcome");
-    let content = WelcomeContent { group: ID.0, epoch: committed.epoch, welcome, apart: None, inviter_card: vec![] };
+    let content = WelcomeContent {
+        group: ID.0,
+        epoch: committed.epoch,
+        welcome,
+        apart: None,
+        inviter_card: vec![],
+        above: Vec::new(),
+    };
     let lookup = |reference: &[u8; 32]| (*reference == package.reference).then(|| secret.clone());
     let group = Group::join(&me, &content, lookup, NOW_MS).expect("everybody joins").group;
     Node { me, group }

@@ -17,7 +17,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use crate::codec::{Malformed, Reader, Writer};
-pub use crate::epoch_id::EpochId;
+pub use crate::epoch_id::{ABOVE_MAX, EpochId};
 use crate::identity::id;
 
 pub use padding::PADDED_BYTES_MAX;

@@ -13,3 +13,7 @@ impl EpochId {
         Self(blake3::derive_key("tidings v1 epoch id", signed))
     }
 }
+
+/// So many epochs above one are told and remembered, the nearest (a guess: more than pass while somebody is away for a
+/// weekend).
+pub const ABOVE_MAX: usize = 64;

@@ -263,7 +263,9 @@ impl Group {
         rows.delete_slot(Slot::EncryptionKeyPair);
         rows.put(Slot::Inviter.key(), Zeroizing::new(inviter.account.0.to_vec()));
         let state = EpochState::adopt(rows, group, members, topic).map_err(|_| JoinError::Damaged)?;
-        Ok(Joined { group: Self::rooted(id, content.epoch, number, state), inviter, key_package })
+        let mut group = Self::rooted(id, content.epoch, number, state);
+        group.tree.know_above(content.above.iter().copied());
+        Ok(Joined { group, inviter, key_package })
     }
 
     /// A group as it was saved.
@@ -278,7 +280,7 @@ impl Group {
         let mut shells = BTreeMap::new();
         let mut known = Known::new();
         let mut electorates: Vec<Arc<Electorate>> = Vec::new();
-        for EpochRow { id, node } in stored.epochs {
+        for EpochRow { id, node, above } in stored.epochs {
             let mut electorate = None;
             if matches!(node.kind, NodeKind::Skeleton | NodeKind::Ghost) {
                 let rows = Rows::from_saved(saved.remove(&id).ok_or(LoadError::State)?);
@@ -302,6 +304,9 @@ impl Group {
                     own
                 })
             });
+            if !above.is_empty() {
+                tree.above = above;
+            }
             tree.nodes.push((node, electorate));
         }
         let mut ballots = BTreeMap::new();
@@ -462,7 +467,8 @@ impl Group {
         }
         for id in tree.epochs_put {
             if let Place::Here(node) = self.tree.place(id) {
-                changes.epochs_put.push(EpochRow { id, node });
+                let above = if id == self.tree.root() { self.tree.above().collect() } else { Vec::new() };
+                changes.epochs_put.push(EpochRow { id, node, above });
             }
         }
         let held = self.states.iter_mut().map(|(epoch, state)| (epoch, &mut state.rows));

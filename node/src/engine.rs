@@ -297,6 +297,17 @@ impl Engine {
         self.store.begin().await?.unsettled().await
     }
 
+    /// Where this node stands in each group it has open, in words that fit a line: for whoever hunts a seed of the simulator.
+    pub fn standings(&self) -> Vec<String> {
+        let told = self.state.groups.iter().map(|(id, loaded)| {
+            let (tree, members) = (loaded.group.tree(), loaded.group.members());
+            let members: Vec<AccountId> = members.iter().map(|member| member.account).collect();
+            let (standing, goal, path) = (tree.standing(), tree.goal(), tree.path(tree.head()));
+            format!("{id:?} {standing:?} goal {goal:?} on {path:?} with {members:?}")
+        });
+        told.collect()
+    }
+
     /// Gives the store back, for another engine.
     pub fn into_store(self) -> Store {
         self.store

@@ -6,6 +6,7 @@
 mod databases;
 mod people;
 mod site;
+mod telling;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -144,6 +145,7 @@ impl World {
                 gossip_seen: BTreeSet::new(),
                 gossip_held: BTreeMap::new(),
                 answers_owed: BTreeMap::new(),
+                told: Vec::new(),
                 rng: ChaCha20Rng::seed_from_u64(rng.next_u64()),
             });
             // A node may die while it starts; people begin with nodes that run.
@@ -407,6 +409,7 @@ impl World {
         let site = self.site(at)?;
         let Some(engine) = site.engine.as_mut() else { return Ok(Vec::new()) };
         let outcome = engine.handle(vec![input], now_ms, &mut site.rng).await?;
+        self.tell_standings(at)?;
         if self.faults_on && self.faults.crash && self.below(400) == 0 {
             self.crash(at)?;
             let after_ms = 500 + self.below(20_000);
@@ -558,13 +561,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    #[expect(clippy::print_stderr, reason = "it is asked for, to read along")]
-    fn tell(&self, at: Place, what: &impl std::fmt::Debug) {
-        if self.tells {
-            eprintln!("{} {at} {what:?}", self.now_ms - START_MS);
-        }
     }
 
     /// One in `odds`, if losses are among the faults.

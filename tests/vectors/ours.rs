@@ -132,6 +132,7 @@ fn envelopes_are_as_written_down() {
         welcome: vec![3; 20],
         apart: None,
         inviter_card: vec![4; 30],
+        above: Vec::new(),
     };
     let welcome = Envelope::seal_welcome(&keys.mailbox_public(), &content, &mut Script::of(&[&[0xaa; 32]])).unwrap();
     let way_in = WayIn {
@@ -140,6 +141,7 @@ fn envelopes_are_as_written_down() {
         rank_key: [5; 32].into(),
         topic: TopicSecret::from_bytes([6; 32]),
         group_info: vec![7; 300],
+        above: Vec::new(),
     };
     let sealed_way_in = way_in.seal(&keys.mailbox_public(), &mut Script::of(&[&[0xab; 32]])).unwrap();
     let vector = json!({

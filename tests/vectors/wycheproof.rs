@@ -64,6 +64,7 @@ fn expected() -> WelcomeContent {
         welcome: vec![3; 50],
         apart: None,
         inviter_card: vec![4; 60],
+        above: Vec::new(),
     }
 }
 

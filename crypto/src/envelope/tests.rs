@@ -25,6 +25,7 @@ fn welcome() -> WelcomeContent {
         welcome: vec![3; 900],
         apart: None,
         inviter_card: vec![4; 300],
+        above: Vec::new(),
     }
 }
 
@@ -178,9 +179,9 @@ fn a_mailbox_key_without_a_secret_is_refused_on_both_sides() {
 #[test]
 fn a_welcome_too_long_for_an_envelope_is_refused() {
     let mailbox = NodeKeys::generate(&mut rng(1)).mailbox_public();
-    let longest = WelcomeContent { welcome: vec![0; PADDED_BYTES_MAX - 57 - 300], ..welcome() };
+    let longest = WelcomeContent { welcome: vec![0; PADDED_BYTES_MAX - 59 - 300], ..welcome() };
     assert!(Envelope::seal_welcome(&mailbox, &longest, &mut rng(2)).is_ok());
-    let longer = WelcomeContent { welcome: vec![0; PADDED_BYTES_MAX - 57 - 299], ..welcome() };
+    let longer = WelcomeContent { welcome: vec![0; PADDED_BYTES_MAX - 59 - 299], ..welcome() };
     let bytes = PADDED_BYTES_MAX - 57 + 1;
     assert_eq!(Envelope::seal_welcome(&mailbox, &longer, &mut rng(2)), Err(SealError::TooLong { bytes }));
 }

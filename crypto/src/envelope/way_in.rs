@@ -12,15 +12,15 @@ use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, Serializable as _};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::welcome::ENCAPSULATED_BYTES;
-use super::{AEAD_TAG_BYTES, EpochId, SealError, TopicSecret, Unopenable, padding};
+use super::welcome::{ENCAPSULATED_BYTES, read_above, write_above};
+use super::{ABOVE_MAX, AEAD_TAG_BYTES, EpochId, SealError, TopicSecret, Unopenable, padding};
 use crate::codec::{Malformed, Reader, Writer};
 use crate::identity::{MailboxPublic, NodeKeys};
 
 /// A sealed way in is at most this many bytes.
 pub const WAY_IN_BYTES_MAX: usize = HEADER_BYTES + ENCAPSULATED_BYTES + WAY_IN_PADDED_BYTES_MAX + AEAD_TAG_BYTES;
 /// The MLS group info in a [`WayIn`] is at most this many bytes: at 1,000 members it has about half of them.
-pub const GROUP_INFO_BYTES_MAX: usize = WAY_IN_PADDED_BYTES_MAX - OVERHEAD_BYTES;
+pub const GROUP_INFO_BYTES_MAX: usize = WAY_IN_PADDED_BYTES_MAX - OVERHEAD_BYTES - ABOVE_MAX * 32;
 
 const CONTEXT: &[u8] = b"tidings v1 way in";
 const VERSION: u8 = 1;
@@ -29,8 +29,8 @@ const CONTENT_VERSION: u8 = 1;
 const HEADER_BYTES: usize = 1;
 /// The largest bucket of a way in.
 const WAY_IN_PADDED_BYTES_MAX: usize = 1024 * 1024;
-/// Version, group, epoch, rank key, topic secret and a length.
-const OVERHEAD_BYTES: usize = 117;
+/// Version, group, epoch, rank key, topic secret, a length and a count.
+const OVERHEAD_BYTES: usize = 119;
 
 /// What a way in holds. All of it but the ids is secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct WayIn {
     pub topic: TopicSecret,
     /// MLS's group info of that epoch, with the ratchet tree and the key for external commits.
     pub group_info: Vec<u8>,
+    /// The epochs above that epoch, as far as the giver knows them, the nearest first: at most [`ABOVE_MAX`].
+    pub above: Vec<EpochId>,
 }
 
 impl fmt::Debug for WayIn {
@@ -92,9 +94,11 @@ impl WayIn {
         if bytes > GROUP_INFO_BYTES_MAX {
             return Err(SealError::TooLong { bytes });
         }
-        let mut writer = Writer::with_capacity(bytes.saturating_add(OVERHEAD_BYTES));
+        let above_bytes = self.above.len().saturating_mul(32);
+        let mut writer = Writer::with_capacity(bytes.saturating_add(above_bytes).saturating_add(OVERHEAD_BYTES));
         writer.u8(CONTENT_VERSION).array(&self.group).array(&self.epoch.0).array(&*self.rank_key);
         writer.array(self.topic.as_bytes()).bytes(&self.group_info);
+        write_above(&mut writer, &self.above);
         padding::pad_within(writer, WAY_IN_PADDED_BYTES_MAX)
     }
 
@@ -107,6 +111,7 @@ impl WayIn {
             rank_key: Zeroizing::new(reader.array()?),
             topic: TopicSecret::from_bytes(reader.array()?),
             group_info: reader.bytes("the group info", GROUP_INFO_BYTES_MAX)?.to_vec(),
+            above: read_above(&mut reader)?,
         };
         padding::check_within(padded.len(), reader, WAY_IN_PADDED_BYTES_MAX)?;
         Ok(way_in)

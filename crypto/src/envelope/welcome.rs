@@ -14,8 +14,8 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    AEAD_TAG_BYTES, Content, ENVELOPE_BYTES_MAX, Envelope, EnvelopeId, EpochId, HEADER_BYTES, Kind, MESSAGE_BYTES_MAX,
-    PADDED_BYTES_MAX, SealError, TopicSecret, Unopenable, Week, header, padding,
+    ABOVE_MAX, AEAD_TAG_BYTES, Content, ENVELOPE_BYTES_MAX, Envelope, EnvelopeId, EpochId, HEADER_BYTES, Kind,
+    MESSAGE_BYTES_MAX, PADDED_BYTES_MAX, SealError, TopicSecret, Unopenable, Week, header, padding,
 };
 use crate::codec::{Malformed, Reader, Writer};
 use crate::identity::{MailboxPublic, NodeKeys};
@@ -26,8 +26,8 @@ const CONTEXT: &[u8] = b"tidings v1 welcome";
 const VERSION: u8 = 1;
 /// Of a welcome whose tail travels apart.
 const APART_VERSION: u8 = 2;
-/// Version, group, epoch and two lengths.
-const OVERHEAD_BYTES: usize = 57;
+/// Version, group, epoch, two lengths and a count.
+const OVERHEAD_BYTES: usize = 59;
 const _: () = assert!(
     HEADER_BYTES + ENCAPSULATED_BYTES + PADDED_BYTES_MAX + AEAD_TAG_BYTES <= ENVELOPE_BYTES_MAX,
     "the longest welcome fits"
@@ -81,6 +81,8 @@ pub struct WelcomeContent {
     pub apart: Option<Apart>,
     /// The signed card of who invites.
     pub inviter_card: Vec<u8>,
+    /// The epochs above that epoch, as far as the inviter knows them, the nearest first: at most [`ABOVE_MAX`].
+    pub above: Vec<EpochId>,
 }
 
 impl fmt::Debug for WelcomeContent {
@@ -108,13 +110,16 @@ impl WelcomeContent {
     pub(crate) fn encode_padded(&self) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let apart_bytes =
             self.apart.as_ref().map_or(0, |apart| 33_usize.saturating_add(apart.envelopes.len().saturating_mul(32)));
-        let bytes = self.welcome.len().saturating_add(self.inviter_card.len()).saturating_add(apart_bytes);
+        let above_bytes = self.above.len().saturating_mul(32);
+        let parts = [self.welcome.len(), self.inviter_card.len(), apart_bytes, above_bytes];
+        let bytes = parts.into_iter().fold(0, usize::saturating_add);
         if bytes > PADDED_BYTES_MAX - OVERHEAD_BYTES {
             return Err(SealError::TooLong { bytes });
         }
         let mut writer = Writer::with_capacity(bytes.saturating_add(OVERHEAD_BYTES));
         writer.u8(if self.apart.is_some() { APART_VERSION } else { VERSION });
         writer.array(&self.group).array(&self.epoch.0).bytes(&self.welcome).bytes(&self.inviter_card);
+        write_above(&mut writer, &self.above);
         if let Some(apart) = &self.apart {
             writer.array(apart.secret.as_bytes()).u8(u8::try_from(apart.envelopes.len()).unwrap_or(u8::MAX));
             for name in &apart.envelopes {
@@ -133,6 +138,7 @@ impl WelcomeContent {
             epoch: EpochId(reader.array()?),
             welcome: reader.bytes("the welcome", PADDED_BYTES_MAX)?.to_vec(),
             inviter_card: reader.bytes("the inviter's card", PADDED_BYTES_MAX)?.to_vec(),
+            above: read_above(&mut reader)?,
             apart: None,
         };
         if is_apart {
@@ -141,6 +147,20 @@ impl WelcomeContent {
         padding::check(padded.len(), reader)?;
         Ok(content)
     }
+}
+
+/// Writes the epochs above one.
+pub(super) fn write_above(writer: &mut Writer, above: &[EpochId]) {
+    writer.count(above.len().min(ABOVE_MAX));
+    for epoch in above.iter().take(ABOVE_MAX) {
+        writer.array(&epoch.0);
+    }
+}
+
+/// Reads the epochs above one.
+pub(super) fn read_above(reader: &mut Reader<'_>) -> Result<Vec<EpochId>, Malformed> {
+    let count = reader.count("the epochs above", ABOVE_MAX)?;
+    (0..count).map(|_| reader.array().map(EpochId)).collect()
 }
 
 impl Apart {

@@ -47,7 +47,7 @@ impl Group {
         let Self { id, tree, mut states, .. } = joined.group;
         let root = tree.root();
         if let (true, Some(state), Some(node)) = (id == self.id, states.remove(&root), tree.node(root)) {
-            self.land(root, node.number, state, now_ms);
+            self.land(*node, tree.above().collect(), state, now_ms);
         }
     }
 

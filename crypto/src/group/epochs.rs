@@ -4,6 +4,7 @@
 //! order of arrival, nor of the depth of a branch, nor of a clock. The head is as far as this node can follow there.
 //! Only forgetting asks a clock, and it changes no outcome that was settled.
 
+mod above;
 mod ballots;
 mod forget;
 mod journal;
@@ -16,7 +17,7 @@ mod walk;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -129,6 +130,8 @@ pub struct EpochTree {
     /// Who names an epoch in its ballot, whether the epoch is here or not.
     named: BTreeMap<EpochId, Named>,
     memory: Memory,
+    /// The epochs above the root, as far as they are known, the nearest first.
+    above: VecDeque<EpochId>,
     /// Epochs that were never here and never will be, since what they follow is gone. Nobody has verified their commits,
     /// and whoever can write here can make more of them: it is not saved, and nothing is counted by it.
     passed_over: Memory,
@@ -164,6 +167,8 @@ pub struct SavedTree {
     pub ballots: Vec<(NodeId, Ballot, BallotNotes)>,
     /// The epochs that were removed, oldest first.
     pub removed: Vec<RemovedEpoch>,
+    /// The epochs above the root, as far as they are known, the nearest first.
+    pub above: Vec<EpochId>,
 }
 
 /// Rows that do not make one tree.
@@ -211,6 +216,7 @@ impl EpochTree {
             ballots: BTreeMap::new(),
             named: BTreeMap::new(),
             memory: Memory::default(),
+            above: VecDeque::new(),
             passed_over: Memory::default(),
             astray: BTreeMap::new(),
             unlooked: BTreeSet::new(),
@@ -244,6 +250,7 @@ impl EpochTree {
             ballots: BTreeMap::new(),
             named: BTreeMap::new(),
             memory: Memory::default(),
+            above: saved.above.into(),
             passed_over: Memory::default(),
             astray: BTreeMap::new(),
             unlooked: BTreeSet::new(),
@@ -321,7 +328,8 @@ impl EpochTree {
     /// Whether an epoch is here, or was before it was removed. What follows a removed epoch is gone without ever having
     /// been here.
     pub fn is_or_was_here(&self, epoch: EpochId) -> bool {
-        self.node(epoch).is_some() || self.detached.contains_key(&epoch) || self.memory.find(epoch).is_some()
+        let is_here = self.node(epoch).is_some() || self.detached.contains_key(&epoch);
+        is_here || self.memory.find(epoch).is_some() || self.above.contains(&epoch)
     }
 
     /// The epochs that follow an epoch, of lowest rank first.
@@ -385,8 +393,15 @@ impl EpochTree {
     }
 
     /// Makes another epoch the root: this node came into the group there. What it held before is only read from now
-    /// on; what it had no keys for goes.
-    pub fn reroot(&mut self, root: EpochNode, electorate: Arc<Electorate>, now_ms: u64) -> Forgotten {
+    /// on; what it had no keys for goes. `above` are the epochs that the root follows, as far as they are known, the nearest
+    /// first.
+    pub fn reroot(
+        &mut self,
+        root: EpochNode,
+        electorate: Arc<Electorate>,
+        above: impl IntoIterator<Item = EpochId>,
+        now_ms: u64,
+    ) -> Forgotten {
         let mut forgotten = Forgotten::default();
         for (id, placed) in std::mem::take(&mut self.nodes) {
             if id == root.rank.commit {
@@ -417,6 +432,7 @@ impl EpochTree {
         self.left_behind = false;
         self.next_turn_ms = None;
         self.plant(EpochNode { since_ms: now_ms, ..root }, electorate);
+        self.know_above(above);
         self.find_all_again();
         self.drop_idle_ballots();
         self.refresh(now_ms);

@@ -110,7 +110,8 @@ fn join_by(
     epoch: EpochId,
     welcome: Vec<u8>,
 ) -> Option<Joined> {
-    let content = WelcomeContent { group: GROUP.0, epoch, welcome, apart: None, inviter_card: Vec::new() };
+    let content =
+        WelcomeContent { group: GROUP.0, epoch, welcome, apart: None, inviter_card: Vec::new(), above: Vec::new() };
     let lookup = |reference: &[u8; 32]| (*reference == package.reference).then(|| secret.clone());
     Group::join(me, &content, lookup, NOW_MS).ok()
 }
@@ -163,6 +164,7 @@ fn come_back(bytes: &[u8]) {
             rank_key: zeroize::Zeroizing::new([3; 32]),
             topic,
             group_info: bytes.to_vec(),
+            above: Vec::new(),
         };
         let mut rng = ChaCha20Rng::seed_from_u64(2);
         let Ok(mut group) = Group::load(scene.stranded.clone()) else { return };
@@ -228,7 +230,8 @@ fn key_package_secret(bytes: &[u8]) {
 
 fn stored_row(bytes: &[u8]) {
     if let Ok(row) = EpochRow::decode(bytes) {
-        assert_eq!(row.encode(), bytes);
+        // An earlier version's is written as this one's.
+        assert_eq!(EpochRow::decode(&row.encode()), Ok(row));
     }
 }
 

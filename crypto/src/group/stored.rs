@@ -8,20 +8,22 @@ use super::{
 };
 use crate::{
     codec::{Malformed, Reader, Writer},
-    epoch_id::EpochId,
+    epoch_id::{ABOVE_MAX, EpochId},
     identity::NodeId,
 };
 
-/// Version 1 knew tombstones only, and no times.
-const ROW_VERSION: u8 = 2;
+/// Version 1 knew tombstones only, and no times; version 2 did not know what is above the root.
+const ROW_VERSION: u8 = 3;
 
 /// One epoch of the tree. Nothing in it is secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EpochRow {
     /// The epoch.
     pub id: EpochId,
     /// Its place in the tree.
     pub node: EpochNode,
+    /// Of the root, the epochs above it; of others none.
+    pub above: Vec<EpochId>,
 }
 
 /// One piece of an epoch's MLS state. The value is secret: seal it before it is stored.
@@ -127,14 +129,18 @@ impl EpochRow {
         write_optional(&mut writer, committer.map(|id| id.0));
         // No time is 0, which is long past.
         writer.u8(kind).u64(since_ms).u64(passed_ms.unwrap_or_default()).u64(settled_ms.unwrap_or_default());
+        writer.count(self.above.len());
+        for epoch in &self.above {
+            writer.array(&epoch.0);
+        }
         writer.into_bytes()
     }
 
     /// Reads what [`EpochRow::encode`] wrote, in this version or an earlier one.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        let is_first_version = bytes.first() == Some(&1);
-        reader.version(if is_first_version { 1 } else { ROW_VERSION })?;
+        let version = bytes.first().copied().filter(|version| *version < ROW_VERSION).unwrap_or(ROW_VERSION);
+        reader.version(version)?;
         let id = EpochId(reader.array()?);
         let parent = read_optional(&mut reader)?.map(EpochId);
         let number = reader.u64()?;
@@ -156,13 +162,19 @@ impl EpochRow {
         };
         let mut node =
             EpochNode { parent, number, rank, committer, kind, since_ms: 0, passed_ms: None, settled_ms: None };
-        if !is_first_version {
+        if version > 1 {
             node.since_ms = reader.u64()?;
             node.passed_ms = Some(reader.u64()?).filter(|at_ms| *at_ms > 0);
             node.settled_ms = Some(reader.u64()?).filter(|at_ms| *at_ms > 0);
         }
+        let mut above = Vec::new();
+        if version > 2 {
+            for _ in 0..reader.count("epochs above the root", ABOVE_MAX)? {
+                above.push(EpochId(reader.array()?));
+            }
+        }
         reader.finish()?;
-        Ok(Self { id, node })
+        Ok(Self { id, node, above })
     }
 }
 

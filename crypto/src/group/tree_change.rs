@@ -63,21 +63,22 @@ impl Group {
 
     /// Puts this node into an epoch that it came into from outside: the epoch is the root from now on. What it held
     /// before is only read.
-    pub(super) fn land(&mut self, root: EpochId, number: u64, state: EpochState, now_ms: u64) {
+    pub(super) fn land(&mut self, root: EpochNode, above: Vec<EpochId>, state: EpochState, now_ms: u64) {
         let electorate = Arc::new(state.electorate());
-        let forgotten = self.tree.reroot(EpochNode::root(root, number, now_ms), electorate, now_ms);
+        let root_id = root.rank.commit;
+        let forgotten = self.tree.reroot(EpochNode::root(root_id, root.number, now_ms), electorate, above, now_ms);
         self.let_go(&forgotten);
         self.shells.clear();
-        self.states.insert(root, state);
-        self.note_use(root);
+        self.states.insert(root_id, state);
+        self.note_use(root_id);
     }
 
     /// Puts this node into an epoch of its own making, below one of which it knows what is public and the rank key:
     /// that one is the root from now on.
-    pub(super) fn land_below(&mut self, parent: Shell, child: Child, now_ms: u64) {
+    pub(super) fn land_below(&mut self, parent: Shell, above: Vec<EpochId>, child: Child, now_ms: u64) {
         let (Some(root), Some(number)) = (child.node.parent, child.node.number.checked_sub(1)) else { return };
         let node = EpochNode { kind: NodeKind::Skeleton, ..EpochNode::root(root, number, now_ms) };
-        let forgotten = self.tree.reroot(node, Arc::new(parent.electorate()), now_ms);
+        let forgotten = self.tree.reroot(node, Arc::new(parent.electorate()), above, now_ms);
         self.let_go(&forgotten);
         self.states.remove(&root);
         self.recently_used.retain(|used| *used != root);

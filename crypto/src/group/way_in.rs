@@ -112,6 +112,7 @@ impl Group {
             rank_key: state::rank_key(&group).ok()?,
             topic: state.topic.clone(),
             group_info: group_info.to_bytes().ok()?,
+            above: self.tree.above_epoch(self.head()),
         };
         way_in.seal(&asker.certificate.mailbox_key(), rng).ok()
     }
@@ -186,7 +187,7 @@ impl Group {
         let state = EpochState::adopt(rows, group, members, Some(way_in.topic.clone()))?;
         parent_rows.put(Slot::RankKey.key(), Zeroizing::new(way_in.rank_key.to_vec()));
         let shell = Shell { rows: parent_rows, members: parent.members };
-        self.land_below(shell, Child { node, state: Some(state) }, moment.now_ms);
+        self.land_below(shell, way_in.above.clone(), Child { node, state: Some(state) }, moment.now_ms);
         Ok(Committed { content: Content { epoch: way_in.epoch, message }, welcome: None, epoch, summary })
     }
 

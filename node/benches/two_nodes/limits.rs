@@ -172,6 +172,7 @@ fn decrypt(bytes: usize) -> f64 {
         welcome: added.welcome.unwrap().of(&bob.node_id()).unwrap(),
         apart: None,
         inviter_card: Vec::new(),
+        above: Vec::new(),
     };
     let mut receiver = Group::join(&bob, &welcome, |_| Some(secret.clone()), 1).unwrap().group;
     let sealed: Vec<_> = (0..MESSAGES).map(|_| sender.encrypt(&alice, &vec![7; bytes], &mut rng).unwrap()).collect();

@@ -132,8 +132,14 @@ mod tests {
         let mut rng = ChaCha20Rng::from_seed([seed; 32]);
         let (epoch, secret) = (EpochId([seed; 32]), TopicSecret::from_bytes([seed; 32]));
         let (apart, rest) = Apart::seal(secret, epoch, &vec![seed; MESSAGE_BYTES_MAX + 1]).unwrap();
-        let content =
-            WelcomeContent { group: [1; 16], epoch, welcome: vec![2], apart: Some(apart), inviter_card: vec![3] };
+        let content = WelcomeContent {
+            group: [1; 16],
+            epoch,
+            welcome: vec![2],
+            apart: Some(apart),
+            inviter_card: vec![3],
+            above: Vec::new(),
+        };
         let envelope = Envelope::seal_welcome(&keys.mailbox_public(), &content, &mut rng).unwrap();
         (envelope, content, rest)
     }

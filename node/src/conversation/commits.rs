@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tidings_crypto::envelope::{Apart, Envelope, EpochId, TopicSecret, Week, WelcomeContent};
+use tidings_crypto::envelope::{ABOVE_MAX, Apart, Envelope, EpochId, TopicSecret, Week, WelcomeContent};
 use tidings_crypto::group::epochs::Standing as TreeStanding;
 use tidings_crypto::group::{Change, CommitError, Committed, Evidence, GroupId, Kind as GroupKind, Member, Moment};
 use tidings_crypto::group::{Policy, Summary, Why};
@@ -43,6 +43,19 @@ pub(crate) fn line_id(epoch: EpochId) -> MessageId {
         *to = from;
     }
     MessageId(id)
+}
+
+/// A group's tree before this node went on elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct TreeBefore {
+    here: BTreeSet<EpochId>,
+    stay: BTreeSet<EpochId>,
+}
+
+impl TreeBefore {
+    fn stays(&self, epoch: EpochId) -> bool {
+        self.stay.contains(&epoch) || !self.here.contains(&epoch)
+    }
 }
 
 impl State {
@@ -107,6 +120,8 @@ impl State {
                 batch.tx.drop_owed_welcomes(conversation, member.node).await?;
             }
         }
+        let above = self.groups.get(&group).map(|loaded| loaded.group.tree().above_epoch(committed.epoch));
+        let above = above.unwrap_or_default();
         let is_large = welcomes.tail().len() > TAIL_WITHIN_BYTES_MAX;
         let secret = TopicSecret::from_bytes(batch.random());
         let apart = is_large.then(|| Apart::seal(secret, committed.epoch, welcomes.tail())).transpose();
@@ -120,6 +135,7 @@ impl State {
                 welcome: welcome.unwrap_or_default(),
                 apart: apart.clone(),
                 inviter_card: self.profile.card.bytes().to_vec(),
+                above: above.clone(),
             };
             let Ok(envelope) = Envelope::seal_welcome(&member.certificate.mailbox_key(), &content, batch.rng) else {
                 tracing::warn!("a welcome could not be sealed: the mailbox key is not valid");
@@ -181,6 +197,7 @@ impl State {
             author: summary.committer.account,
             author_node: summary.committer.node,
             committed_at_ms: summary.committed_at_ms,
+            number: loaded.group.tree().node(epoch).map_or(0, |node| node.number),
             // A stated place is its author's word: bounded as a message's is, or one commit would end all order.
             place: transcript::place(summary.place, []),
             body: changes::encode(&changes),
@@ -213,6 +230,7 @@ impl State {
         self.project(batch, conversation, id).await?;
         self.follow_lines(batch, conversation, id).await?;
         self.review_intents(batch, id).await?;
+        self.leave_again(batch, id).await?;
         self.look_for_ended(batch, id).await
     }
 
@@ -279,10 +297,14 @@ impl State {
         let lines = batch.tx.lines(id).await?;
         for line in lines {
             let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
-            let in_tree = loaded.group.tree().node(line.epoch).is_some();
+            let tree = loaded.group.tree();
+            let in_tree = tree.node(line.epoch).is_some();
             let on_path = in_tree && loaded.group.is_on_branch(line.epoch);
-            if !in_tree {
-                // What is shown was on the way to the head, and that part of the way is certain.
+            let root = tree.node(tree.root()).map_or(0, |root| root.number);
+            let is_far = line.number.saturating_add(ABOVE_MAX as u64) < root;
+            if !in_tree && line.shown && !is_far {
+                // It was on the way to the head. If this node comes in elsewhere it may turn out that it lost.
+            } else if !in_tree {
                 batch.tx.drop_line(id, line.epoch).await?;
             } else if on_path && !line.shown {
                 batch.tx.show_line(id, line.epoch, true).await?;
@@ -312,38 +334,42 @@ impl State {
         Ok(())
     }
 
-    /// The epochs of a group that stay on its way when this node goes on at `epoch`, by a way in or a Welcome: to be asked
-    /// before it does, since its tree then begins anew. Those above `epoch`, where the tree has it; those on the way to
-    /// where the others went, as far as this node followed it; otherwise what was settled.
-    pub(crate) fn epochs_that_stay(&self, id: GroupId, epoch: EpochId) -> BTreeSet<EpochId> {
-        let Some(loaded) = self.groups.get(&id) else { return BTreeSet::new() };
+    /// Where a group was, to be asked before this node goes on at `epoch`, by a way in or a Welcome: its tree then begins
+    /// anew. What stays on its way as far as the tree tells: what is above `epoch`, where the tree has it; what is on the way
+    /// to where the others went, as far as this node followed it; otherwise what was settled.
+    pub(crate) fn tree_before(&self, id: GroupId, epoch: EpochId) -> TreeBefore {
+        let Some(loaded) = self.groups.get(&id) else { return TreeBefore::default() };
         let tree = loaded.group.tree();
-        if tree.node(epoch).is_some() {
-            return tree.path(epoch).into_iter().collect();
-        }
-        if tree.goal() != tree.head() || tree.standing() == TreeStanding::Removed {
-            return tree.path(tree.goal()).into_iter().collect();
-        }
-        let is_settled = |epoch: &EpochId| tree.node(*epoch).is_some_and(|node| node.settled_ms.is_some());
-        let mut settled = tree.path(tree.head());
-        let certain = settled.iter().rposition(is_settled).map_or(1, |last| last.saturating_add(1));
-        settled.truncate(certain);
-        settled.into_iter().collect()
+        let here = tree.nodes().map(|(epoch, _)| epoch).collect();
+        let stay = if tree.node(epoch).is_some() {
+            tree.path(epoch)
+        } else if tree.goal() != tree.head() || tree.standing() == TreeStanding::Removed {
+            tree.path(tree.goal())
+        } else {
+            let is_settled = |epoch: &EpochId| tree.node(*epoch).is_some_and(|node| node.settled_ms.is_some());
+            let mut settled = tree.path(tree.head());
+            let certain = settled.iter().rposition(is_settled).map_or(1, |last| last.saturating_add(1));
+            settled.truncate(certain);
+            settled
+        };
+        TreeBefore { here, stay: stay.into_iter().collect() }
     }
 
-    /// This node went on elsewhere: the lines of what does not stay on the group's way are taken out, before they count as
-    /// certain because their epochs have left the tree.
+    /// This node went on elsewhere: the lines of what does not stay on the group's way are taken out. Whoever let it in said
+    /// what is above; further up, what the tree itself told before counts, and what had left it was certain.
     pub(crate) async fn take_lost_lines_out(
         &mut self,
         batch: &mut Batch<'_, '_>,
         id: GroupId,
-        stay: &BTreeSet<EpochId>,
+        before: &TreeBefore,
     ) -> Result<(), StoreError> {
         let Some(conversation) = self.group_rows.get(&id).map(|row| row.conversation) else { return Ok(()) };
         batch.tx.flush().await?;
         for line in batch.tx.lines(id).await? {
-            let is_here = self.groups.get(&id).is_some_and(|loaded| loaded.group.tree().node(line.epoch).is_some());
-            if line.shown && !is_here && !stay.contains(&line.epoch) {
+            let Some(tree) = self.groups.get(&id).map(|loaded| loaded.group.tree()) else { return Ok(()) };
+            let is_passed = tree.is_passed(line.epoch, line.number).filter(|is_passed| *is_passed || line.number > 0);
+            let stays = is_passed.unwrap_or_else(|| before.stays(line.epoch));
+            if line.shown && tree.node(line.epoch).is_none() && !stays {
                 self.take_line_out(batch, conversation, id, line.epoch).await?;
             }
         }
@@ -402,6 +428,7 @@ impl State {
             author: founder.account,
             author_node: founder.node,
             committed_at_ms: batch.now_ms,
+            number: 0,
             place: 0,
             body: changes::encode(&[changes::Change::Created]),
             shown: true,

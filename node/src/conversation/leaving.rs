@@ -1,6 +1,7 @@
 //! Leaving a group (PROTOCOL §6.9): a signed statement to everybody; whoever gets it first takes the leaver out.
 
 use tidings_crypto::envelope::{Content, Envelope, Week};
+use tidings_crypto::group::epochs::Standing as TreeStanding;
 use tidings_crypto::group::{GroupId, Kind as GroupKind, LEAVE_STATEMENT_MS_MAX, LeaveStatement};
 
 use super::intents::Intent;
@@ -15,6 +16,13 @@ use crate::store::StoreError;
 /// A leave statement stands where an MLS message would (docs: statements): two zero bytes, then its kind. It is signed
 /// by itself, so that those who may only read can leave too.
 const MARK: [u8; 3] = [0, 0, 3];
+
+/// Who left, and finds itself still a member, says it again after this long at the earliest: what was said first may have been
+/// lost with a branch, or may be too old. A guess: others let somebody go within minutes.
+const SAY_AGAIN_AFTER_MS: u64 = 60 * 60 * 1_000;
+
+/// Tells the statement from others in the outbox: a newer one takes the place of the one before.
+const LEAVING: u64 = 1;
 
 /// Whether a content is a leave statement.
 pub(crate) fn is_leave(message: &[u8]) -> bool {
@@ -56,9 +64,26 @@ impl State {
         let Some(statement) = loaded.group.leave_statement(&self.me, batch.now_ms) else { return Ok(()) };
         let epoch = loaded.group.head();
         let Some(secret) = loaded.group.topic_secret(epoch).cloned() else { return Ok(()) };
+        self.left_said_ms.insert(group, batch.now_ms);
         let content = Content { epoch, message: [MARK.as_slice(), &statement.encode()].concat() };
         if let Ok(envelope) = Envelope::seal(&secret, Week::of(batch.now_ms), &content) {
-            self.spread(batch, id, &envelope, Kind::Statement, 0).await?;
+            batch.tx.flush().await?;
+            batch.tx.drop_numbered(id, Kind::Statement, LEAVING).await?;
+            self.spread(batch, id, &envelope, Kind::Statement, LEAVING).await?;
+        }
+        Ok(())
+    }
+
+    /// The owner left, and the group went on with this node as a member, or this node came back: says it again.
+    pub(crate) async fn leave_again(&mut self, batch: &mut Batch<'_, '_>, group: GroupId) -> Result<(), StoreError> {
+        let is_member = self.groups.get(&group).is_some_and(|loaded| loaded.group.standing() == TreeStanding::Member);
+        let said_ms = self.left_said_ms.get(&group).copied().unwrap_or_default();
+        if is_member
+            && said_ms.saturating_add(SAY_AGAIN_AFTER_MS) <= batch.now_ms
+            && self.has_left(batch, group).await?
+        {
+            let Some(id) = self.group_rows.get(&group).map(|row| row.conversation) else { return Ok(()) };
+            self.say_that_i_leave(batch, id, group).await?;
         }
         Ok(())
     }

@@ -323,7 +323,7 @@ impl State {
     ) -> Result<(), StoreError> {
         self.key_package_used(batch, &joined.key_package).await?;
         let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
-        let stay = self.epochs_that_stay(id, joined.group.head());
+        let before = self.tree_before(id, joined.group.head());
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(()) };
         loaded.group.enter(joined, batch.now_ms);
         let members = loaded.group.members().len();
@@ -336,7 +336,7 @@ impl State {
             (row.standing, row.refused) = (Standing::Member, String::new());
         }
         self.joined(batch, id).await?;
-        self.take_lost_lines_out(batch, id, &stay).await?;
+        self.take_lost_lines_out(batch, id, &before).await?;
         self.reopen_intents(batch, id).await?;
         self.after_commit(batch, id).await
     }

@@ -155,10 +155,14 @@ impl State {
         }
         // Who is there (again) may have written what nobody told them has arrived.
         let known = std::mem::replace(&mut conversation.known_members, members.clone());
+        let came_in: Vec<NodeId> = members.difference(&known).filter(|_| !known.is_empty()).copied().collect();
         let waiting = members.difference(&known).filter(|node| conversation.received.contains_key(*node));
         let waiting: Vec<NodeId> = waiting.chain(&conversation.receipts_owed).copied().collect();
         for author in waiting {
             self.owe_receipt(batch, id, author);
+        }
+        for node in came_in {
+            batch.tx.node_came_in(id, node).await?;
         }
         self.resends.owed.insert(id);
         batch.tx.put_resend_owed(id, true).await
@@ -307,7 +311,7 @@ impl State {
         let lack = Audience::of(lacking.iter().map(|member| (member.node, member.account)));
         let audience = self.audience(batch, id, text.audience).await?.and(&lack);
         let number = self.audience_number(batch, id, audience).await?;
-        batch.tx.drop_owed_message(id, text.sequence).await?;
+        batch.tx.drop_numbered(id, Kind::Message, text.sequence).await?;
         self.owe_to(batch, id, &envelope, lacking, Owed { kind: Kind::Message, sequence: text.sequence, wait_ms: 0 });
         batch.tx.put_message_sent(text.placed.id, number, envelope.id()).await?;
         batch.tx.put_sent(SentRow {

@@ -51,7 +51,9 @@ impl State {
             let before = (loaded.head(), loaded.standing());
             let forgot = loaded.forget(batch.now_ms);
             loaded.look_around(me, batch.now_ms);
-            let ballot = self.cast_ballot(batch, id);
+            let has_left = self.has_left(batch, id).await?;
+            // Who left has no say in where the group goes, and tells nobody.
+            let ballot = self.cast_ballot(batch, id).filter(|_| !has_left);
             self.save_group(batch, id).await?;
             let after = self.groups.get(&id).map(|loaded| (loaded.group.head(), loaded.group.standing()));
             if after != Some(before) {
@@ -64,7 +66,7 @@ impl State {
                 batch.tx.flush().await?;
                 // A direct conversation may have two groups, and each its ballots.
                 let number = ballot_number(id);
-                batch.tx.drop_ballots(conversation, number).await?;
+                batch.tx.drop_numbered(conversation, Kind::Ballot, number).await?;
                 self.spread(batch, conversation, &envelope, Kind::Ballot, number).await?;
             }
         }

@@ -134,6 +134,7 @@ impl State {
         for id in &groups {
             if self.group(batch, *id).await?.is_some() {
                 self.look_for_ended(batch, *id).await?;
+                self.leave_again(batch, *id).await?;
                 self.forget_requests(batch, *id).await?;
             }
         }

@@ -290,7 +290,7 @@ impl State {
         if self.group(batch, id).await?.is_none() {
             return Ok(false);
         }
-        let stay = self.epochs_that_stay(id, way_in.epoch);
+        let before = self.tree_before(id, way_in.epoch);
         let takes_any = self.ways_back.takes_any(id, batch.now_ms);
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(false) };
         // Who was removed goes nowhere on the word of one member.
@@ -311,7 +311,7 @@ impl State {
         self.save_group(batch, id).await?;
         let members: Vec<_> = self.groups.get(&id).map(|loaded| loaded.group.members().to_vec()).unwrap_or_default();
         self.note_commit(batch, id, committed.epoch, &committed.summary, &members).await?;
-        self.take_lost_lines_out(batch, id, &stay).await?;
+        self.take_lost_lines_out(batch, id, &before).await?;
         self.reopen_intents(batch, id).await?;
         self.after_commit(batch, id).await?;
         self.committed_now(batch, id).await?;

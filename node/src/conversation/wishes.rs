@@ -6,6 +6,7 @@
 
 use rand_core::Rng;
 use tidings_crypto::envelope::EpochId;
+use tidings_crypto::group::epochs::Standing as TreeStanding;
 use tidings_crypto::group::{CommitError, Evidence, GroupId, Suite};
 
 use super::commits::Wanted;
@@ -219,6 +220,14 @@ impl State {
         tried: Tried,
     ) -> Result<(), StoreError> {
         let why = match tried {
+            // By somebody else's commit, whose branch may lose while its author has gone.
+            Tried::Done
+                if let Some(head) = self.uncertain_head(row.group)
+                    && intent.is_some() =>
+            {
+                (row.epoch, row.due_ms) = (Some(head), None);
+                return self.keep_intent(batch, row).await;
+            }
             Tried::Done => None,
             Tried::Committed(epoch) => {
                 (row.epoch, row.due_ms) = (Some(epoch), None);
@@ -242,6 +251,12 @@ impl State {
                 self.keep_intent(batch, row).await
             }
         }
+    }
+
+    /// The head of a group in which this node is a member, if it could still be left for another branch.
+    fn uncertain_head(&self, group: GroupId) -> Option<EpochId> {
+        let tree = self.groups.get(&group)?.group.tree();
+        (tree.standing() == TreeStanding::Member && tree.head() != tree.root()).then(|| tree.head())
     }
 
     async fn keep_intent(&mut self, batch: &mut Batch<'_, '_>, row: IntentRow) -> Result<(), StoreError> {

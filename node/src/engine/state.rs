@@ -90,6 +90,8 @@ pub(crate) struct State {
     pub(crate) heads: BTreeMap<GroupId, EpochId>,
     /// Where this node stood in groups then, and whether their members said that it is none.
     pub(crate) stood: BTreeMap<GroupId, (Standing, bool)>,
+    /// When the others were told last that the owner left a group.
+    pub(crate) left_said_ms: BTreeMap<GroupId, u64>,
     /// What has to be sent again, and when.
     pub(crate) resends: Resends,
     /// Groups that this node cannot follow.
@@ -142,6 +144,7 @@ impl State {
             receipts_due: BTreeMap::new(),
             heads: BTreeMap::new(),
             stood: BTreeMap::new(),
+            left_said_ms: BTreeMap::new(),
             resends: Resends::default(),
             ways_back: WaysBack::default(),
             ways_given: WaysGiven::default(),

@@ -19,7 +19,7 @@ pub struct IntentRow {
     pub made_at_ms: u64,
     /// What, encoded.
     pub body: Vec<u8>,
-    /// The epoch that this node's commit made, if one stands.
+    /// The epoch that this node's commit made, if one stands; or the head in which somebody else had done the same.
     pub epoch: Option<EpochId>,
     /// When to make it (again); none while its commit is on the way to the head, and when it was given up.
     pub due_ms: Option<u64>,
@@ -38,6 +38,8 @@ pub struct LineRow {
     pub author_node: NodeId,
     /// When, by the committer's clock.
     pub committed_at_ms: u64,
+    /// MLS's number of the epoch; 0 if it is not known.
+    pub number: u64,
     /// Where the commit puts it.
     pub place: u64,
     /// The changes, encoded.
@@ -107,8 +109,8 @@ impl Tx<'_> {
     /// Keeps what a commit would say.
     pub async fn put_line(&mut self, group: GroupId, line: &LineRow) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO change_line (group_id, epoch, author, author_node, committed_at_ms, place, body, shown)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+            "INSERT INTO change_line (group_id, epoch, author, author_node, committed_at_ms, place, body, shown, number)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         )
         .bind(group.0.as_slice())
         .bind(line.epoch.0.as_slice())
@@ -118,6 +120,7 @@ impl Tx<'_> {
         .bind(integer(line.place))
         .bind(&line.body)
         .bind(line.shown)
+        .bind(integer(line.number))
         .execute(&mut *self.transaction)
         .await?;
         Ok(())
@@ -126,7 +129,7 @@ impl Tx<'_> {
     /// What the commits of a group's tree say.
     pub async fn lines(&mut self, group: GroupId) -> Result<Vec<LineRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT epoch, author, author_node, committed_at_ms, place, body, shown FROM change_line
+            "SELECT epoch, author, author_node, committed_at_ms, place, body, shown, number FROM change_line
              WHERE group_id = ?1 ORDER BY place, epoch",
         )
         .bind(group.0.as_slice())
@@ -142,6 +145,7 @@ impl Tx<'_> {
                     place: natural(row.try_get(4)?),
                     body: row.try_get(5)?,
                     shown: row.try_get(6)?,
+                    number: natural(row.try_get(7)?),
                 })
             })
             .collect()

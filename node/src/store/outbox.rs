@@ -197,11 +197,17 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// A newer ballot says all that the older ones of this conversation said: flush first.
-    pub async fn drop_ballots(&mut self, conversation: ConversationId, number: u64) -> Result<(), StoreError> {
+    /// A newer ballot or statement says all that the one before of this number said, and a message goes in another envelope
+    /// now: the one before is owed to nobody. Flush first.
+    pub async fn drop_numbered(
+        &mut self,
+        conversation: ConversationId,
+        kind: Kind,
+        number: u64,
+    ) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2 AND sequence = ?3")
             .bind(conversation.0.as_slice())
-            .bind(Kind::Ballot.number())
+            .bind(kind.number())
             .bind(integer(number))
             .execute(&mut *self.transaction)
             .await?;
@@ -326,17 +332,6 @@ impl Tx<'_> {
         .fetch_all(&mut *self.transaction)
         .await?;
         rows.iter().map(|node| Ok(NodeId(fixed("outbox", node)?))).collect()
-    }
-
-    /// A message of mine goes in another envelope now: the one before is owed to nobody. Flush first.
-    pub async fn drop_owed_message(&mut self, conversation: ConversationId, sequence: u64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM outbox WHERE conversation = ?1 AND kind = ?2 AND sequence = ?3")
-            .bind(conversation.0.as_slice())
-            .bind(Kind::Message.number())
-            .bind(integer(sequence))
-            .execute(&mut *self.transaction)
-            .await?;
-        Ok(())
     }
 
     /// What is parked and what is owed.

@@ -100,13 +100,16 @@ fn check_conversation(report: &mut Report, accepted: &Accepted, sides: &[Side]) 
     on_the_way
 }
 
-/// Those who stand in the group as most see it, and those whom these have as members.
+/// Those who stand in the group as most see it, and those whom these have as members. Of two views that as many share, the
+/// one that misses fewer of those whom it lists.
 ///
 /// Whoever is left out was removed there, or was added by somebody whose own removal won, and cannot know it.
 fn members_of_the_largest(sides: &[Side]) -> Vec<&Side> {
     let standing = || sides.iter().filter(|side| side.here.standing == Standing::Member);
     let together = |side: &&Side| standing().filter(|other| other.authenticator == side.authenticator).count();
-    let Some(largest) = standing().rev().max_by_key(together) else { return Vec::new() };
+    let missed = |side: &&Side| side.here.members.len().saturating_sub(together(side));
+    let agreement = |side: &&Side| (together(side), std::cmp::Reverse(missed(side)));
+    let Some(largest) = standing().rev().max_by_key(agreement) else { return Vec::new() };
     let is_listed = |side: &&Side| largest.here.members.iter().any(|member| member.account == side.account);
     standing().filter(is_listed).collect()
 }
@@ -157,7 +160,15 @@ fn check_transcript(
     on_the_way: &BTreeSet<AccountId>,
 ) {
     let ids = |side: &Side| -> Vec<MessageId> { side.transcript.iter().map(|message| message.id).collect() };
-    let (theirs, ours) = (ids(reference), ids(side));
+    let (mut theirs, mut ours) = (ids(reference), ids(side));
+    // What somebody wrote where the group did not go on is said again by its author, and not by who has gone: counted above.
+    let is_apart = |id: &MessageId| accepted.messages.get(id).is_some_and(|(author, _)| on_the_way.contains(author));
+    let only_here = |list: &[MessageId], other: &[MessageId]| -> BTreeSet<MessageId> {
+        list.iter().filter(|id| is_apart(id) && !other.contains(id)).copied().collect()
+    };
+    let apart: BTreeSet<MessageId> = &only_here(&theirs, &ours) | &only_here(&ours, &theirs);
+    theirs.retain(|id| !apart.contains(id));
+    ours.retain(|id| !apart.contains(id));
     let is_the_same = if accepted.founders.contains(&side.account) && !on_the_way.contains(&side.account) {
         theirs == ours
     } else {

@@ -30,6 +30,8 @@ pub(super) struct Site {
     pub(super) gossip_held: BTreeMap<GossipId, (TopicTag, Vec<u8>)>,
     /// Requests of others that wait for an answer: who asked, and under which number.
     pub(super) answers_owed: BTreeMap<AnswerId, (Place, u32, u64)>,
+    /// Where it stood when that was told last.
+    pub(super) told: Vec<String>,
     pub(super) rng: ChaCha20Rng,
 }
 

@@ -228,6 +228,7 @@ impl EpochTree {
             self.lose(epoch, whereabouts);
             self.remove(RemovedEpoch { epoch, lies_elsewhere: true }, forgotten);
         }
+        self.pass(self.root);
         self.root = child;
         if let Some(placed) = self.nodes.get_mut(&child) {
             placed.node.parent = None;

@@ -44,7 +44,8 @@ impl EpochTree {
             }
             is_astray
         });
-        // Only a new ballot can name what was never here: a thousand ballots are not looked at again for each of them.
+        // Only a new ballot, or coming in elsewhere, makes one name what is not here: a thousand ballots are not looked at
+        // again for each of them.
         for node in std::mem::take(&mut self.unlooked) {
             if !astray.contains_key(&node) && self.last_choice(node).is_some_and(|last| self.is_ahead(last)) {
                 astray.insert(node, now_ms);
@@ -107,13 +108,11 @@ impl EpochTree {
         self.ballots.get(&node)?.choices.last().copied()
     }
 
-    /// An epoch that was never here, and is no older than the root: what went with a root, or is older, is known to
-    /// have been passed by those who are here, and whoever chose it last sleeps.
+    /// An epoch that is not in the tree, and that those who are here did not pass: whoever chose last what is above the root,
+    /// or what went with a root, sleeps. It may have been here, before this node came in elsewhere.
     fn is_ahead(&self, choice: Choice) -> bool {
-        let was_here = self.nodes.contains_key(&choice.epoch)
-            || self.detached.contains_key(&choice.epoch)
-            || self.memory.find(choice.epoch).is_some()
-            || self.whereabouts(choice.epoch) >= Whereabouts::Left;
-        !was_here && self.nodes.get(&self.root).is_some_and(|root| choice.number >= root.node.number)
+        !self.nodes.contains_key(&choice.epoch)
+            && self.whereabouts(choice.epoch) != Whereabouts::Settled
+            && self.is_passed(choice.epoch, choice.number) == Some(false)
     }
 }

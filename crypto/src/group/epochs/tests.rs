@@ -86,6 +86,7 @@ fn saved(tree: &EpochTree) -> SavedTree {
         nodes: nodes.chain(detached).collect(),
         ballots: tree.ballots.iter().map(|(node, ballot)| (*node, ballot.clone(), tree.ballot_notes(*node))).collect(),
         removed: tree.memory.iter().collect(),
+        above: tree.above().collect(),
     }
 }
 

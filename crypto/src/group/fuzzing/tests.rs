@@ -57,8 +57,14 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         name: "Rowing".to_owned(),
         hosts: vec![InviteHost { peer: PeerKey([5; 32]), addresses: Vec::new() }],
     };
-    let welcome =
-        WelcomeContent { group: GROUP.0, epoch, welcome: scene.welcome.clone(), apart: None, inviter_card: Vec::new() };
+    let welcome = WelcomeContent {
+        group: GROUP.0,
+        epoch,
+        welcome: scene.welcome.clone(),
+        apart: None,
+        inviter_card: Vec::new(),
+        above: Vec::new(),
+    };
     let topic = TopicSecret::from_bytes([6; 32]);
     let envelope = Envelope::seal(&topic, crate::envelope::Week::of(NOW_MS), &message).unwrap();
     let state = scene.stored.state.iter().enumerate();

@@ -360,6 +360,7 @@ fn an_invitation_that_is_not_what_it_says_is_refused() {
         welcome: welcome.clone(),
         apart: None,
         inviter_card: vec![],
+        above: Vec::new(),
     };
     let lookup = |_: &[u8; 32]| Some(secret.clone());
     let reason = |me: &LocalNode, content: &WelcomeContent, now_ms| Group::join(me, content, lookup, now_ms).err();

@@ -22,6 +22,7 @@ fn travel(me: &LocalNode, committed: &Committed) -> WelcomeContent {
         welcome: welcomes.head(&me.node_id()).unwrap().to_vec(),
         apart: Some(apart),
         inviter_card: vec![1; CARD_BYTES_MAX],
+        above: Vec::new(),
     };
     let sealed = Envelope::seal_welcome(&me.keys.mailbox_public(), &content, &mut rng(10)).unwrap();
     let mut opened = Envelope::decode(sealed.bytes()).unwrap().open_welcome(&me.keys).unwrap();

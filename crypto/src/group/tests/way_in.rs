@@ -109,7 +109,7 @@ proptest! {
     fn rubbish_in_a_way_in_is_refused(group_info in vec(any::<u8>(), 0..400)) {
         let mut node = Node::found(246, &group_policy());
         let topic = TopicSecret::from_bytes([1; 32]);
-        let way_in = WayIn { group: GROUP.0, epoch: EpochId([2; 32]), rank_key: [3; 32].into(), topic, group_info };
+        let way_in = WayIn { group: GROUP.0, epoch: EpochId([2; 32]), rank_key: [3; 32].into(), topic, group_info, above: Vec::new() };
         let sealed = way_in.seal(&node.me.certificate.mailbox_key(), &mut rng(247)).unwrap();
         let opened = sealed.open(&node.me.keys).unwrap();
         prop_assert!(opened == way_in);

@@ -217,6 +217,7 @@ pub(super) fn join(
         welcome: committed.welcome.as_ref().and_then(|all| all.of(&me.node_id())).unwrap(),
         apart: None,
         inviter_card: vec![],
+        above: Vec::new(),
     };
     let stored = KeyPackageSecret::decode(&secret.encode()).unwrap();
     Group::join(me, &content, |reference| (*reference == package.reference).then(|| stored.clone()), NOW_MS)

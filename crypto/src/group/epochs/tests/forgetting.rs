@@ -221,7 +221,7 @@ fn whoever_came_in_elsewhere_reads_what_it_held_before_until_the_horizon() {
     tree.take_changes();
     let back_ms = NOW_MS + BOUND_MS + DAY_MS;
     let root = of_kind(NodeKind::Skeleton, EpochNode::root(id(9), 9, back_ms));
-    tree.reroot(root, people(3), back_ms);
+    tree.reroot(root, people(3), [], back_ms);
     grow(&mut tree, EpochNode { number: 10, ..node(10, 9, 1, 1) }, back_ms);
     assert_eq!((tree.root(), tree.head(), tree.standing()), (id(9), id(10), Standing::Member));
     assert_eq!(tree.detached().map(|(id, _)| id).collect::<Vec<_>>(), [id(1)]);

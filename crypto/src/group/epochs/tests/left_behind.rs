@@ -189,10 +189,58 @@ fn since_when_others_are_elsewhere_outlives_a_crash() {
 fn whoever_comes_back_is_not_left_behind_any_more() {
     let mut tree = hearing(&[(2, 2, 9), (3, 2, 9)]);
     assert_eq!(later(&mut tree), Standing::Stranded);
-    tree.reroot(of_kind(NodeKind::Skeleton, EpochNode::root(id(9), 2, NOW_MS)), people(5), NOW_MS);
+    tree.reroot(of_kind(NodeKind::Skeleton, EpochNode::root(id(9), 2, NOW_MS)), people(5), [], NOW_MS);
     tree.insert(EpochNode { number: 3, ..node(10, 9, ME, 1) }, Some(people(5)), NOW_MS);
     assert_eq!((tree.head(), tree.standing()), (id(10), Standing::Member));
     assert_eq!(later(&mut tree), Standing::Member);
+}
+
+/// Who came in on a branch that lost, with epochs 6, 5 and 4 above it, of the numbers 5 to 3.
+fn led_astray(votes: &[(u64, u8)]) -> EpochTree {
+    let mut tree = hearing(&[]);
+    tree.reroot(EpochNode::root(id(7), 6, NOW_MS), people(5), [id(6), id(5), id(4)], NOW_MS);
+    for (voter, (number, epoch)) in (2..).zip(votes) {
+        tree.cast(person(voter), ballot(1, &[(*number, *epoch)]), NOW_MS);
+    }
+    let mut tree = reloaded(&tree);
+    tree.look_around(person(ME), NOW_MS);
+    tree
+}
+
+#[test]
+fn whoever_came_in_beside_the_others_learns_it_even_from_lower_numbers() {
+    let mut others = led_astray(&[(4, 20), (4, 20), (4, 20)]);
+    assert_eq!(later(&mut others), Standing::Stranded, "they went on from 4, and not by 5");
+    let mut asleep = led_astray(&[(4, 5), (4, 5), (4, 5)]);
+    assert_eq!(later(&mut asleep), Standing::Member, "they chose what is above");
+    let mut unknown = led_astray(&[(2, 21), (2, 21), (2, 21)]);
+    assert_eq!(later(&mut unknown), Standing::Member, "nobody knows what is above 3");
+}
+
+#[test]
+fn whoever_left_an_epoch_by_a_welcome_and_finds_the_others_still_there_is_left_behind() {
+    let mut tree = hearing(&[]);
+    let here = tree.head();
+    tree.reroot(EpochNode::root(id(7), 1, NOW_MS), people(5), [], NOW_MS);
+    for voter in [2, 3] {
+        tree.cast(person(voter), ballot(1, &[(1, 1)]), NOW_MS);
+    }
+    assert!(matches!(tree.place(here), Place::Here(node) if node.kind == NodeKind::Detached));
+    tree.look_around(person(ME), NOW_MS);
+    assert_eq!(later(&mut tree), Standing::Stranded);
+}
+
+#[test]
+fn what_the_root_leaves_behind_is_above_it() {
+    let mut tree = EpochTree::new(EpochNode::root(id(0), 0, NOW_MS), people(1));
+    tree.insert(node(1, 0, ME, 1), Some(people(1)), NOW_MS);
+    tree.cast(person(ME), ballot(1, &[(1, 1)]), NOW_MS);
+    tree.forget(NOW_MS + HORIZON_MS);
+    assert_eq!((tree.root(), tree.above().collect::<Vec<_>>()), (id(1), vec![id(0)]));
+    assert_eq!((tree.is_passed(id(0), 0), tree.is_passed(id(9), 0)), (Some(true), Some(false)));
+    assert!(tree.is_or_was_here(id(0)) && tree.above_epoch(id(1)) == [id(0)]);
+    assert!(tree.above_epoch(id(9)).is_empty());
+    reloaded(&tree);
 }
 
 #[test]
@@ -204,6 +252,6 @@ fn what_follows_an_epoch_that_is_gone_is_gone_too() {
     tree.cast(person(2), ballot(1, &[(5, 8), (1, 1)]), NOW_MS);
     assert!(tree.votes(id(1)) > 0, "a choice that lies elsewhere hides no vote");
     reloaded(&tree);
-    tree.reroot(EpochNode::root(id(7), 4, NOW_MS), people(5), NOW_MS);
+    tree.reroot(EpochNode::root(id(7), 4, NOW_MS), people(5), [], NOW_MS);
     assert_eq!(tree.insert(EpochNode { number: 5, ..node(8, 7, 2, 1) }, Some(people(5)), NOW_MS), Insertion::Inserted);
 }

@@ -188,7 +188,7 @@ fn a_new_ballot_does_not_name_what_went_with_a_settled_root() {
 #[test]
 fn a_new_ballot_goes_on_naming_what_was_left_without_anything_being_settled() {
     let mut tree = gone_over();
-    tree.reroot(EpochNode::root(id(20), 4, NOW_MS), people(3), NOW_MS);
+    tree.reroot(EpochNode::root(id(20), 4, NOW_MS), people(3), [], NOW_MS);
     grow(&mut tree, EpochNode { number: 5, ..node(21, 20, 2, 5) }, NOW_MS);
     let tree = reloaded(&tree);
     let after = tree.next_ballot(person(1), NOW_MS + HORIZON_MS).unwrap();
@@ -293,7 +293,7 @@ fn an_old_ballot_of_a_member_who_comes_back_is_not_heard() {
         tree.cast(node, ballot(u64::from(node.0[0]) * 256 + u64::from(node.0[1]), &[(9, 9)]), NOW_MS);
     }
     tree.take_changes();
-    tree.reroot(EpochNode::root(id(1), 1, NOW_MS), people(2), NOW_MS);
+    tree.reroot(EpochNode::root(id(1), 1, NOW_MS), people(2), [], NOW_MS);
     assert_eq!(tree.take_changes().ballots_deleted.len(), 400 - IDLE_BALLOTS_MAX);
     assert!(tree.ballot(crowd()[0].1).is_none() && tree.ballot(crowd()[399].1).is_some());
     reloaded(&tree);
