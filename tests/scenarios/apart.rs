@@ -135,3 +135,27 @@ fn who_sits_on_a_branch_that_nobody_tells_it_has_lost_comes_back_by_itself() {
         assert_same(&mut world, &[0, 1, 2, 4], id).await;
     });
 }
+
+#[test]
+fn who_left_while_apart_for_longer_than_a_statement_holds_is_let_go_all_the_same() {
+    block_on(async {
+        let (mut world, id) = walkers(408, 4).await;
+        run_for(&mut world, 10 * 60_000).await;
+        cut(&mut world, 3, false);
+        run_for(&mut world, 1_000).await;
+        ask(&mut world, 3, Command::Leave(id)).await.unwrap();
+        run_for(&mut world, 45 * DAY_MS).await;
+        let left = world.account(3).unwrap();
+        let is_listed = |conversation: &tidings_node::handle::Conversation| {
+            conversation.members.iter().any(|member| member.account == left)
+        };
+        assert!(is_listed(&view(&mut world, 0, id).await), "nobody has heard of it");
+        world.heal().await.unwrap();
+        run_for(&mut world, 2 * DAY_MS).await;
+        assert_eq!(view(&mut world, 3, id).await.standing, Standing::Left);
+        for place in 0..3 {
+            assert!(!is_listed(&view(&mut world, place, id).await), "at {place}");
+        }
+        assert_same(&mut world, &[0, 1, 2], id).await;
+    });
+}

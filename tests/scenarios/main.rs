@@ -86,3 +86,30 @@ fn who_was_removed_on_a_branch_that_lost_comes_back() {
 fn what_a_removed_node_cannot_read_is_not_pushed_for_ever() {
     assert_clean(5_546, 5, "all");
 }
+
+/// A Welcome onto a branch that lost took its node away from the branch that won; where that was the shorter one, or had been
+/// here before, it never learned that the others were elsewhere.
+#[test]
+fn who_was_welcomed_onto_a_branch_that_lost_finds_the_others() {
+    assert_clean(865, 4, "all");
+    assert_clean(9_206, 5, "all");
+}
+
+/// The lines of a branch stayed when it lost only after a second Welcome had led on.
+#[test]
+fn a_second_welcome_takes_out_the_lines_of_what_the_first_followed() {
+    assert_clean(2_412, 3, "all");
+    assert_clean(3_063, 6, "all");
+}
+
+/// Who left stayed a member when whoever had let them go left as well, and that commit lost.
+#[test]
+fn who_left_is_let_go_whoever_leaves_after_that() {
+    assert_clean(836, 5, "all");
+}
+
+/// Receipts of before were pushed for ever to a node that had been added again on the branch that won.
+#[test]
+fn what_an_added_node_cannot_read_is_not_pushed_for_ever() {
+    assert_clean(6_821, 8, "all");
+}
