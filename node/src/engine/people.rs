@@ -1,19 +1,20 @@
-//! My card and other people's: what I hand out, whom I know, and how cards are exchanged when nodes meet.
+//! Other people: whom I know, what is kept of them, and how cards are exchanged when nodes meet. My own card is in
+//! `profile`, and who is asked for a fellow member's in `fellows`.
 
-use std::collections::BTreeMap;
+mod fellows;
+mod profile;
 
-use tidings_crypto::card::{ADDRESSES_MAX, Card, CardLink, CardNode, ShortCard, SignedCard, valid_name};
-use tidings_crypto::group::{KeyPackage, KeyPackageSecret, Suite};
-use tidings_crypto::identity::{LocalNode, NodeCertificate, NodeId, SafetyNumber};
+use tidings_crypto::card::{CardLink, ShortCard, SignedCard};
+use tidings_crypto::identity::{NodeCertificate, NodeId, SafetyNumber};
 
+pub(super) use self::profile::{Profile, load_profile};
 use super::batch::{Batch, Halt};
 use super::pushes::Asked;
 use super::{State, StoreError};
-use crate::event::Event;
-use crate::handle::{self, CardLinks, Refused};
+use crate::handle::{self, Refused};
 use crate::ids::{AccountId, Address, ConversationId, PeerKey};
 use crate::network::NetworkCommand;
-use crate::store::{ContactRow, KeyPackageUse, unnamed};
+use crate::store::{ContactRow, unnamed};
 use crate::wire::request::{Request, Response};
 
 /// Strangers who wrote first are kept up to this many; further ones are refused until some are accepted.
@@ -22,28 +23,6 @@ const STRANGERS_MAX: usize = 200;
 const CONTACTS_MAX: usize = 10_000;
 /// From so many on, those who were met and are in no group go.
 const MET_CROWDED: usize = CONTACTS_MAX / 2;
-
-/// What I say of myself.
-#[derive(Debug)]
-pub(crate) struct Profile {
-    pub(crate) name: String,
-    serial: u64,
-    addresses: Vec<Address>,
-    key_package: Vec<u8>,
-    pub(crate) card: SignedCard,
-}
-
-impl Profile {
-    /// The last-resort key package on the card.
-    pub(crate) fn key_package(&self) -> &[u8] {
-        &self.key_package
-    }
-
-    /// Another one for the next card.
-    pub(crate) fn set_key_package(&mut self, bytes: Vec<u8>) {
-        self.key_package = bytes;
-    }
-}
 
 /// A person known to this node.
 #[derive(Debug)]
@@ -79,116 +58,7 @@ impl Contact {
     }
 }
 
-/// Reads who I am, or writes it at the first run.
-pub(super) async fn load_profile(
-    me: &LocalNode,
-    name: &str,
-    batch: &mut Batch<'_, '_>,
-) -> Result<(Profile, BTreeMap<[u8; 32], KeyPackageSecret>), StoreError> {
-    let damaged = StoreError::Damaged { what: "profile" };
-    if batch.tx.setting("name").await?.is_none() {
-        batch.tx.set_setting("name", name.as_bytes()).await?;
-    }
-    if !batch.tx.key_packages().await?.iter().any(|row| row.kind == KeyPackageUse::LastResort) {
-        let (package, secret) = KeyPackage::generate(me, Suite::Classic, true, batch.rng).map_err(|_| damaged)?;
-        let reference = package.reference;
-        let row = (&reference, &secret.encode()[..], &package.bytes[..], KeyPackageUse::LastResort);
-        batch.tx.put_key_package(row, batch.now_ms, batch.rng).await?;
-    }
-    let damaged = || StoreError::Damaged { what: "profile" };
-    let name = String::from_utf8(batch.tx.setting("name").await?.ok_or_else(damaged)?).map_err(|_| damaged())?;
-    let serial =
-        batch.tx.setting("card serial").await?.and_then(|bytes| bytes.try_into().ok()).map_or(1, u64::from_be_bytes);
-    let card = batch.tx.setting("card").await?;
-    let rows = batch.tx.key_packages().await?;
-    let newest = rows.iter().find(|row| row.kind == KeyPackageUse::LastResort);
-    let key_package = newest.ok_or_else(damaged)?.public.clone();
-    let secrets = rows
-        .iter()
-        .map(|row| Ok((row.reference, KeyPackageSecret::decode(&row.secret).map_err(|_| damaged())?)))
-        .collect::<Result<_, StoreError>>()?;
-    let signed = card.and_then(|bytes| SignedCard::decode(&bytes).ok());
-    let addresses = signed
-        .as_ref()
-        .and_then(|signed| signed.card().nodes.first())
-        .map_or_else(Vec::new, |node| node.addresses.clone());
-    let card = match signed {
-        Some(signed) => signed,
-        None => sign_card(me, &name, serial, &addresses, &key_package).map_err(|()| damaged())?,
-    };
-    Ok((Profile { name, serial, addresses, key_package, card }, secrets))
-}
-
-fn sign_card(
-    me: &LocalNode,
-    name: &str,
-    serial: u64,
-    addresses: &[Address],
-    key_package: &[u8],
-) -> Result<SignedCard, ()> {
-    let node = CardNode {
-        certificate: me.certificate.clone(),
-        addresses: addresses.to_vec(),
-        key_package: key_package.to_vec(),
-    };
-    let card = Card { account: me.account.public(), name: name.to_owned(), serial, nodes: vec![node] };
-    SignedCard::sign(card, &me.account).map_err(|_| ())
-}
-
-/// The first pause before a missing card is asked for again, and the longest. A guess.
-const FELLOWS_PAUSE_MS: (u64, u64) = (1_500, 10 * 60 * 1_000);
-/// So many cards are asked for at once, at the least.
-const FELLOWS_ASKED_MAX: usize = 256;
-
 impl State {
-    pub(super) fn card_links(&self) -> CardLinks {
-        CardLinks { link: self.profile.card.link(), short_link: self.profile.card.short_link() }
-    }
-
-    pub(super) async fn set_name(&mut self, batch: &mut Batch<'_, '_>, name: String) -> Result<(), Halt> {
-        if !valid_name(&name) {
-            return Err(Refused::BadName.into());
-        }
-        batch.tx.set_setting("name", name.as_bytes()).await?;
-        self.profile.name = name;
-        self.renew_card(batch).await?;
-        Ok(())
-    }
-
-    pub(super) async fn set_addresses(
-        &mut self,
-        batch: &mut Batch<'_, '_>,
-        addresses: Vec<Address>,
-    ) -> Result<(), StoreError> {
-        // A machine may have more addresses than a card has room for; those that lead only to itself stand last.
-        let mut addresses = addresses;
-        addresses.truncate(ADDRESSES_MAX);
-        if addresses != self.profile.addresses {
-            self.profile.addresses = addresses;
-            self.renew_card(batch).await?;
-        }
-        Ok(())
-    }
-
-    /// Signs a card with the next number, and gives it to every connected contact.
-    pub(crate) async fn renew_card(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        let profile = &mut self.profile;
-        let serial = profile.serial.saturating_add(1);
-        let Ok(card) = sign_card(&self.me, &profile.name, serial, &profile.addresses, &profile.key_package) else {
-            tracing::warn!("the card could not be renewed; the last one stays");
-            return Ok(());
-        };
-        (profile.serial, profile.card) = (serial, card);
-        batch.tx.set_setting("card serial", &profile.serial.to_be_bytes()).await?;
-        batch.tx.set_setting("card", profile.card.bytes()).await?;
-        batch.events.push(Event::Profile);
-        let peers: Vec<PeerKey> = self.connected_peers().collect();
-        for peer in peers {
-            self.greet(batch, peer);
-        }
-        Ok(())
-    }
-
     /// Gives a contact's node my newest card; it answers with its own if it knows me.
     pub(super) fn greet(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
         if self.accounts_by_peer.contains_key(&peer) {
@@ -245,6 +115,23 @@ impl State {
         Ok(Response::Hello { card: self.profile.card.bytes().to_vec() })
     }
 
+    /// Gives my card to whoever asks for it, and another's to who shares a group with both of us.
+    pub(super) async fn answer_card(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+        account: AccountId,
+    ) -> Result<Response, StoreError> {
+        if account == self.me.account_id() {
+            return Ok(Response::Card { card: Some(self.profile.card.bytes().to_vec()) });
+        }
+        let card = self.contacts.get(&account).and_then(|contact| contact.card.as_ref());
+        let card = card.map(|card| card.bytes().to_vec());
+        let Some(asker) = self.accounts_by_peer.get(&peer).copied() else { return Ok(Response::Card { card: None }) };
+        let may_know = batch.tx.are_fellows(asker, account).await?;
+        Ok(Response::Card { card: card.filter(|_| may_know) })
+    }
+
     pub(super) async fn add_contact(&mut self, batch: &mut Batch<'_, '_>, link: &str) -> Result<handle::Contact, Halt> {
         let link = CardLink::parse(link).map_err(|error| Refused::BadLink(error.to_string()))?;
         let account = match &link {
@@ -287,95 +174,6 @@ impl State {
         }
         batch.tx.flush().await?;
         self.contact_view(batch, account).await?.ok_or_else(|| Refused::UnknownContact.into())
-    }
-
-    /// Asks a member of my groups for the cards of those fellow members that nobody gave me yet: their names, and how
-    /// to reach them.
-    pub(crate) async fn ask_for_fellows(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) -> Result<(), StoreError> {
-        const CARDS_MAX: u32 = 64;
-        let Some(account) = self.accounts_by_peer.get(&peer).copied() else { return Ok(()) };
-        let me = self.me.account_id();
-        for fellow in batch.tx.unknown_fellows(account, CARDS_MAX).await? {
-            if fellow != me {
-                self.ask(batch, peer, Asked::Fellow { account: fellow }, Request::Card { account: fellow });
-            }
-        }
-        Ok(())
-    }
-
-    /// There is a member whose card may be missing: the others are asked for it soon.
-    pub(crate) fn look_for_fellows(&mut self, now_ms: u64) {
-        self.fellows_pause_ms = FELLOWS_PAUSE_MS.0;
-        self.fellows_due_ms = Some(now_ms.saturating_add(FELLOWS_PAUSE_MS.0));
-    }
-
-    /// Asks everybody connected for the cards that are missing. Who is asked may not know yet that we share a group, so
-    /// this is done again, after longer and longer pauses, while one is missing and somebody is there to ask.
-    pub(super) async fn ask_due_fellows(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        if self.fellows_due_ms.is_none_or(|due_ms| due_ms > batch.now_ms) {
-            return Ok(());
-        }
-        self.fellows_due_ms = None;
-        batch.tx.flush().await?;
-        let before = self.asked.len();
-        let peers: Vec<PeerKey> = self.connected_peers().collect();
-        for peer in peers {
-            self.ask_for_fellows(batch, peer).await?;
-            if self.asked.len() >= before.saturating_add(FELLOWS_ASKED_MAX) {
-                break;
-            }
-        }
-        if self.asked.len() > before {
-            self.fellows_due_ms = Some(batch.now_ms.saturating_add(self.fellows_pause_ms));
-            self.fellows_pause_ms = self.fellows_pause_ms.saturating_mul(2).min(FELLOWS_PAUSE_MS.1);
-        }
-        Ok(())
-    }
-
-    /// Asks a connected node of this account for the cards of our fellow members.
-    pub(crate) async fn ask_fellows_of(
-        &mut self,
-        batch: &mut Batch<'_, '_>,
-        account: AccountId,
-    ) -> Result<(), StoreError> {
-        batch.tx.flush().await?;
-        let mut connected = self.connected_peers();
-        let peer = connected.find(|peer| self.accounts_by_peer.get(peer) == Some(&account));
-        drop(connected);
-        match peer {
-            Some(peer) => self.ask_for_fellows(batch, peer).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Gives my card to whoever asks for it, and another's to who shares a group with both of us.
-    pub(super) async fn answer_card(
-        &mut self,
-        batch: &mut Batch<'_, '_>,
-        peer: PeerKey,
-        account: AccountId,
-    ) -> Result<Response, StoreError> {
-        if account == self.me.account_id() {
-            return Ok(Response::Card { card: Some(self.profile.card.bytes().to_vec()) });
-        }
-        let card = self.contacts.get(&account).and_then(|contact| contact.card.as_ref());
-        let card = card.map(|card| card.bytes().to_vec());
-        let Some(asker) = self.accounts_by_peer.get(&peer).copied() else { return Ok(Response::Card { card: None }) };
-        let may_know = batch.tx.are_fellows(asker, account).await?;
-        Ok(Response::Card { card: card.filter(|_| may_know) })
-    }
-
-    /// A member gave the card of another.
-    pub(super) async fn take_fellow_card(
-        &mut self,
-        batch: &mut Batch<'_, '_>,
-        account: AccountId,
-        bytes: &[u8],
-    ) -> Result<(), StoreError> {
-        match SignedCard::decode(bytes) {
-            Ok(card) if card.card().account.id() == account => self.put_met_card(batch, card).await,
-            _ => Ok(()),
-        }
     }
 
     /// Keeps the card of somebody who is no contact, only a fellow member of some group; a contact's is renewed by it.
