@@ -63,16 +63,13 @@ fn whoever_cannot_follow_comes_back_and_is_read_and_reads() {
     }
     assert_together(&mut nodes);
     let update = nodes.last_mut().unwrap().update().content;
-    for node in &mut nodes[..3] {
-        node.follow(&update);
-    }
+    each_follows(&mut nodes[..3], &update);
     assert_together(&mut nodes);
 }
 
 #[test]
 fn a_removed_node_cannot_come_back() {
-    let mut nodes = nodes(3, 203);
-    let mut gone = nodes.pop().unwrap();
+    let (mut nodes, mut gone) = nodes_and_one(3, 203);
     gone.save();
     let before = way_in(&nodes[1], &gone.me);
     let removal = nodes[0].remove(&gone.me);
@@ -141,10 +138,7 @@ fn two_are_lost(count: usize, seed: u64) -> (Vec<Node>, [Node; 2]) {
     let mut other = nodes.pop().unwrap();
     other.strand();
     for _ in 0..2 {
-        let update = nodes[0].update().content;
-        for node in &mut nodes[1..] {
-            node.follow(&update);
-        }
+        one_updates(&mut nodes, 0);
     }
     (nodes, [other, lost])
 }
@@ -172,9 +166,7 @@ fn two_come_back_at_once_and_whoever_loses_does_it_again() {
     assert_eq!(nodes[0].group.head(), backs[winner].epoch);
     // Both see what the other did, the loser that it has lost; and what follows there.
     let update = nodes[2].update();
-    for node in &mut nodes[..2] {
-        node.follow(&update.content);
-    }
+    each_follows(&mut nodes[..2], &update.content);
     let [of_winner, of_loser] = [winner, 1 - winner].map(|index| backs[index].content.clone());
     assert_eq!(lost[winner].group.receive(&of_loser, NOW_MS), Received::Late(backs[1 - winner].epoch));
     lost[winner].follow(&update.content);
@@ -188,12 +180,9 @@ fn two_come_back_at_once_and_whoever_loses_does_it_again() {
     loser.save();
     loser.restart();
     assert_eq!((loser.group.standing(), loser.group.head()), (Standing::Stranded, backs[1 - winner].epoch));
-    let given = way_in(&nodes[1], &lost[1 - winner].me);
-    let again = lost[1 - winner].come_back(&given).unwrap();
+    let again = lost[1 - winner].come_back_by(&nodes[1]);
     lost[winner].follow(&again.content);
-    for node in &mut nodes {
-        node.follow(&again.content);
-    }
+    each_follows(&mut nodes, &again.content);
     nodes.extend(lost);
     assert_together(&mut nodes);
 }
@@ -202,13 +191,10 @@ fn two_come_back_at_once_and_whoever_loses_does_it_again() {
 fn a_return_that_loses_against_another_commit_is_made_again() {
     for seed in 0..16 {
         let (mut nodes, mut lost) = one_is_lost(3, 220 + seed);
-        let given = way_in(&nodes[0], &lost.me);
-        let back = lost.come_back(&given).unwrap();
+        let back = lost.come_back_by(&nodes[0]);
         let rival = nodes[1].update();
         nodes[0].follow(&rival.content);
-        for node in &mut nodes {
-            node.follow(&back.content);
-        }
+        each_follows(&mut nodes, &back.content);
         if nodes[0].group.head() == back.epoch {
             continue;
         }
@@ -216,11 +202,8 @@ fn a_return_that_loses_against_another_commit_is_made_again() {
         let unheard = nodes[0].send("on the winning branch");
         assert_eq!(lost.group.receive(&unheard, NOW_MS), Received::UnknownEpoch(rival.epoch));
         assert_eq!(lost.group.receive(&rival.content, NOW_MS), Received::Late(rival.epoch));
-        let given = way_in(&nodes[0], &lost.me);
-        let again = lost.come_back(&given).unwrap();
-        for node in &mut nodes {
-            node.follow(&again.content);
-        }
+        let again = lost.come_back_by(&nodes[0]);
+        each_follows(&mut nodes, &again.content);
         nodes.push(lost);
         assert_together(&mut nodes);
         return;
@@ -230,12 +213,10 @@ fn a_return_that_loses_against_another_commit_is_made_again() {
 
 #[test]
 fn both_come_back_in_a_direct_conversation() {
-    let mut anna = Node::found(240, &Policy::direct());
-    let (_, mut ben) = anna.invite(local_node(&mut rng(241)));
+    let (mut anna, mut ben) = direct_pair(240);
     anna.update();
     ben.strand();
-    let given = way_in(&anna, &ben.me);
-    let back = ben.come_back(&given).unwrap();
+    let back = ben.come_back_by(&anna);
     anna.follow(&back.content);
     let mut nodes = [anna, ben];
     assert_together(&mut nodes);
@@ -245,8 +226,7 @@ fn both_come_back_in_a_direct_conversation() {
 fn a_return_cannot_be_moved_to_another_epoch() {
     let (mut nodes, mut lost) = one_is_lost(3, 242);
     let given = way_in(&nodes[0], &lost.me);
-    let newer = nodes[0].update();
-    nodes[1].follow(&newer.content);
+    let newer = one_updates(&mut nodes, 0);
     let elsewhere = WayIn { epoch: newer.epoch, ..given.clone() };
     let content = forged_return(&elsewhere, &lost.me, NOW_MS);
     assert_refused(&mut nodes, &content, Refusal::Invalid);
@@ -278,18 +258,15 @@ fn forged_return(way_in: &WayIn, me: &LocalNode, committed_at_ms: u64) -> Conten
 
 #[test]
 fn what_was_held_before_is_read_and_not_written_in() {
-    let mut nodes = nodes(3, 260);
-    let mut lost = nodes.pop().unwrap();
+    let (mut nodes, mut lost) = nodes_and_one(3, 260);
     lost.save();
     let early = nodes[0].send("from before");
     let topic = lost.group.topic_secrets()[0].clone();
     for _ in 0..2 {
-        let update = nodes[0].update().content;
-        nodes[1].follow(&update);
+        one_updates(&mut nodes, 0);
     }
     lost.strand();
-    let given = way_in(&nodes[1], &lost.me);
-    let back = lost.come_back(&given).unwrap();
+    let back = lost.come_back_by(&nodes[1]);
     lost.save();
     lost.restart();
     assert_eq!(lost.group.head(), back.epoch);
@@ -297,43 +274,31 @@ fn what_was_held_before_is_read_and_not_written_in() {
     assert!(lost.group.topic_secrets().contains(&topic), "what comes late is still heard");
     assert_eq!(lost.group.tree().nodes().count(), 2, "what it came into, and what it made");
     assert_eq!(lost.group.tree().detached().count(), 1);
-    for node in &mut nodes {
-        node.follow(&back.content);
-    }
+    each_follows(&mut nodes, &back.content);
     nodes.push(lost);
     assert_together(&mut nodes);
 }
 
 #[test]
 fn whoever_meets_the_own_return_with_an_older_database_comes_back_once_more() {
-    let mut nodes = nodes(3, 262);
-    let mut lost = nodes.pop().unwrap();
+    let (mut nodes, mut lost) = nodes_and_one(3, 262);
     lost.save();
     let given = way_in(&nodes[0], &lost.me);
     let returned = forged_return(&given, &lost.me, NOW_MS);
     let epoch = CommitFrame::read(&returned.message).unwrap().id;
-    for node in &mut nodes {
-        node.follow(&returned);
-    }
+    each_follows(&mut nodes, &returned);
     assert_eq!(lost.group.receive(&returned, NOW_MS), Received::Late(epoch));
     assert_eq!(lost.group.standing(), Standing::Stranded, "and not removed");
-    let given = way_in(&nodes[1], &lost.me);
-    let back = lost.come_back(&given).unwrap();
-    for node in &mut nodes {
-        node.follow(&back.content);
-    }
+    let back = lost.come_back_by(&nodes[1]);
+    each_follows(&mut nodes, &back.content);
     nodes.push(lost);
     assert_together(&mut nodes);
 }
 
 #[test]
 fn nobody_is_led_away_from_where_they_are_well() {
-    let mut nodes = nodes(4, 270);
-    let mut lost = nodes.pop().unwrap();
-    let update = nodes[0].update();
-    for node in &mut nodes[1..] {
-        node.follow(&update.content);
-    }
+    let (mut nodes, mut lost) = nodes_and_one(4, 270);
+    let update = one_updates(&mut nodes, 0);
     let given = way_in(&nodes[1], &lost.me);
     let unread = nodes[0].send("in an epoch that it does not know");
     assert_eq!(lost.group.receive(&unread, NOW_MS), Received::UnknownEpoch(update.epoch));
@@ -353,10 +318,8 @@ fn nobody_is_led_away_from_where_they_are_well() {
 #[test]
 fn a_stranded_node_goes_where_the_group_is_even_if_it_holds_that_epoch() {
     for seed in 0..16 {
-        let mut nodes = nodes(3, 290 + seed);
-        let mut away = nodes.pop().unwrap();
-        let theirs = nodes[0].update();
-        nodes[1].follow(&theirs.content);
+        let (mut nodes, mut away) = nodes_and_one(3, 290 + seed);
+        let theirs = one_updates(&mut nodes, 0);
         let own = away.update();
         away.follow(&theirs.content);
         if away.group.head() != own.epoch {
@@ -366,9 +329,7 @@ fn a_stranded_node_goes_where_the_group_is_even_if_it_holds_that_epoch() {
         let given = way_in(&nodes[0], &away.me);
         away.strand();
         let back = away.come_back(&given).unwrap();
-        for node in &mut nodes {
-            node.follow(&back.content);
-        }
+        each_follows(&mut nodes, &back.content);
         nodes.push(away);
         assert_together(&mut nodes);
         return;

@@ -84,8 +84,7 @@ fn whoever_was_added_on_the_losing_branch_is_added_again_on_the_winning_one() {
 #[test]
 fn a_removal_wins_over_any_other_commit() {
     for seed in 0..6 {
-        let mut nodes = nodes(3, 60 + seed);
-        let mut third = nodes.pop().unwrap();
+        let (mut nodes, mut third) = nodes_and_one(3, 60 + seed);
         let escape = third.update();
         let removal = nodes[0].remove(&third.me);
         assert!(nodes[1].follow(&escape.content));

@@ -28,8 +28,7 @@ fn assert_both_ways(left: &mut Node, right: &mut Node) {
 
 #[test]
 fn whoever_was_removed_is_added_again_and_still_reads_what_comes_late() {
-    let mut nodes = nodes(3, 300);
-    let mut gone = nodes.pop().unwrap();
+    let (mut nodes, mut gone) = nodes_and_one(3, 300);
     gone.save();
     let late: Vec<Content> = ["one", "two"].iter().map(|text| nodes[1].send(text)).collect();
     let removal = nodes[0].remove(&gone.me);
@@ -97,9 +96,7 @@ fn a_welcome_into_a_group_in_which_one_is_well_is_taken_from_few() {
     let mut nodes = vec![Node::found(350, &Policy::group(owner, "Rowing".to_owned()))];
     for seed in [351, 352] {
         let (commit, joined) = nodes[0].invite(local_node(&mut rng(seed)));
-        for node in &mut nodes[1..] {
-            node.follow(&commit);
-        }
+        each_follows(&mut nodes[1..], &commit);
         nodes.push(joined);
     }
     let [owner, adder, member] = &mut nodes[..] else { panic!() };
@@ -142,9 +139,7 @@ fn brought_in(seed: u64) -> (Vec<Node>, Node) {
     let mut nodes = vec![Node::found(seed, &Policy::group(owner, "Rowing".to_owned()))];
     for other in [1, 2] {
         let (commit, joined) = nodes[0].invite(local_node(&mut rng(seed + other)));
-        for node in &mut nodes[1..] {
-            node.follow(&commit);
-        }
+        each_follows(&mut nodes[1..], &commit);
         nodes.push(joined);
     }
     let (commit, joined) = nodes[1].invite(local_node(&mut rng(seed + 3)));

@@ -163,9 +163,7 @@ fn a_node_whose_certificate_has_ended_is_removed_by_whoever_notices_first() {
     assert_eq!(at_end, Err(CommitError::Forbidden(Forbidden::Removing)));
     let committed = node.group.change(&node.me, change, at(NOW_MS + 11), &mut node.rng).unwrap();
     assert_eq!(committed.summary.removed[0].1, Why::Ended);
-    for node in &mut nodes[..READER] {
-        node.follow(&committed.content);
-    }
+    each_follows(&mut nodes[..READER], &committed.content);
 }
 
 #[test]

@@ -48,10 +48,7 @@ fn after_the_horizon_no_secret_of_a_settled_epoch_is_kept() {
     let old = nodes[0].group.head();
     let text = nodes[1].send("before");
     assert_eq!(nodes[0].read(&text), "before");
-    let update = nodes[0].update();
-    for node in &mut nodes[1..] {
-        node.follow(&update.content);
-    }
+    let update = one_updates(&mut nodes, 0);
     let before = nodes[2].send("late");
     for node in &mut nodes {
         node.save();
@@ -145,10 +142,8 @@ fn a_ballot_counts_for_the_member_who_signed_it_in_its_group_alone() {
 
 #[test]
 fn ballots_bring_everybody_to_one_branch_whatever_its_rank() {
-    let mut nodes = nodes(3, 504);
-    let mut away = nodes.pop().unwrap();
-    let ours = nodes[0].update();
-    nodes[1].follow(&ours.content);
+    let (mut nodes, mut away) = nodes_and_one(3, 504);
+    let ours = one_updates(&mut nodes, 0);
     vote(&mut nodes, NOW_MS + BALLOT_DELAY_MS);
     let theirs = away.update();
     let contents: [&Content; 2] = [&theirs.content, &ours.content];
@@ -167,10 +162,7 @@ fn ballots_bring_everybody_to_one_branch_whatever_its_rank() {
 #[test]
 fn a_ballot_is_handed_on_by_whoever_has_it() {
     let mut nodes = nodes(4, 506);
-    let update = nodes[0].update();
-    for node in &mut nodes[1..] {
-        node.follow(&update.content);
-    }
+    let update = one_updates(&mut nodes, 0);
     let mut late = nodes.pop().unwrap();
     assert_eq!(vote(&mut nodes, NOW_MS + BALLOT_DELAY_MS), 3);
     let me = nodes[1].me.node_id();
@@ -234,10 +226,7 @@ fn a_late_commit_that_removes_this_node_removes_it_and_strands_nobody_for_ever()
     // A branch that the others have not seen while they kept the secrets: it removes the last of them.
     let removed = clone_node(&nodes[2].me);
     let removal = away.remove(&removed);
-    let update = nodes[0].update();
-    for node in &mut nodes[1..] {
-        node.follow(&update.content);
-    }
+    one_updates(&mut nodes, 0);
     let bound_ms = NOW_MS + BOUND_MS;
     for node in &mut nodes {
         assert!(node.group.forget(bound_ms));
@@ -259,8 +248,7 @@ fn a_late_commit_that_removes_this_node_removes_it_and_strands_nobody_for_ever()
 
 #[test]
 fn a_late_commit_waits_for_the_time_that_it_states_like_any_other() {
-    let mut nodes = nodes(3, 512);
-    let mut ahead = nodes.pop().unwrap();
+    let (mut nodes, mut ahead) = nodes_and_one(3, 512);
     let stated_ms = NOW_MS + BOUND_MS + 3 * 24 * 3_600_000;
     let late = ahead.group.update(&ahead.me, stated_ms, &mut ahead.rng).unwrap();
     let update = nodes[0].update();

@@ -135,8 +135,7 @@ fn nobody_uses_a_certificate_over_another_key() {
 
 #[test]
 fn a_third_account_cannot_be_forced_into_a_direct_conversation() {
-    let mut anna = Node::found(88, &Policy::direct());
-    let (_, ben) = anna.invite(local_node(&mut rng(89)));
+    let (anna, ben) = direct_pair(88);
     let mut nodes = [anna, ben];
     let (package, _) = KeyPackage::generate(&local_node(&mut rng(90)), Suite::Classic, true, &mut rng(91)).unwrap();
     let plan = Plan { added: vec![parse(&package.bytes).unwrap().0], ..Plan::default() };

@@ -5,8 +5,7 @@ use crate::{envelope::TopicSecret, group::*};
 
 #[test]
 fn two_members_read_each_other() {
-    let mut anna = Node::found(1, &Policy::direct());
-    let (_, mut ben) = anna.invite(local_node(&mut rng(2)));
+    let (mut anna, mut ben) = direct_pair(1);
     for round in 0..5 {
         let (one, two) = (anna.send(&format!("a{round}")), ben.send(&format!("b{round}")));
         assert_eq!(ben.read(&one), format!("a{round}"));
@@ -79,8 +78,7 @@ fn a_removed_member_knows_it_and_reads_no_more() {
 
 #[test]
 fn whoever_joins_after_a_removal_finds_the_topic() {
-    let mut nodes = nodes(3, 6);
-    let gone = nodes.pop().unwrap();
+    let (mut nodes, gone) = nodes_and_one(3, 6);
     let removal = nodes[0].remove(&gone.me);
     nodes[1].follow(&removal.content);
     let (commit, mut joined) = nodes[1].invite(local_node(&mut rng(60)));
@@ -92,8 +90,7 @@ fn whoever_joins_after_a_removal_finds_the_topic() {
 
 #[test]
 fn an_account_adds_its_second_node_to_a_direct_conversation_but_nobody_else() {
-    let mut anna = Node::found(7, &Policy::direct());
-    let (_, mut ben) = anna.invite(local_node(&mut rng(8)));
+    let (mut anna, mut ben) = direct_pair(7);
     let phone = second_node(&anna.me, &mut rng(9));
     let (commit, mut phone) = anna.invite(phone);
     ben.follow(&commit);
@@ -164,8 +161,7 @@ fn several_are_added_at_once_with_one_welcome() {
 
 #[test]
 fn who_comes_in_while_somebody_goes_hears_the_others_and_never_learns_the_topic_that_ends() {
-    let mut nodes = nodes(3, 160);
-    let gone = nodes.pop().unwrap();
+    let (mut nodes, gone) = nodes_and_one(3, 160);
     let before = nodes[0].group.topic_secrets()[0].clone();
     let me = local_node(&mut rng(161));
     let (package, secret) = KeyPackage::generate(&me, Suite::Classic, true, &mut rng(162)).unwrap();

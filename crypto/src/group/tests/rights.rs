@@ -342,8 +342,7 @@ fn an_account_has_eight_nodes_at_most_and_adds_its_own_whatever_its_role() {
 
 #[test]
 fn in_a_direct_conversation_both_set_what_is_kept_and_nothing_else() {
-    let mut anna = Node::found(430, &Policy::direct());
-    let (_, ben) = anna.invite(local_node(&mut rng(431)));
+    let (anna, ben) = direct_pair(430);
     let mut nodes = [anna, ben];
     for (author, seconds) in [(0, 60), (1, 0)] {
         let policy = Policy { history: History::Everything, disappearing_s: seconds, ..policy_of(&nodes[0]) };

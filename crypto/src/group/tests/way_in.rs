@@ -133,8 +133,7 @@ fn whoever_was_put_out_gives_no_way_in() {
 
 #[test]
 fn a_way_in_never_makes_a_group_of_a_direct_conversation() {
-    let mut anna = Node::found(282, &Policy::direct());
-    let (_, mut ben) = anna.invite(local_node(&mut rng(283)));
+    let (mut anna, mut ben) = direct_pair(282);
     ben.strand();
     let mut forged = Group::create(&anna.me, GROUP, &group_policy(), Suite::Classic, &mut rng(286)).unwrap();
     let (theirs, _) = KeyPackage::generate(&ben.me, Suite::Classic, true, &mut rng(287)).unwrap();
@@ -146,12 +145,8 @@ fn a_way_in_never_makes_a_group_of_a_direct_conversation() {
 
 #[test]
 fn two_accounts_vouch_for_a_way_in_or_the_only_other_one() {
-    let mut nodes = nodes(4, 310);
-    let mut lost = nodes.pop().unwrap();
-    let update = nodes[0].update();
-    for node in &mut nodes[1..] {
-        node.follow(&update.content);
-    }
+    let (mut nodes, mut lost) = nodes_and_one(4, 310);
+    one_updates(&mut nodes, 0);
     let given = way_in(&nodes[1], &lost.me);
     let me = lost.me.account_id();
     for (vouching, node) in nodes.iter_mut().enumerate() {
@@ -163,8 +158,7 @@ fn two_accounts_vouch_for_a_way_in_or_the_only_other_one() {
         !lost.group.is_vouched_for(&WayIn { epoch: EpochId([9; 32]), ..given }, me),
         "for one that they do not name"
     );
-    let mut anna = Node::found(314, &Policy::direct());
-    let (_, mut ben) = anna.invite(local_node(&mut rng(315)));
+    let (mut anna, mut ben) = direct_pair(314);
     anna.update();
     let given = way_in(&anna, &ben.me);
     let me = ben.me.account_id();

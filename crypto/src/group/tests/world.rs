@@ -195,6 +195,12 @@ impl Node {
         self.group.come_back(&self.me, way_in, at(NOW_MS), &mut self.rng)
     }
 
+    /// Comes back by the way in that a member gives it.
+    pub(super) fn come_back_by(&mut self, member: &Self) -> Committed {
+        let given = way_in(member, &self.me);
+        self.come_back(&given).unwrap()
+    }
+
     pub(super) fn save(&mut self) {
         self.saved.write(self.group.take_changes());
     }
@@ -241,6 +247,38 @@ pub(super) fn nodes_in(suite: Suite, count: usize, seed: u64) -> Vec<Node> {
     nodes
 }
 
+/// Such a group, and one of its nodes apart from the others.
+pub(super) fn nodes_and_one(count: usize, seed: u64) -> (Vec<Node>, Node) {
+    let mut nodes = nodes(count, seed);
+    let one = nodes.pop().unwrap();
+    (nodes, one)
+}
+
+/// Two people in their direct conversation.
+pub(super) fn direct_pair(seed: u64) -> (Node, Node) {
+    let mut anna = Node::found(seed, &Policy::direct());
+    let (_, ben) = anna.invite(local_node(&mut rng(seed + 1)));
+    (anna, ben)
+}
+
+/// Each of them receives a commit that is taken.
+pub(super) fn each_follows(nodes: &mut [Node], content: &Content) {
+    for node in nodes {
+        node.follow(content);
+    }
+}
+
+/// One renews its keys, and all others follow.
+pub(super) fn one_updates(nodes: &mut [Node], author: usize) -> Committed {
+    let update = nodes[author].update();
+    for (index, node) in nodes.iter_mut().enumerate() {
+        if index != author {
+            node.follow(&update.content);
+        }
+    }
+    update
+}
+
 /// What a member gives to a node of its group.
 pub(super) fn way_in(from: &Node, to: &LocalNode) -> WayIn {
     let sealed = from.group.way_in(&from.me, to.node_id(), &mut rng(98)).unwrap();
@@ -250,16 +288,10 @@ pub(super) fn way_in(from: &Node, to: &LocalNode) -> WayIn {
 
 /// A group in which the last node has missed what the others do without it for a while.
 pub(super) fn one_is_lost(count: usize, seed: u64) -> (Vec<Node>, Node) {
-    let mut nodes = nodes(count, seed);
-    let mut lost = nodes.pop().unwrap();
+    let (mut nodes, mut lost) = nodes_and_one(count, seed);
     for round in 0..3 {
         let committer = round % nodes.len();
-        let update = nodes[committer].update().content;
-        for (index, node) in nodes.iter_mut().enumerate() {
-            if index != committer {
-                node.follow(&update);
-            }
-        }
+        one_updates(&mut nodes, committer);
     }
     lost.strand();
     (nodes, lost)
