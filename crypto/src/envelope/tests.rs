@@ -182,7 +182,7 @@ fn a_welcome_too_long_for_an_envelope_is_refused() {
     let longest = WelcomeContent { welcome: vec![0; PADDED_BYTES_MAX - 59 - 300], ..welcome() };
     assert!(Envelope::seal_welcome(&mailbox, &longest, &mut rng(2)).is_ok());
     let longer = WelcomeContent { welcome: vec![0; PADDED_BYTES_MAX - 59 - 299], ..welcome() };
-    let bytes = PADDED_BYTES_MAX - 57 + 1;
+    let bytes = PADDED_BYTES_MAX - 59 + 1;
     assert_eq!(Envelope::seal_welcome(&mailbox, &longer, &mut rng(2)), Err(SealError::TooLong { bytes }));
 }
 
