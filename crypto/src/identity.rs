@@ -15,7 +15,7 @@ use ed25519_dalek::VerifyingKey;
 pub use certificate::{CERTIFICATE_BYTES, MalformedCertificate, NodeCertificate, NotValidNow};
 pub use keys::{AccountKey, LocalNode, NodeKeys};
 pub(crate) use keys::{NODE_KEYS_BYTES, random_secret};
-pub use safety_number::{SafetyNumber, fingerprint};
+pub use safety_number::{SafetyHalf, SafetyNumber, fingerprint};
 
 pub use crate::id::MalformedId;
 pub(crate) use crate::id::{id, write_shortened};
@@ -68,9 +68,38 @@ public_key!(
 impl MailboxPublic {
     /// Whether something can be sealed to it: a key of small order has no secret (RFC 7748 §6.1).
     pub fn is_usable(&self) -> bool {
-        let any = x25519_dalek::StaticSecret::from([1; 32]);
-        any.diffie_hellman(&x25519_dalek::PublicKey::from(self.0)).was_contributory()
+        let mut key = self.0;
+        if let Some(last) = key.last_mut() {
+            *last &= 0x7f; // The highest bit says nothing (RFC 7748 §5).
+        }
+        !SMALL_ORDER.contains(&key)
     }
+}
+
+/// All encodings of points of small order on Curve25519 and its twist, which multiply to zero: the numbers 0, 1, the two
+/// of order 8, and −1, 0 and 1 modulo 2^255 − 19 once more as p − 1, p and p + 1. A test multiplies them.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    [0; 32],
+    of_bytes(1, 0, 0),
+    [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09,
+        0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+    ],
+    [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44,
+        0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57,
+    ],
+    of_bytes(0xec, 0xff, 0x7f),
+    of_bytes(0xed, 0xff, 0x7f),
+    of_bytes(0xee, 0xff, 0x7f),
+];
+
+/// A number of 32 bytes, the lowest first, all between the first and the last alike.
+const fn of_bytes(first: u8, between: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [between; 32];
+    let [lowest, .., highest] = &mut bytes;
+    (*lowest, *highest) = (first, last);
+    bytes
 }
 
 public_key!(

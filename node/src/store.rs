@@ -17,6 +17,7 @@ mod recipients;
 mod sent;
 mod sessions;
 mod settings;
+mod transaction;
 mod views;
 mod welcomes;
 
@@ -41,6 +42,7 @@ pub use self::messages::{MessageRow, RowKind};
 pub use self::outbox::{Due, OutboxRow, Taken};
 pub use self::packages::{KeyPackageRow, KeyPackageUse};
 pub use self::sent::{SentRow, SentText, SentTogether};
+use self::transaction::Transaction;
 pub use self::views::Me;
 pub(crate) use self::views::unnamed;
 
@@ -51,7 +53,7 @@ const READERS_MAX: u32 = 4;
 /// The write-ahead log is cut to this whenever it begins anew.
 const LOG_BYTES_MAX: &str = "4194304";
 /// Rows a statement, in falling order, so that few distinct statements are prepared.
-const ROWS_A_STATEMENT: [usize; 3] = [64, 8, 1];
+const ROWS_A_STATEMENT: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
 /// Why the store did not do what was asked. A store that cannot commit stops the node.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +100,8 @@ const STATEMENTS_CACHED: usize = 512;
 #[derive(Debug)]
 pub struct Store {
     writer: SqliteConnection,
+    /// Whether the writer's transaction has begun and not ended.
+    has_begun: bool,
     reader: Reader,
     key: Arc<DatabaseKey>,
     /// Whether it is a file with a write-ahead log.
@@ -144,25 +148,26 @@ impl Store {
             .run_direct(None, &mut writer, false)
             .await
             .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
-        let pool = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .test_before_acquire(false) // There is no server that could have gone away.
+            .connect_lazy_with(options);
         let (key, erasing) = (Arc::new(key), erase::Erasing::default());
-        Ok(Self { writer, reader: Reader { pool }, key, has_log: false, erasing })
+        Ok(Self { writer, has_begun: false, reader: Reader { pool }, key, has_log: false, erasing })
     }
 
     /// Empties a database in memory as if it were new, and keeps what is prepared: for the simulator, whose schedules
     /// would otherwise spend a third of their time on schemas and on preparing statements.
     pub async fn empty(&mut self) -> Result<(), StoreError> {
-        let mut transaction = self.writer.begin().await?;
-        sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *transaction).await?;
+        let mut transaction = Transaction::new(&mut self.writer, &mut self.has_begun).await?;
         // The counters of row ids are a table as well.
         let tables: Vec<String> =
             sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> '_sqlx_migrations'")
-                .fetch_all(&mut *transaction)
+                .fetch_all(transaction.write().await?)
                 .await?;
-        for table in tables {
-            let delete = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
-            sqlx::query(delete).execute(&mut *transaction).await?;
-        }
+        // All in one: between two threads each statement costs more than its work. No pragma: each voids what is prepared.
+        let delete = format!("DELETE FROM {}", tables.join("; DELETE FROM "));
+        sqlx::query(sqlx::AssertSqlSafe(delete)).execute(transaction.write().await?).await?;
         transaction.commit().await?;
         self.erasing = erase::Erasing::default();
         Ok(())
@@ -173,9 +178,9 @@ impl Store {
         self.reader.clone()
     }
 
-    /// Starts the one transaction of a batch.
+    /// The one transaction of a batch.
     pub async fn begin(&mut self) -> Result<Tx<'_>, StoreError> {
-        let transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let transaction = Transaction::new(&mut self.writer, &mut self.has_begun).await?;
         Ok(Tx { transaction, key: Arc::clone(&self.key), pending: Pending::default() })
     }
 
@@ -205,7 +210,7 @@ async fn refuse_newer(connection: &mut SqliteConnection) -> Result<(), StoreErro
 /// The one transaction of a batch. Rows that come in numbers are collected and written together by [`Tx::flush`].
 #[derive(Debug)]
 pub struct Tx<'store> {
-    transaction: sqlx::Transaction<'store, Sqlite>,
+    transaction: Transaction<'store>,
     key: Arc<DatabaseKey>,
     pending: Pending,
 }
@@ -240,7 +245,7 @@ impl Tx<'_> {
     /// Makes everything durable, or nothing.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         self.flush().await?;
-        Ok(self.transaction.commit().await?)
+        self.transaction.commit().await
     }
 
     /// Inserts rows in few statements. `head` ends before `VALUES`; `tail` may hold a conflict clause.
@@ -258,7 +263,7 @@ impl Tx<'_> {
             let mut query = QueryBuilder::<Sqlite>::new(head);
             query.push_values(now, &bind);
             query.push(tail);
-            query.build().execute(&mut *self.transaction).await?;
+            query.build().execute(self.transaction.write().await?).await?;
             rest = later;
         }
         Ok(())

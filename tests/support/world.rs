@@ -133,6 +133,7 @@ impl World {
             let clock_offset_ms = if faults.clock { i64::from(rng.next_u32() % 7_200_000) - 3_600_000 } else { 0 };
             world.sites.push(Site {
                 me_seed,
+                account: me.account_id(),
                 peer: me.keys.peer_key(),
                 name: format!("Node {place}"),
                 engine: None,

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     codec::{Malformed, Reader, Writer},
-    identity::{LocalNode, NodeKeys, NotValidNow},
+    identity::{LocalNode, NodeCertificate, NodeKeys, NotValidNow},
 };
 
 /// A key package has at most this many bytes: a hybrid one about 3,100. In a contact card there is room for less.
@@ -130,7 +130,16 @@ impl KeyPackage {
 
     /// Checks a key package that somebody shows, and says whose it is and what it is for.
     pub fn check(bytes: &[u8], now_ms: u64) -> Result<CheckedKeyPackage, BadKeyPackage> {
-        let (package, member) = parse(bytes)?;
+        Self::check_knowing(bytes, None, now_ms)
+    }
+
+    /// The same. `known` is a certificate that was verified before: it is not verified again if it is the one inside.
+    pub fn check_knowing(
+        bytes: &[u8],
+        known: Option<&NodeCertificate>,
+        now_ms: u64,
+    ) -> Result<CheckedKeyPackage, BadKeyPackage> {
+        let (package, member) = parse_knowing(bytes, known)?;
         member.certificate.check_time(now_ms)?;
         let suite = Suite::of_mls(package.ciphersuite()).ok_or(BadKeyPackage::Unsupported)?;
         Ok(CheckedKeyPackage { member, suite, last_resort: package.last_resort() })
@@ -169,13 +178,18 @@ impl KeyPackageSecret {
 
 /// Decodes and verifies a key package: signatures, suite, lifetime, and who its leaf is. Not the time.
 pub(super) fn parse(bytes: &[u8]) -> Result<(MlsKeyPackage, Member), BadKeyPackage> {
+    parse_knowing(bytes, None)
+}
+
+fn parse_knowing(bytes: &[u8], known: Option<&NodeCertificate>) -> Result<(MlsKeyPackage, Member), BadKeyPackage> {
     if bytes.len() > KEY_PACKAGE_BYTES_MAX {
         return Err(BadKeyPackage::TooLong { bytes: bytes.len() });
     }
     let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes).map_err(|_| BadKeyPackage::Damaged)?;
     let MlsMessageBodyIn::KeyPackage(package) = message.extract() else { return Err(BadKeyPackage::Damaged) };
     let package = verify(package)?;
-    let member = Member::of_leaf(0, package.leaf_node())?;
+    let leaf = package.leaf_node();
+    let member = Member::of_known(0, leaf.credential(), leaf.signature_key().as_slice(), known)?;
     if !member.certificate.mailbox_key().is_usable() {
         return Err(BadKeyPackage::Mailbox);
     }

@@ -37,10 +37,24 @@ impl Member {
     }
 
     pub(super) fn of_credential(leaf: u32, credential: &Credential, signature_key: &[u8]) -> Result<Self, BadLeaf> {
+        Self::of_known(leaf, credential, signature_key, None)
+    }
+
+    /// The same; `known` is a certificate that was verified before, and is not verified again if it is this one.
+    pub(super) fn of_known(
+        leaf: u32,
+        credential: &Credential,
+        signature_key: &[u8],
+        known: Option<&NodeCertificate>,
+    ) -> Result<Self, BadLeaf> {
         if credential.credential_type() != CredentialType::Basic {
             return Err(BadLeaf::NotACertificate);
         }
-        let certificate = NodeCertificate::decode(credential.serialized_content())?;
+        let bytes = credential.serialized_content();
+        let certificate = match known.filter(|known| known.encode() == bytes) {
+            Some(known) => known.clone(),
+            None => NodeCertificate::decode(bytes)?,
+        };
         if certificate.signature_key().0 != signature_key {
             return Err(BadLeaf::OtherKey);
         }

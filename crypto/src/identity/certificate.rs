@@ -23,6 +23,8 @@ pub struct NodeCertificate {
     not_before_ms: u64,
     not_after_ms: u64,
     signature: Signature,
+    /// Whose it is, and of which node: they follow from the keys, and are asked for all the time.
+    ids: (AccountId, NodeId),
 }
 
 /// Why bytes are not a node certificate.
@@ -66,6 +68,7 @@ impl NodeCertificate {
             not_before_ms,
             not_after_ms,
             signature: Signature([0; 64]),
+            ids: (account.public().id(), NodeId::of(&account.public(), &keys.signature_public())),
         };
         certificate.signature = account.sign(CONTEXT, &certificate.signed_bytes());
         certificate
@@ -95,15 +98,17 @@ impl NodeCertificate {
     fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         reader.version(VERSION)?;
+        let (account, signature_key) = (AccountPublic(reader.array()?), SignaturePublic(reader.array()?));
         let certificate = Self {
-            account: AccountPublic(reader.array()?),
-            signature_key: SignaturePublic(reader.array()?),
+            account,
+            signature_key,
             mailbox_key: MailboxPublic(reader.array()?),
             peer_key: PeerKey(reader.array()?),
             number: reader.u32()?,
             not_before_ms: reader.u64()?,
             not_after_ms: reader.u64()?,
             signature: Signature(reader.array()?),
+            ids: (account.id(), NodeId::of(&account, &signature_key)),
         };
         reader.finish()?;
         Ok(certificate)
@@ -128,12 +133,12 @@ impl NodeCertificate {
 
     /// The account.
     pub fn account_id(&self) -> AccountId {
-        self.account.id()
+        self.ids.0
     }
 
     /// The node.
     pub fn node_id(&self) -> NodeId {
-        NodeId::of(&self.account, &self.signature_key)
+        self.ids.1
     }
 
     /// The key of the node's MLS leaves.

@@ -14,10 +14,32 @@ pub struct SafetyNumber {
     groups: [[u32; GROUPS]; 2],
 }
 
+/// One account's half of all its safety numbers, worked out once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SafetyHalf([u32; GROUPS]);
+
+impl SafetyHalf {
+    /// The half of an account.
+    pub fn of(account: &AccountPublic) -> Self {
+        Self(digit_groups(account))
+    }
+}
+
+impl fmt::Debug for SafetyHalf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SafetyHalf").finish_non_exhaustive()
+    }
+}
+
 impl SafetyNumber {
     /// The safety number of two accounts, in either order.
     pub fn between(one: &AccountPublic, other: &AccountPublic) -> Self {
-        let mut groups = [digit_groups(one), digit_groups(other)];
+        Self::of_halves(SafetyHalf::of(one), SafetyHalf::of(other))
+    }
+
+    /// The safety number of two accounts' halves, in either order.
+    pub fn of_halves(one: SafetyHalf, other: SafetyHalf) -> Self {
+        let mut groups = [one.0, other.0];
         groups.sort_unstable();
         Self { groups }
     }

@@ -108,3 +108,26 @@ fn a_certificate_holds_between_its_times_both_included() {
     assert_eq!(certificate.check_time(2_000), Ok(()));
     assert_eq!(certificate.check_time(2_001), Err(NotValidNow::Expired { not_after_ms: 2_000 }));
 }
+
+#[test]
+fn a_mailbox_key_is_usable_if_a_secret_can_be_agreed_on_with_it() {
+    let agrees = |key: [u8; 32]| {
+        let any = x25519_dalek::StaticSecret::from([1; 32]);
+        any.diffie_hellman(&x25519_dalek::PublicKey::from(key)).was_contributory()
+    };
+    let mut unusable = 0;
+    // Each key that is listed, with the bit that says nothing, and all its neighbours.
+    for listed in SMALL_ORDER {
+        for first in 0..=255 {
+            for highest in [0, 0x80] {
+                let mut key = listed;
+                key[0] = first;
+                key[31] |= highest;
+                assert_eq!(MailboxPublic(key).is_usable(), agrees(key), "{key:?}");
+                unusable += u32::from(first == listed[0] && !agrees(key));
+            }
+        }
+    }
+    assert_eq!(unusable, 14);
+    assert!((1..100).all(|seed| local(seed).keys.mailbox_public().is_usable()));
+}

@@ -1,6 +1,8 @@
 //! Key packages (PROTOCOL §2.5, §6.12): those that this node hands out for one use, and those of others that it keeps
 //! for adding them while they are away.
 
+pub(crate) mod checked;
+
 use tidings_crypto::group::{GroupId, KeyPackage, Member, Suite};
 use tidings_crypto::identity::NodeId;
 
@@ -42,6 +44,7 @@ impl State {
         let kind = if last_resort { KeyPackageUse::LastResort } else { KeyPackageUse::Once };
         let row = (&package.reference, &secret.encode()[..], &package.bytes[..], kind);
         batch.tx.put_key_package(row, batch.now_ms, batch.rng).await?;
+        self.checked_packages.made(&self.me, &package);
         self.key_packages.insert(package.reference, secret);
         Ok(Some(package))
     }
@@ -58,7 +61,8 @@ impl State {
         }
         let from_ms = batch.now_ms.saturating_sub(GIVEN_FOR_MS);
         let given = batch.tx.given_key_packages(peer, from_ms).await?;
-        let suite_of = |bytes: &[u8]| KeyPackage::check(bytes, batch.now_ms).map(|checked| checked.suite).ok();
+        let own = &self.me.certificate;
+        let mut suite_of = |bytes: &[u8]| Some(self.checked_packages.check(bytes, Some(own), batch.now_ms)?.suite);
         let given: Vec<(Suite, Vec<u8>)> =
             given.into_iter().filter_map(|bytes| suite_of(&bytes).map(|suite| (suite, bytes))).collect();
         for suite in [Suite::Classic, Suite::Hybrid] {
@@ -124,8 +128,14 @@ impl State {
         let kept = batch.tx.fetched_packages(node, from_ms).await?;
         let mut suites: Vec<Suite> = kept.iter().map(|(suite, _)| *suite).collect();
         let mut is_new = false;
+        let contact = self.accounts_by_peer.get(&peer).and_then(|account| self.contacts.get(account));
+        let certificate = contact.and_then(|contact| contact.certificate_of(node)).cloned();
         for bytes in packages {
-            let Ok(checked) = KeyPackage::check(bytes, batch.now_ms) else { continue };
+            if kept.iter().any(|(_, known)| known == bytes) {
+                continue;
+            }
+            let checked = self.checked_packages.check(bytes, certificate.as_ref(), batch.now_ms);
+            let Some(checked) = checked else { continue };
             let room = suites.iter().filter(|suite| **suite == checked.suite).count() < KEPT_EACH;
             // One that is here, or was used already, changes nothing.
             if checked.member.node == node
@@ -189,17 +199,19 @@ impl State {
         account: &AccountId,
     ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
         let Ok(card) = self.card_of(account) else { return Ok(None) };
+        let nodes = card.card().nodes.clone();
         let from_ms = batch.now_ms.saturating_sub(FETCHED_FOR_MS);
         let mut packages = Vec::new();
-        for node in &card.card().nodes {
+        for node in nodes {
             let id = node.certificate.node_id();
             let fetched = batch.tx.fetched_packages(id, from_ms).await?;
             let fetched = fetched.into_iter().filter(|(of, _)| *of == suite).map(|(_, bytes)| bytes);
-            let on_card = (suite == Suite::Classic).then(|| node.key_package.clone());
+            let on_card = (suite == Suite::Classic).then_some(node.key_package);
             // A card could carry somebody else's key package, and what is written to the one would reach the other.
             let usable = |bytes: &Vec<u8>| {
-                KeyPackage::check(bytes, batch.now_ms)
-                    .is_ok_and(|checked| checked.member.node == id && checked.suite == suite)
+                self.checked_packages
+                    .check(bytes, Some(&node.certificate), batch.now_ms)
+                    .is_some_and(|checked| checked.member.node == id && checked.suite == suite)
             };
             let Some(package) = fetched.chain(on_card).find(usable) else { return Ok(None) };
             packages.push(package);

@@ -5,7 +5,7 @@ mod fellows;
 mod profile;
 
 use tidings_crypto::card::{CardLink, ShortCard, SignedCard};
-use tidings_crypto::identity::{NodeCertificate, NodeId, SafetyNumber};
+use tidings_crypto::identity::{AccountPublic, NodeCertificate, NodeId, SafetyHalf, SafetyNumber};
 
 pub(super) use self::profile::{Profile, load_profile};
 use super::batch::{Batch, Halt};
@@ -50,6 +50,12 @@ impl Contact {
         nodes.map(|node| &node.certificate).find(|known| known.peer_key() == *peer).map(NodeCertificate::node_id)
     }
 
+    /// The certificate of a node, by the card.
+    pub(crate) fn certificate_of(&self, id: NodeId) -> Option<&NodeCertificate> {
+        let nodes = self.card.as_ref()?.card().nodes.iter();
+        nodes.map(|node| &node.certificate).find(|known| known.node_id() == id)
+    }
+
     /// Asks the swarm to reach this person's nodes.
     pub(crate) fn know(&self, batch: &mut Batch<'_, '_>) {
         for (peer, addresses) in self.peers() {
@@ -74,7 +80,18 @@ impl State {
         peer: PeerKey,
         bytes: &[u8],
     ) -> Result<(), StoreError> {
-        let Ok(card) = SignedCard::decode(bytes) else { return Ok(()) };
+        match SignedCard::decode(bytes) {
+            Ok(card) => self.take_read_card(batch, peer, card).await,
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn take_read_card(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+        card: SignedCard,
+    ) -> Result<(), StoreError> {
         let account = card.card().account.id();
         let Some(contact) = self.contacts.get(&account) else {
             if self.accounts_by_peer.get(&peer) == Some(&account) {
@@ -104,14 +121,12 @@ impl State {
         peer: PeerKey,
         card: &[u8],
     ) -> Result<Response, StoreError> {
-        let known = SignedCard::decode(card).is_ok_and(|card| {
+        let known = SignedCard::decode(card).ok().filter(|card| {
             let is_theirs = card.card().nodes.iter().any(|node| node.certificate.peer_key() == peer);
             is_theirs && self.contacts.contains_key(&card.account_id())
         });
-        if !known {
-            return Ok(Response::Card { card: None });
-        }
-        self.take_card(batch, peer, card).await?;
+        let Some(card) = known else { return Ok(Response::Card { card: None }) };
+        self.take_read_card(batch, peer, card).await?;
         Ok(Response::Hello { card: self.profile.card.bytes().to_vec() })
     }
 
@@ -225,6 +240,16 @@ impl State {
         self.keep_card(batch, card, added, false).await
     }
 
+    /// The number to compare with a person; it is slow to work out, and always the same.
+    fn safety_number(&mut self, account: &AccountPublic) -> String {
+        let known = self.contacts.get(&account.id()).map(|contact| &contact.row.safety_number);
+        if let Some(known) = known.filter(|known| !known.is_empty()) {
+            return known.clone();
+        }
+        let own = *self.safety_half.get_or_insert_with(|| SafetyHalf::of(&self.me.account.public()));
+        SafetyNumber::of_halves(own, SafetyHalf::of(account)).to_string()
+    }
+
     async fn keep_card(
         &mut self,
         batch: &mut Batch<'_, '_>,
@@ -237,14 +262,14 @@ impl State {
             account,
             name: card.card().name.clone(),
             added,
-            safety_number: SafetyNumber::between(&self.me.account.public(), &card.card().account).to_string(),
+            safety_number: self.safety_number(&card.card().account),
             card: card.bytes().to_vec(),
             short: String::new(),
             met,
         };
         batch.tx.put_contact(&row, batch.now_ms).await?;
         let before = self.contacts.get(&account).map_or_else(Vec::new, Contact::peers);
-        self.hold_contact(row);
+        self.hold_card(row, Some(card));
         let after = self.contacts.get(&account).map_or_else(Vec::new, Contact::peers);
         for (peer, _) in before {
             let named = after.iter().any(|(other, _)| *other == peer);
@@ -264,8 +289,12 @@ impl State {
 
     /// Takes a contact into memory.
     pub(super) fn hold_contact(&mut self, row: ContactRow) {
-        let account = row.account;
         let card = SignedCard::decode(&row.card).ok();
+        self.hold_card(row, card);
+    }
+
+    fn hold_card(&mut self, row: ContactRow, card: Option<SignedCard>) {
+        let account = row.account;
         let short = match CardLink::parse(&row.short) {
             Ok(CardLink::Short(short)) => Some(short),
             _ => None,

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_crypto::envelope::EpochId;
 use tidings_crypto::group::{Group, GroupId, KeyPackageSecret, Standing};
-use tidings_crypto::identity::{LocalNode, NodeCertificate, NodeId};
+use tidings_crypto::identity::{LocalNode, NodeCertificate, NodeId, SafetyHalf};
 
 use super::batch::Batch;
+use super::packages::checked::CheckedPackages;
 use super::people::{Contact, Profile};
 use super::pushes::{Asked, PeerState};
 use super::topics::{TopicChanges, Topics, next_turn_ms};
@@ -47,6 +48,9 @@ pub(crate) struct State {
     pub(crate) me: LocalNode,
     pub(crate) profile: Profile,
     pub(crate) key_packages: BTreeMap<[u8; 32], KeyPackageSecret>,
+    pub(super) checked_packages: CheckedPackages,
+    /// The owner's half of all safety numbers, once it was needed.
+    pub(super) safety_half: Option<SafetyHalf>,
     pub(crate) contacts: BTreeMap<AccountId, Contact>,
     /// The peers of contacts' nodes and of members' nodes.
     pub(crate) accounts_by_peer: BTreeMap<PeerKey, AccountId>,
@@ -122,6 +126,8 @@ impl State {
             me,
             profile,
             key_packages,
+            checked_packages: CheckedPackages::default(),
+            safety_half: None,
             contacts: BTreeMap::new(),
             accounts_by_peer: BTreeMap::new(),
             peers: BTreeMap::new(),
@@ -337,7 +343,9 @@ impl State {
     pub(crate) async fn follow_topics(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
         let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
         let secrets = loaded.group.topic_secrets();
-        batch.tx.put_topics(id, &secrets, batch.rng).await?;
+        if !self.topics.are(id, &secrets) {
+            batch.tx.put_topics(id, &secrets, batch.rng).await?;
+        }
         let changes = self.topics.set(id, secrets, batch.now_ms);
         subscribe(batch, changes);
         Ok(())

@@ -37,6 +37,12 @@ pub(crate) struct TopicChanges {
 }
 
 impl Topics {
+    /// Whether a group has just these topic secrets.
+    pub(crate) fn are(&self, group: GroupId, secrets: &[TopicSecret]) -> bool {
+        let known = self.secrets.get(&group).map_or(&[][..], Vec::as_slice);
+        known.len() == secrets.len() && known.iter().zip(secrets).all(|(one, other)| one.as_bytes() == other.as_bytes())
+    }
+
     /// Sets a group's topic secrets.
     pub(crate) fn set(&mut self, group: GroupId, secrets: Vec<TopicSecret>, now_ms: u64) -> TopicChanges {
         if subscribed_weeks(now_ms) != subscribed_weeks(self.turned_at_ms) {

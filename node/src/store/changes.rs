@@ -61,7 +61,7 @@ impl Tx<'_> {
         .bind(row.epoch.map_or_else(Vec::new, |epoch| epoch.0.to_vec()))
         .bind(row.due_ms.map(integer))
         .bind(&row.dropped)
-        .fetch_one(&mut *self.transaction)
+        .fetch_one(self.transaction.write().await?)
         .await?;
         Ok(id)
     }
@@ -74,21 +74,21 @@ impl Tx<'_> {
             .bind(row.due_ms.map(integer))
             .bind(&row.dropped)
             .bind(integer(row.made_at_ms))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
 
     /// An intent has come to its end.
     pub async fn drop_intent(&mut self, id: i64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM intent WHERE id = ?1").bind(id).execute(&mut *self.transaction).await?;
+        sqlx::query("DELETE FROM intent WHERE id = ?1").bind(id).execute(self.transaction.write().await?).await?;
         Ok(())
     }
 
     /// All intents, the oldest first.
     pub async fn intents(&mut self) -> Result<Vec<IntentRow>, StoreError> {
         let rows = sqlx::query("SELECT id, group_id, made_at_ms, body, epoch, due_ms, dropped FROM intent ORDER BY id")
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter()
             .map(|row| {
@@ -121,7 +121,7 @@ impl Tx<'_> {
         .bind(&line.body)
         .bind(line.shown)
         .bind(integer(line.number))
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Tx<'_> {
              WHERE group_id = ?1 ORDER BY place, epoch",
         )
         .bind(group.0.as_slice())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| {
@@ -157,7 +157,7 @@ impl Tx<'_> {
             .bind(group.0.as_slice())
             .bind(epoch.0.as_slice())
             .bind(shown)
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -167,7 +167,7 @@ impl Tx<'_> {
         sqlx::query("DELETE FROM change_line WHERE group_id = ?1 AND epoch = ?2")
             .bind(group.0.as_slice())
             .bind(epoch.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -178,7 +178,7 @@ impl Tx<'_> {
         sqlx::query("DELETE FROM message WHERE id = ?1 AND conversation = ?2 AND kind = 1")
             .bind(id.0.as_slice())
             .bind(conversation.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }

@@ -41,7 +41,7 @@ impl Tx<'_> {
         .bind(&contact.safety_number)
         .bind(integer(now_ms))
         .bind(contact.met)
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -49,7 +49,7 @@ impl Tx<'_> {
     /// Everybody.
     pub async fn contacts(&mut self) -> Result<Vec<ContactRow>, StoreError> {
         let rows = sqlx::query("SELECT account, name, added, card, short, safety_number, met FROM contact")
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter()
             .map(|row| {
@@ -76,7 +76,7 @@ impl Tx<'_> {
         )
         .bind(account.0.as_slice())
         .bind(limit)
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter().map(|account| Ok(AccountId(fixed("member", account)?))).collect()
     }
@@ -89,7 +89,7 @@ impl Tx<'_> {
                  AND account NOT IN (SELECT account FROM join_request)
                  AND account NOT IN (SELECT author FROM message) RETURNING account",
         )
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.write().await?)
         .await?;
         rows.iter().map(|account| Ok(AccountId(fixed("contact", account)?))).collect()
     }
@@ -102,7 +102,7 @@ impl Tx<'_> {
         )
         .bind(one.0.as_slice())
         .bind(other.0.as_slice())
-        .fetch_one(&mut *self.transaction)
+        .fetch_one(self.transaction.read())
         .await?;
         Ok(found != 0)
     }

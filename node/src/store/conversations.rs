@@ -106,7 +106,7 @@ impl Tx<'_> {
         .bind(row.picture.map_or_else(Vec::new, |hash| hash.to_vec()))
         .bind(row.standing.number())
         .bind(&row.refused)
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -119,7 +119,7 @@ impl Tx<'_> {
              FROM conversation WHERE id = ?1",
         )
         .bind(id.0.as_slice())
-        .fetch_optional(&mut *self.transaction)
+        .fetch_optional(self.transaction.read())
         .await?;
         row.map(|row| {
             Ok(ConversationRow {
@@ -143,7 +143,7 @@ impl Tx<'_> {
     /// Conversations in which the others wait for a receipt.
     pub async fn receipts_owed(&mut self) -> Result<Vec<ConversationId>, StoreError> {
         let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT id FROM conversation WHERE receipt_owed = 1")
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(|id| Ok(ConversationId(fixed("conversation", id)?))).collect()
     }
@@ -152,26 +152,28 @@ impl Tx<'_> {
     pub async fn put_members(&mut self, conversation: ConversationId, members: &[MemberRow]) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM member WHERE conversation = ?1")
             .bind(conversation.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
-        for member in members {
-            sqlx::query("INSERT INTO member (conversation, node, account, peer, role) VALUES (?1, ?2, ?3, ?4, ?5)")
-                .bind(conversation.0.as_slice())
-                .bind(member.node.0.as_slice())
-                .bind(member.account.0.as_slice())
-                .bind(member.peer.0.as_slice())
-                .bind(role_number(member.role))
-                .execute(&mut *self.transaction)
-                .await?;
-        }
-        Ok(())
+        self.insert_rows(
+            "INSERT INTO member (conversation, node, account, peer, role) ",
+            "",
+            members,
+            |mut columns, member| {
+                columns.push_bind(conversation.0.to_vec());
+                columns.push_bind(member.node.0.to_vec());
+                columns.push_bind(member.account.0.to_vec());
+                columns.push_bind(member.peer.0.to_vec());
+                columns.push_bind(role_number(member.role));
+            },
+        )
+        .await
     }
 
     /// The nodes of a conversation's members.
     pub async fn members(&mut self, conversation: ConversationId) -> Result<Vec<MemberRow>, StoreError> {
         let rows = sqlx::query("SELECT node, account, peer, role FROM member WHERE conversation = ?1")
             .bind(conversation.0.as_slice())
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter()
             .map(|row| {
@@ -189,14 +191,14 @@ impl Tx<'_> {
     pub async fn conversations_with(&mut self, account: AccountId) -> Result<Vec<ConversationId>, StoreError> {
         let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT DISTINCT conversation FROM member WHERE account = ?1")
             .bind(account.0.as_slice())
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(|id| Ok(ConversationId(fixed("member", id)?))).collect()
     }
 
     /// The peers of all members' nodes, with their accounts.
     pub async fn member_peers(&mut self) -> Result<Vec<(AccountId, PeerKey)>, StoreError> {
-        let rows = sqlx::query("SELECT DISTINCT account, peer FROM member").fetch_all(&mut *self.transaction).await?;
+        let rows = sqlx::query("SELECT DISTINCT account, peer FROM member").fetch_all(self.transaction.read()).await?;
         rows.iter()
             .map(|row| Ok((AccountId(fixed("member", row.try_get(0)?)?), PeerKey(fixed("member", row.try_get(1)?)?))))
             .collect()
@@ -206,7 +208,7 @@ impl Tx<'_> {
     pub async fn received(&mut self, conversation: ConversationId) -> Result<Vec<(NodeId, Progress)>, StoreError> {
         let rows = sqlx::query("SELECT author_node, received, seen FROM received WHERE conversation = ?1")
             .bind(conversation.0.as_slice())
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(progress_row).collect()
     }
@@ -217,7 +219,7 @@ impl Tx<'_> {
             "SELECT author_node FROM received WHERE conversation = ?1 AND receipt_owed = 1",
         )
         .bind(conversation.0.as_slice())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter().map(|id| Ok(NodeId(fixed("received", id)?))).collect()
     }
@@ -240,7 +242,7 @@ impl Tx<'_> {
         .bind(progress.delivered.to_bytes())
         .bind(progress.seen.to_bytes())
         .bind(receipt_owed)
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -249,7 +251,7 @@ impl Tx<'_> {
     pub async fn ledger(&mut self, conversation: ConversationId) -> Result<Vec<(NodeId, Progress)>, StoreError> {
         let rows = sqlx::query("SELECT reader_node, delivered, seen FROM ledger WHERE conversation = ?1")
             .bind(conversation.0.as_slice())
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(progress_row).collect()
     }
@@ -269,7 +271,7 @@ impl Tx<'_> {
         .bind(reader.0.as_slice())
         .bind(progress.delivered.to_bytes())
         .bind(progress.seen.to_bytes())
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -293,7 +295,7 @@ impl Tx<'_> {
         .bind(integer(range.0))
         .bind(integer(range.1))
         .bind(integer(now_ms))
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }

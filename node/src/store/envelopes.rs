@@ -46,14 +46,16 @@ impl Tx<'_> {
     pub async fn known_envelopes(&mut self, ids: &[EnvelopeId]) -> Result<Vec<EnvelopeId>, StoreError> {
         let mut known = Vec::new();
         for ids in ids.chunks(64) {
+            // Of few lengths, so that few statements are prepared; most often it is one envelope.
+            let length = [1, 8].into_iter().find(|length| ids.len() <= *length).unwrap_or(64);
             let mut query = QueryBuilder::<Sqlite>::new("SELECT id FROM envelope WHERE id IN (");
             let mut separated = query.separated(", ");
-            for place in 0..64 {
-                // A full list every time keeps this one prepared statement; NULL equals nothing.
+            for place in 0..length {
+                // NULL equals nothing.
                 separated.push_bind(ids.get(place).map(|id| id.0.to_vec()));
             }
             query.push(")");
-            for row in query.build().fetch_all(&mut *self.transaction).await? {
+            for row in query.build().fetch_all(self.transaction.read()).await? {
                 known.push(EnvelopeId(fixed("envelope", row.try_get(0)?)?));
             }
         }
@@ -92,7 +94,7 @@ impl Tx<'_> {
         let row = sqlx::query("SELECT count(*), coalesce(sum(peer = ?2), 0) FROM parked WHERE group_id = ?1")
             .bind(group.0.as_slice())
             .bind(by.peer.0.as_slice())
-            .fetch_one(&mut *self.transaction)
+            .fetch_one(self.transaction.read())
             .await?;
         let (parked, of_peer): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         if parked >= i64::from(by.parked_max) || of_peer >= i64::from(by.parked_by_peer_max) {
@@ -108,7 +110,7 @@ impl Tx<'_> {
         .bind(integer(by.at_ms))
         .bind(bytes)
         .bind(by.peer.0.as_slice())
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(true)
     }
@@ -122,12 +124,12 @@ impl Tx<'_> {
         )
         .bind(group.0.as_slice())
         .bind(&epoch)
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         sqlx::query("DELETE FROM parked WHERE group_id = ?1 AND (?2 IS NULL OR epoch = ?2)")
             .bind(group.0.as_slice())
             .bind(&epoch)
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         rows.iter()
             .map(|row| {
@@ -146,7 +148,7 @@ impl Tx<'_> {
     pub async fn oldest_parked_ms(&mut self, group: GroupId) -> Result<Option<u64>, StoreError> {
         let oldest: Option<i64> = sqlx::query_scalar("SELECT min(parked_at_ms) FROM parked WHERE group_id = ?1")
             .bind(group.0.as_slice())
-            .fetch_one(&mut *self.transaction)
+            .fetch_one(self.transaction.read())
             .await?;
         Ok(oldest.map(natural))
     }
@@ -154,7 +156,7 @@ impl Tx<'_> {
     /// The groups in which something is parked, and since when.
     pub async fn parked_since(&mut self) -> Result<Vec<(GroupId, u64)>, StoreError> {
         let rows = sqlx::query("SELECT group_id, min(parked_at_ms) FROM parked GROUP BY group_id")
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(|row| Ok((GroupId(fixed("parked", row.try_get(0)?)?), natural(row.try_get(1)?)))).collect()
     }
@@ -165,7 +167,7 @@ impl Tx<'_> {
             "SELECT peer FROM parked WHERE group_id = ?1 GROUP BY peer ORDER BY min(parked_at_ms), peer LIMIT 64",
         )
         .bind(group.0.as_slice())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         Ok(rows.iter().filter_map(|peer| Some(PeerKey(fixed("parked", peer).ok()?))).collect())
     }
@@ -187,7 +189,7 @@ impl Tx<'_> {
         .bind(peer.0.as_slice())
         .bind(integer(of_peer_until_ms))
         .bind(integer(until_ms))
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.write().await?)
         .await?;
         for id in rows {
             self.forget_envelope(EnvelopeId(fixed("parked", &id)?)).await?;
@@ -198,7 +200,10 @@ impl Tx<'_> {
     /// An envelope that was taken and can never be read: whoever offers it again is told so.
     pub async fn forget_envelope(&mut self, id: EnvelopeId) -> Result<(), StoreError> {
         self.pending.envelopes.retain(|envelope| envelope.id != id);
-        sqlx::query("DELETE FROM envelope WHERE id = ?1").bind(id.0.as_slice()).execute(&mut *self.transaction).await?;
+        sqlx::query("DELETE FROM envelope WHERE id = ?1")
+            .bind(id.0.as_slice())
+            .execute(self.transaction.write().await?)
+            .await?;
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ impl Tx<'_> {
         .bind(row.id.0.as_slice())
         .bind(row.conversation.0.as_slice())
         .bind(row.update_due_ms.map(integer))
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -58,7 +58,7 @@ impl Tx<'_> {
     /// All groups.
     pub async fn groups(&mut self) -> Result<Vec<GroupRow>, StoreError> {
         let rows = sqlx::query("SELECT id, conversation, update_due_ms FROM mls_group")
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter()
             .map(|row| {
@@ -80,24 +80,24 @@ impl Tx<'_> {
     ) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM topic WHERE group_id = ?1")
             .bind(group.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
-        for (position, secret) in (0_i64..).zip(secrets) {
-            let sealed = self.key.seal(&topic_context(group), secret.as_bytes(), rng);
-            sqlx::query("INSERT INTO topic (group_id, position, sealed_secret) VALUES (?1, ?2, ?3)")
-                .bind(group.0.as_slice())
-                .bind(position)
-                .bind(sealed)
-                .execute(&mut *self.transaction)
-                .await?;
-        }
-        Ok(())
+        let rows: Vec<(i64, Vec<u8>)> = (0..)
+            .zip(secrets)
+            .map(|(position, secret)| (position, self.key.seal(&topic_context(group), secret.as_bytes(), rng)))
+            .collect();
+        self.insert_rows("INSERT INTO topic (group_id, position, sealed_secret) ", "", &rows, |mut columns, row| {
+            columns.push_bind(group.0.to_vec());
+            columns.push_bind(row.0);
+            columns.push_bind(row.1.clone());
+        })
+        .await
     }
 
     /// The topic secrets of all groups.
     pub async fn topics(&mut self) -> Result<Vec<(GroupId, TopicSecret)>, StoreError> {
         let rows = sqlx::query("SELECT group_id, sealed_secret FROM topic ORDER BY group_id, position")
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter()
             .map(|row| {
@@ -115,7 +115,7 @@ impl Tx<'_> {
              JOIN epoch_key ON epoch_key.slot = epoch.key_slot WHERE epoch.group_id = ?1",
         )
         .bind(id.0.as_slice())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         if rows.is_empty() {
             return Ok(None);
@@ -134,7 +134,7 @@ impl Tx<'_> {
         }
         let rows = sqlx::query("SELECT epoch, name, sealed_value FROM epoch_state WHERE group_id = ?1")
             .bind(id.0.as_slice())
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         let mut state = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -171,7 +171,7 @@ impl Tx<'_> {
                     .bind(id.0.as_slice())
                     .bind(row.id.0.as_slice())
                     .bind(sealed_row)
-                    .execute(&mut *self.transaction)
+                    .execute(self.transaction.write().await?)
                     .await?;
                 continue;
             }
@@ -184,7 +184,7 @@ impl Tx<'_> {
                 .bind(row.id.0.as_slice())
                 .bind(slot)
                 .bind(sealed_row)
-                .execute(&mut *self.transaction)
+                .execute(self.transaction.write().await?)
                 .await?;
         }
         for row in changes.state_put {
@@ -198,7 +198,7 @@ impl Tx<'_> {
                 .bind(id.0.as_slice())
                 .bind(epoch.0.as_slice())
                 .bind(name)
-                .execute(&mut *self.transaction)
+                .execute(self.transaction.write().await?)
                 .await?;
         }
         self.save_ballots(id, &changes.ballots_put, &changes.ballots_deleted).await?;
@@ -211,18 +211,18 @@ impl Tx<'_> {
         sqlx::query("DELETE FROM epoch_state WHERE group_id = ?1 AND epoch = ?2")
             .bind(group.0.as_slice())
             .bind(epoch.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         let slot: Option<i64> =
             sqlx::query_scalar("DELETE FROM epoch WHERE group_id = ?1 AND id = ?2 RETURNING key_slot")
                 .bind(group.0.as_slice())
                 .bind(epoch.0.as_slice())
-                .fetch_optional(&mut *self.transaction)
+                .fetch_optional(self.transaction.write().await?)
                 .await?;
         if let Some(slot) = slot {
             sqlx::query("UPDATE epoch_key SET used = 0, sealed_key = zeroblob(length(sealed_key)) WHERE slot = ?1")
                 .bind(slot)
-                .execute(&mut *self.transaction)
+                .execute(self.transaction.write().await?)
                 .await?;
         }
         Ok(())
@@ -231,19 +231,19 @@ impl Tx<'_> {
     /// Writes a sealed key into a free place, or a new one. All are of one size: a row that is written over never moves.
     async fn put_epoch_key(&mut self, sealed: Vec<u8>) -> Result<i64, StoreError> {
         let free: Option<i64> = sqlx::query_scalar("SELECT slot FROM epoch_key WHERE used = 0 LIMIT 1")
-            .fetch_optional(&mut *self.transaction)
+            .fetch_optional(self.transaction.read())
             .await?;
         let Some(slot) = free else {
             let slot = sqlx::query_scalar("INSERT INTO epoch_key (used, sealed_key) VALUES (1, ?1) RETURNING slot")
                 .bind(sealed)
-                .fetch_one(&mut *self.transaction)
+                .fetch_one(self.transaction.write().await?)
                 .await?;
             return Ok(slot);
         };
         sqlx::query("UPDATE epoch_key SET used = 1, sealed_key = ?2 WHERE slot = ?1")
             .bind(slot)
             .bind(sealed)
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(slot)
     }
@@ -258,7 +258,7 @@ impl Tx<'_> {
             sqlx::query("DELETE FROM ballot WHERE group_id = ?1 AND node = ?2")
                 .bind(group.0.as_slice())
                 .bind(node.0.as_slice())
-                .execute(&mut *self.transaction)
+                .execute(self.transaction.write().await?)
                 .await?;
         }
         for (node, bytes) in put {
@@ -269,7 +269,7 @@ impl Tx<'_> {
             .bind(group.0.as_slice())
             .bind(node.0.as_slice())
             .bind(bytes.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         }
         Ok(())
@@ -282,7 +282,7 @@ impl Tx<'_> {
                 .bind(group.0.as_slice())
                 .bind(removed.epoch.0.as_slice())
                 .bind(removed.lies_elsewhere)
-                .execute(&mut *self.transaction)
+                .execute(self.transaction.write().await?)
                 .await?;
         }
         if !removed.is_empty() {
@@ -292,7 +292,7 @@ impl Tx<'_> {
             )
             .bind(group.0.as_slice())
             .bind(i64::try_from(REMOVED_EPOCHS_MAX).unwrap_or(i64::MAX))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         }
         Ok(())
@@ -301,7 +301,7 @@ impl Tx<'_> {
     async fn ballots(&mut self, group: GroupId) -> Result<Vec<Vec<u8>>, StoreError> {
         let rows = sqlx::query("SELECT bytes FROM ballot WHERE group_id = ?1")
             .bind(group.0.as_slice())
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
@@ -309,7 +309,7 @@ impl Tx<'_> {
     async fn removed(&mut self, group: GroupId) -> Result<Vec<RemovedEpoch>, StoreError> {
         let rows = sqlx::query("SELECT epoch, lies_elsewhere FROM removed_epoch WHERE group_id = ?1 ORDER BY position")
             .bind(group.0.as_slice())
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter()
             .map(|row| {

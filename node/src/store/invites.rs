@@ -48,7 +48,7 @@ impl Tx<'_> {
             .bind(group.0.as_slice())
             .bind(id.0.as_slice())
             .bind(sealed)
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -58,7 +58,7 @@ impl Tx<'_> {
         let sealed = sqlx::query_scalar::<_, Vec<u8>>("SELECT sealed_seed FROM invite WHERE group_id = ?1 AND id = ?2")
             .bind(group.0.as_slice())
             .bind(id.0.as_slice())
-            .fetch_optional(&mut *self.transaction)
+            .fetch_optional(self.transaction.read())
             .await?;
         let Some(sealed) = sealed else { return Ok(None) };
         let seed = self.unseal("invite", &invite_context(group, id), &sealed)?;
@@ -77,7 +77,7 @@ impl Tx<'_> {
         .bind(sealed)
         .bind(integer(row.asked_at_ms))
         .bind(&row.refused)
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Tx<'_> {
     pub async fn drop_joining(&mut self, group: GroupId) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM joining WHERE group_id = ?1")
             .bind(group.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Tx<'_> {
     /// All groups that the owner of this node asked to join.
     pub async fn joinings(&mut self) -> Result<Vec<JoiningRow>, StoreError> {
         let rows = sqlx::query("SELECT group_id, sealed_link, asked_at_ms, refused FROM joining")
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter()
             .map(|row| {
@@ -121,7 +121,7 @@ impl Tx<'_> {
         .bind(row.account.0.as_slice())
         .bind(&row.request)
         .bind(integer(row.asked_at_ms))
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -132,7 +132,7 @@ impl Tx<'_> {
             "SELECT account, request, asked_at_ms FROM join_request WHERE group_id = ?1 ORDER BY asked_at_ms, account",
         )
         .bind(group.0.as_slice())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| {
@@ -151,7 +151,7 @@ impl Tx<'_> {
         sqlx::query("DELETE FROM join_request WHERE group_id = ?1 AND account = ?2")
             .bind(group.0.as_slice())
             .bind(account.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }

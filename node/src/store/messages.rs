@@ -134,7 +134,7 @@ impl Tx<'_> {
         let place: Option<i64> = sqlx::query_scalar("SELECT place FROM message WHERE id = ?1 AND conversation = ?2")
             .bind(id.0.as_slice())
             .bind(conversation.0.as_slice())
-            .fetch_optional(&mut *self.transaction)
+            .fetch_optional(self.transaction.read())
             .await?;
         Ok(place.map(natural))
     }
@@ -146,7 +146,7 @@ impl Tx<'_> {
         }
         let home: Option<Vec<u8>> = sqlx::query_scalar("SELECT conversation FROM message WHERE id = ?1")
             .bind(id.0.as_slice())
-            .fetch_optional(&mut *self.transaction)
+            .fetch_optional(self.transaction.read())
             .await?;
         home.map(|home| Ok(ConversationId(fixed("message", &home)?))).transpose()
     }
@@ -168,7 +168,7 @@ impl Tx<'_> {
         .bind(integer(place))
         .bind(author.0.as_slice())
         .bind(integer(before_ms))
-        .fetch_one(&mut *self.transaction)
+        .fetch_one(self.transaction.read())
         .await?;
         Ok(found != 0)
     }
@@ -187,7 +187,7 @@ impl Tx<'_> {
         .bind(conversation.0.as_slice())
         .bind(integer(from_ms))
         .bind(limit)
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| {
@@ -208,7 +208,7 @@ impl Tx<'_> {
     pub async fn drop_shared(&mut self, id: MessageId) -> Result<bool, StoreError> {
         let done = sqlx::query("DELETE FROM message WHERE id = ?1 AND shared_by <> x''")
             .bind(id.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -219,7 +219,7 @@ impl Tx<'_> {
             sqlx::query("SELECT id, place FROM message WHERE conversation = ?1 ORDER BY place DESC, id DESC LIMIT ?2")
                 .bind(conversation.0.as_slice())
                 .bind(limit)
-                .fetch_all(&mut *self.transaction)
+                .fetch_all(self.transaction.read())
                 .await?;
         rows.iter()
             .map(|row| {
@@ -235,7 +235,7 @@ impl Tx<'_> {
         }
         let id: Option<Vec<u8>> = sqlx::query_scalar("SELECT id FROM message WHERE idempotency_key = ?1")
             .bind(key)
-            .fetch_optional(&mut *self.transaction)
+            .fetch_optional(self.transaction.read())
             .await?;
         id.map(|id| Ok(MessageId(fixed("message", &id)?))).transpose()
     }
@@ -258,7 +258,7 @@ impl Tx<'_> {
         .bind(from.id.0.as_slice())
         .bind(integer(to))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| {
@@ -276,7 +276,7 @@ impl Tx<'_> {
         sqlx::query("UPDATE message SET place = ?2 WHERE id = ?1")
             .bind(message.id.0.as_slice())
             .bind(integer(message.place))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -286,7 +286,7 @@ impl Tx<'_> {
         sqlx::query("INSERT INTO missing_parent (parent, child) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
             .bind(parent.0.as_slice())
             .bind(child.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -295,7 +295,7 @@ impl Tx<'_> {
     pub async fn missing_parents(&mut self, limit: u32) -> Result<Vec<MessageId>, StoreError> {
         let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT DISTINCT parent FROM missing_parent LIMIT ?1")
             .bind(limit)
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(|id| Ok(MessageId(fixed("message", id)?))).collect()
     }
@@ -304,7 +304,7 @@ impl Tx<'_> {
     pub async fn take_waiting(&mut self, parent: MessageId) -> Result<Vec<MessageId>, StoreError> {
         let rows = sqlx::query_scalar::<_, Vec<u8>>("DELETE FROM missing_parent WHERE parent = ?1 RETURNING child")
             .bind(parent.0.as_slice())
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.write().await?)
             .await?;
         rows.iter().map(|id| Ok(MessageId(fixed("message", id)?))).collect()
     }
@@ -322,7 +322,7 @@ impl Tx<'_> {
         .bind(conversation.0.as_slice())
         .bind(integer(up_to.place))
         .bind(up_to.id.0.as_slice())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.write().await?)
         .await?;
         rows.iter().map(|row| Ok((NodeId(fixed("message", row.try_get(0)?)?), natural(row.try_get(1)?)))).collect()
     }
@@ -343,7 +343,7 @@ impl Tx<'_> {
         .bind(integer(first))
         .bind(integer(last))
         .bind(node.0.as_slice())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| {

@@ -63,6 +63,9 @@ pub struct Taken {
     pub envelope: EnvelopeId,
 }
 
+/// So many rows are settled at once.
+const SETTLED_A_STATEMENT: usize = 8;
+
 impl Tx<'_> {
     /// Owes an envelope to a node.
     pub fn put_outbox(&mut self, row: OutboxRow) {
@@ -115,7 +118,7 @@ impl Tx<'_> {
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(Kind::Receipt.number())
         .bind(Kind::Ballot.number())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| Ok(Due { id: row.try_get(0)?, attempts: row.try_get(1)?, bytes: row.try_get(2)? }))
@@ -129,7 +132,7 @@ impl Tx<'_> {
             ("UPDATE mls_group SET update_due_ms = ?1 WHERE update_due_ms > ?1", latest_update_ms),
             ("UPDATE intent SET due_ms = ?1 WHERE due_ms > ?1", latest_ms),
         ] {
-            sqlx::query(statement).bind(integer(at_ms)).execute(&mut *self.transaction).await?;
+            sqlx::query(statement).bind(integer(at_ms)).execute(self.transaction.write().await?).await?;
         }
         Ok(())
     }
@@ -138,7 +141,7 @@ impl Tx<'_> {
     pub async fn next_due_ms(&mut self, peer: PeerKey) -> Result<Option<u64>, StoreError> {
         let due: Option<i64> = sqlx::query_scalar("SELECT min(next_attempt_ms) FROM outbox WHERE peer = ?1")
             .bind(peer.0.as_slice())
-            .fetch_one(&mut *self.transaction)
+            .fetch_one(self.transaction.read())
             .await?;
         Ok(due.map(natural))
     }
@@ -149,7 +152,7 @@ impl Tx<'_> {
             sqlx::query("UPDATE outbox SET attempts = attempts + 1, next_attempt_ms = ?2 WHERE id = ?1")
                 .bind(id)
                 .bind(integer(next_attempt_ms))
-                .execute(&mut *self.transaction)
+                .execute(self.transaction.write().await?)
                 .await?;
         }
         Ok(())
@@ -157,8 +160,16 @@ impl Tx<'_> {
 
     /// The recipient's node keeps these.
     pub async fn settle(&mut self, ids: &[i64]) -> Result<(), StoreError> {
-        for id in ids {
-            sqlx::query("DELETE FROM outbox WHERE id = ?1").bind(id).execute(&mut *self.transaction).await?;
+        if let [id] = ids {
+            sqlx::query("DELETE FROM outbox WHERE id = ?1").bind(id).execute(self.transaction.write().await?).await?;
+            return Ok(());
+        }
+        for ids in ids.chunks(SETTLED_A_STATEMENT) {
+            let mut query = sqlx::query("DELETE FROM outbox WHERE id IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+            for place in 0..SETTLED_A_STATEMENT {
+                query = query.bind(ids.get(place)); // NULL equals nothing.
+            }
+            query.execute(self.transaction.write().await?).await?;
         }
         Ok(())
     }
@@ -179,7 +190,7 @@ impl Tx<'_> {
         .bind(Kind::Message.number())
         .bind(integer(first))
         .bind(integer(last))
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -192,7 +203,7 @@ impl Tx<'_> {
             .bind(conversation.0.as_slice())
             .bind(Kind::Receipt.number())
             .bind(node.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -209,7 +220,7 @@ impl Tx<'_> {
             .bind(conversation.0.as_slice())
             .bind(kind.number())
             .bind(integer(number))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -220,7 +231,7 @@ impl Tx<'_> {
             .bind(conversation.0.as_slice())
             .bind(Kind::Welcome.number())
             .bind(node.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -231,7 +242,7 @@ impl Tx<'_> {
             "DELETE FROM outbox WHERE id = ?1 RETURNING conversation, node, peer, kind, sequence, envelope",
         )
         .bind(id)
-        .fetch_optional(&mut *self.transaction)
+        .fetch_optional(self.transaction.write().await?)
         .await?;
         row.map(|row| owed_row(&row)).transpose()
     }
@@ -240,7 +251,7 @@ impl Tx<'_> {
     pub async fn owed(&mut self, id: i64) -> Result<Option<Taken>, StoreError> {
         let row = sqlx::query("SELECT conversation, node, peer, kind, sequence, envelope FROM outbox WHERE id = ?1")
             .bind(id)
-            .fetch_optional(&mut *self.transaction)
+            .fetch_optional(self.transaction.read())
             .await?;
         row.map(|row| owed_row(&row)).transpose()
     }
@@ -253,7 +264,7 @@ impl Tx<'_> {
             .bind(node.0.as_slice())
             .bind(Kind::Welcome.number())
             .bind(Kind::Message.number())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         sqlx::query(
             "UPDATE outbox SET attempts = max(attempts, ?3) WHERE conversation = ?1 AND node = ?2 AND kind = ?4",
@@ -262,7 +273,7 @@ impl Tx<'_> {
         .bind(node.0.as_slice())
         .bind(LATER_ATTEMPTS_MAX)
         .bind(Kind::Message.number())
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -280,7 +291,7 @@ impl Tx<'_> {
         .bind(LATER_ATTEMPTS_MAX)
         .bind(STATEMENT_ATTEMPTS_MAX.saturating_sub(ATTEMPTS_AFTER_COMING_IN))
         .bind(Kind::Welcome.number())
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -291,7 +302,7 @@ impl Tx<'_> {
             .bind(conversation.0.as_slice())
             .bind(Kind::Receipt.number())
             .bind(Kind::Ballot.number())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -300,7 +311,7 @@ impl Tx<'_> {
     pub async fn owed_nodes(&mut self, conversation: ConversationId) -> Result<Vec<NodeId>, StoreError> {
         let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT DISTINCT node FROM outbox WHERE conversation = ?1")
             .bind(conversation.0.as_slice())
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(|node| Ok(NodeId(fixed("outbox", node)?))).collect()
     }
@@ -312,7 +323,7 @@ impl Tx<'_> {
             .bind(node.0.as_slice())
             .bind(Kind::Welcome.number())
             .bind(Kind::Commit.number())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -329,7 +340,7 @@ impl Tx<'_> {
         .bind(conversation.0.as_slice())
         .bind(Kind::Message.number())
         .bind(integer(sequence))
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter().map(|node| Ok(NodeId(fixed("outbox", node)?))).collect()
     }
@@ -337,7 +348,7 @@ impl Tx<'_> {
     /// What is parked and what is owed.
     pub async fn unsettled(&mut self) -> Result<Unsettled, StoreError> {
         let row = sqlx::query("SELECT (SELECT count(*) FROM parked), (SELECT count(*) FROM outbox)")
-            .fetch_one(&mut *self.transaction)
+            .fetch_one(self.transaction.read())
             .await?;
         Ok(Unsettled { parked: natural(row.try_get(0)?), owed: natural(row.try_get(1)?) })
     }
@@ -357,7 +368,7 @@ impl Tx<'_> {
         .bind(kind.number())
         .bind(integer(sequence))
         .bind(integer(now_ms))
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.write().await?)
         .await?;
         peers.iter().map(|peer| Ok(PeerKey(fixed("outbox", peer)?))).collect()
     }

@@ -54,7 +54,7 @@ impl Tx<'_> {
         .bind(public)
         .bind(integer(now_ms))
         .bind(kind == KeyPackageUse::LastResort)
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -65,7 +65,7 @@ impl Tx<'_> {
             "SELECT reference, sealed_secret, public, last_resort FROM key_package
              ORDER BY created_at_ms DESC, reference",
         )
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| {
@@ -82,7 +82,7 @@ impl Tx<'_> {
     pub async fn newest_key_package_ms(&mut self) -> Result<u64, StoreError> {
         let newest: Option<i64> =
             sqlx::query_scalar("SELECT max(created_at_ms) FROM key_package WHERE last_resort = 1")
-                .fetch_one(&mut *self.transaction)
+                .fetch_one(self.transaction.read())
                 .await?;
         Ok(newest.map_or(0, natural))
     }
@@ -101,7 +101,7 @@ impl Tx<'_> {
         .bind(integer(before_ms))
         .bind(keep)
         .bind(kind == KeyPackageUse::LastResort)
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.write().await?)
         .await?;
         rows.iter().map(|reference| fixed("key package", reference)).collect()
     }
@@ -114,7 +114,7 @@ impl Tx<'_> {
         )
         .bind(peer.0.as_slice())
         .bind(integer(from_ms))
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         Ok(rows)
     }
@@ -124,7 +124,7 @@ impl Tx<'_> {
         sqlx::query("UPDATE key_package SET given_to = ?2 WHERE reference = ?1")
             .bind(reference.as_slice())
             .bind(peer.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Tx<'_> {
     pub async fn offered_key_packages(&mut self) -> Result<u64, StoreError> {
         let count: i64 =
             sqlx::query_scalar("SELECT count(*) FROM key_package WHERE last_resort = 0 AND used_at_ms IS NULL")
-                .fetch_one(&mut *self.transaction)
+                .fetch_one(self.transaction.read())
                 .await?;
         Ok(natural(count))
     }
@@ -145,7 +145,7 @@ impl Tx<'_> {
         )
         .bind(reference.as_slice())
         .bind(integer(now_ms))
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Tx<'_> {
         let rows =
             sqlx::query_scalar::<_, Vec<u8>>("DELETE FROM key_package WHERE used_at_ms < ?1 RETURNING reference")
                 .bind(integer(before_ms))
-                .fetch_all(&mut *self.transaction)
+                .fetch_all(self.transaction.write().await?)
                 .await?;
         rows.iter().map(|reference| fixed("key package", reference)).collect()
     }
@@ -168,7 +168,7 @@ impl Tx<'_> {
         )
         .bind(node.0.as_slice())
         .bind(integer(from_ms))
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| {
@@ -194,7 +194,7 @@ impl Tx<'_> {
         .bind(if suite == Suite::Hybrid { 2 } else { 1 })
         .bind(integer(now_ms))
         .bind(bytes)
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(done.rows_affected() > 0)
     }
@@ -204,7 +204,7 @@ impl Tx<'_> {
         sqlx::query("UPDATE fetched_package SET used = 1 WHERE node = ?1 AND bytes = ?2")
             .bind(node.0.as_slice())
             .bind(bytes)
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Tx<'_> {
     pub async fn drop_fetched_packages(&mut self, before_ms: u64) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM fetched_package WHERE fetched_at_ms < ?1")
             .bind(integer(before_ms))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }

@@ -92,7 +92,7 @@ impl Tx<'_> {
         let row =
             sqlx::query("SELECT number, nodes FROM audience WHERE conversation = ?1 ORDER BY number DESC LIMIT 1")
                 .bind(conversation.0.as_slice())
-                .fetch_optional(&mut *self.transaction)
+                .fetch_optional(self.transaction.read())
                 .await?;
         row.map(|row| Ok((natural(row.try_get(0)?), Audience::from_bytes(row.try_get(1)?)))).transpose()
     }
@@ -103,7 +103,7 @@ impl Tx<'_> {
         conversation: ConversationId,
         number: u64,
     ) -> Result<Option<Audience>, StoreError> {
-        audience(&mut self.transaction, conversation, number).await
+        audience(self.transaction.read(), conversation, number).await
     }
 
     /// Keeps an audience.
@@ -117,7 +117,7 @@ impl Tx<'_> {
             .bind(conversation.0.as_slice())
             .bind(integer(number))
             .bind(audience.to_bytes())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -156,7 +156,7 @@ impl Tx<'_> {
             sqlx::query_scalar("SELECT min(sequence) FROM sent WHERE conversation = ?1 AND epoch = ?2")
                 .bind(conversation.0.as_slice())
                 .bind(epoch.0.as_slice())
-                .fetch_one(&mut *self.transaction)
+                .fetch_one(self.transaction.read())
                 .await?;
         Ok(first.map(natural))
     }
@@ -169,7 +169,7 @@ impl Tx<'_> {
              ORDER BY min(sent.sequence)",
         )
         .bind(conversation.0.as_slice())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| {
@@ -201,7 +201,7 @@ impl Tx<'_> {
         .bind(integer(set.audience))
         .bind(integer(after))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         Ok(rows.into_iter().map(natural).collect())
     }
@@ -219,7 +219,7 @@ impl Tx<'_> {
         )
         .bind(conversation.0.as_slice())
         .bind(integer(sequence))
-        .fetch_optional(&mut *self.transaction)
+        .fetch_optional(self.transaction.read())
         .await?;
         row.map(|row| {
             let reply_to: Option<&[u8]> = row.try_get(5)?;
@@ -250,7 +250,7 @@ impl Tx<'_> {
             .bind(id.0.as_slice())
             .bind(integer(audience))
             .bind(envelope.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -258,7 +258,7 @@ impl Tx<'_> {
     /// The conversations in which some message may have to be sent again.
     pub async fn sent_in(&mut self) -> Result<Vec<ConversationId>, StoreError> {
         let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT DISTINCT conversation FROM sent")
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(|id| Ok(ConversationId(fixed("sent", id)?))).collect()
     }
@@ -271,7 +271,7 @@ impl Tx<'_> {
         )
         .bind(integer(before_ms))
         .bind(limit)
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
             .map(|row| {
@@ -290,7 +290,7 @@ impl Tx<'_> {
         sqlx::query("DELETE FROM sent WHERE conversation = ?1 AND sequence = ?2")
             .bind(conversation.0.as_slice())
             .bind(integer(sequence))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -300,7 +300,7 @@ impl Tx<'_> {
         sqlx::query("UPDATE conversation SET resend_owed = ?2 WHERE id = ?1")
             .bind(conversation.0.as_slice())
             .bind(owed)
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -308,7 +308,7 @@ impl Tx<'_> {
     /// The conversations in which messages are still to be looked at for sending again.
     pub async fn resends_owed(&mut self) -> Result<Vec<ConversationId>, StoreError> {
         let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT id FROM conversation WHERE resend_owed = 1")
-            .fetch_all(&mut *self.transaction)
+            .fetch_all(self.transaction.read())
             .await?;
         rows.iter().map(|id| Ok(ConversationId(fixed("conversation", id)?))).collect()
     }

@@ -11,12 +11,12 @@ impl Tx<'_> {
     pub async fn put_sign_in(&mut self, token: &[u8; 32], now_ms: u64, oldest_ms: u64) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM sign_in WHERE created_at_ms < ?1")
             .bind(integer(oldest_ms))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         sqlx::query("INSERT INTO sign_in (token_hash, created_at_ms) VALUES (?1, ?2)")
             .bind(token.as_slice())
             .bind(integer(now_ms))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -26,7 +26,7 @@ impl Tx<'_> {
         let used = sqlx::query("DELETE FROM sign_in WHERE token_hash = ?1 AND created_at_ms >= ?2")
             .bind(token.as_slice())
             .bind(integer(oldest_ms))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(used.rows_affected() == 1)
     }
@@ -42,7 +42,7 @@ impl Tx<'_> {
             "DELETE FROM session WHERE id IN (SELECT id FROM session ORDER BY last_used_at_ms DESC LIMIT -1 OFFSET ?1)",
         )
         .bind(i64::from(sessions_max.saturating_sub(1)))
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         sqlx::query(
             "INSERT INTO session (id, token_hash, user_agent, created_at_ms, last_used_at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -52,7 +52,7 @@ impl Tx<'_> {
         .bind(&session.user_agent)
         .bind(integer(session.created_at_ms))
         .bind(integer(session.last_used_at_ms))
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Tx<'_> {
         sqlx::query("UPDATE session SET last_used_at_ms = ?2 WHERE id = ?1")
             .bind(id.0.as_slice())
             .bind(integer(now_ms))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Tx<'_> {
     pub async fn delete_session(&mut self, id: SessionId) -> Result<bool, StoreError> {
         let deleted = sqlx::query("DELETE FROM session WHERE id = ?1")
             .bind(id.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(deleted.rows_affected() == 1)
     }

@@ -6,7 +6,7 @@ impl Tx<'_> {
     /// The value of a setting.
     pub async fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let value = sqlx::query_scalar("SELECT value FROM setting WHERE name = ?1").bind(name);
-        Ok(value.fetch_optional(&mut *self.transaction).await?)
+        Ok(value.fetch_optional(self.transaction.read()).await?)
     }
 
     /// Sets a setting.
@@ -16,7 +16,7 @@ impl Tx<'_> {
         )
         .bind(name)
         .bind(value)
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }

@@ -131,7 +131,7 @@ impl Reader {
 impl Tx<'_> {
     /// One conversation, as the batch leaves it: flush first.
     pub async fn conversation_view(&mut self, id: ConversationId, me: &Me) -> Result<Option<Conversation>, StoreError> {
-        conversation(&mut self.transaction, id, me).await
+        conversation(self.transaction.read(), id, me).await
     }
 
     /// One message, as the batch leaves it: flush first.
@@ -139,12 +139,12 @@ impl Tx<'_> {
         let query = format!("SELECT {MESSAGE_COLUMNS} WHERE message.id = ?1");
         let row = sqlx::query(sqlx::AssertSqlSafe(query))
             .bind(id.0.as_slice())
-            .fetch_optional(&mut *self.transaction)
+            .fetch_optional(self.transaction.read())
             .await?;
         let Some(row) = row else { return Ok(None) };
         let raw = raw_message(&row)?;
-        let mut standing = standing(&mut self.transaction, raw.conversation).await?;
-        message(&mut self.transaction, raw, &mut standing, me).await
+        let mut standing = standing(self.transaction.read(), raw.conversation).await?;
+        message(self.transaction.read(), raw, &mut standing, me).await
     }
 }
 

@@ -23,7 +23,7 @@ impl Tx<'_> {
         .bind(inviter.0.as_slice())
         .bind(integer(now_ms))
         .bind(bytes)
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         sqlx::query(
             "DELETE FROM kept_welcome WHERE group_id = ?1 AND inviter IN (SELECT inviter FROM kept_welcome
@@ -31,7 +31,7 @@ impl Tx<'_> {
         )
         .bind(group.0.as_slice())
         .bind(i64::from(kept_max))
-        .execute(&mut *self.transaction)
+        .execute(self.transaction.write().await?)
         .await?;
         Ok(())
     }
@@ -42,7 +42,7 @@ impl Tx<'_> {
             "SELECT inviter, bytes FROM kept_welcome WHERE group_id = ?1 ORDER BY kept_at_ms DESC, inviter",
         )
         .bind(group.0.as_slice())
-        .fetch_all(&mut *self.transaction)
+        .fetch_all(self.transaction.read())
         .await?;
         rows.into_iter().map(|(inviter, bytes)| Ok((AccountId(fixed("kept welcome", &inviter)?), bytes))).collect()
     }
@@ -52,7 +52,7 @@ impl Tx<'_> {
         sqlx::query("DELETE FROM kept_welcome WHERE group_id = ?1 AND inviter = ?2")
             .bind(group.0.as_slice())
             .bind(inviter.0.as_slice())
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -61,7 +61,7 @@ impl Tx<'_> {
     pub async fn drop_welcomes_before(&mut self, before_ms: u64) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM kept_welcome WHERE kept_at_ms < ?1")
             .bind(integer(before_ms))
-            .execute(&mut *self.transaction)
+            .execute(self.transaction.write().await?)
             .await?;
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Tx<'_> {
     /// The groups with Welcomes that wait.
     pub async fn groups_with_welcomes(&mut self) -> Result<Vec<GroupId>, StoreError> {
         let rows: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT DISTINCT group_id FROM kept_welcome").fetch_all(&mut *self.transaction).await?;
+            sqlx::query_scalar("SELECT DISTINCT group_id FROM kept_welcome").fetch_all(self.transaction.read()).await?;
         rows.iter().map(|row| Ok(GroupId(fixed("kept welcome", row)?))).collect()
     }
 }

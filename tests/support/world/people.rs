@@ -3,7 +3,6 @@
 use anyhow::{Result, bail};
 use tidings_node::engine::{Command, Reply};
 
-use super::site::local_node;
 use super::{Fate, Place, World};
 
 impl World {
@@ -21,6 +20,6 @@ impl World {
 
     /// Who a node's owner is.
     pub fn account(&mut self, at: Place) -> Result<tidings_node::ids::AccountId> {
-        Ok(local_node(self.site(at)?.me_seed).account_id())
+        Ok(self.site(at)?.account)
     }
 }

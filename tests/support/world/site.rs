@@ -6,7 +6,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tidings_crypto::identity::LocalNode;
 use tidings_node::engine::{Engine, Input};
-use tidings_node::ids::{PeerKey, TopicTag};
+use tidings_node::ids::{AccountId, PeerKey, TopicTag};
 use tidings_node::network::{AnswerId, GossipId};
 use tidings_node::store::Store;
 
@@ -15,6 +15,7 @@ use super::{CERTIFICATE_MS, Place, START_MS};
 /// A node of the world: an engine while it is up, its database always.
 pub(super) struct Site {
     pub(super) me_seed: [u8; 32],
+    pub(super) account: AccountId,
     pub(super) peer: PeerKey,
     pub(super) name: String,
     pub(super) engine: Option<Engine>,
