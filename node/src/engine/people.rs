@@ -246,7 +246,7 @@ impl State {
         if let Some(known) = known.filter(|known| !known.is_empty()) {
             return known.clone();
         }
-        let own = *self.safety_half.get_or_insert_with(|| SafetyHalf::of(&self.me.account.public()));
+        let own = **self.safety_half.get_or_insert_with(|| Box::new(SafetyHalf::of(&self.me.account.public())));
         SafetyNumber::of_halves(own, SafetyHalf::of(account)).to_string()
     }
 

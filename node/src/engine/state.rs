@@ -48,9 +48,9 @@ pub(crate) struct State {
     pub(crate) me: LocalNode,
     pub(crate) profile: Profile,
     pub(crate) key_packages: BTreeMap<[u8; 32], KeyPackageSecret>,
-    pub(super) checked_packages: CheckedPackages,
+    pub(super) checked_packages: Box<CheckedPackages>,
     /// The owner's half of all safety numbers, once it was needed.
-    pub(super) safety_half: Option<SafetyHalf>,
+    pub(super) safety_half: Option<Box<SafetyHalf>>,
     pub(crate) contacts: BTreeMap<AccountId, Contact>,
     /// The peers of contacts' nodes and of members' nodes.
     pub(crate) accounts_by_peer: BTreeMap<PeerKey, AccountId>,
@@ -126,7 +126,7 @@ impl State {
             me,
             profile,
             key_packages,
-            checked_packages: CheckedPackages::default(),
+            checked_packages: Box::default(),
             safety_half: None,
             contacts: BTreeMap::new(),
             accounts_by_peer: BTreeMap::new(),
