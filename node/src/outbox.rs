@@ -22,7 +22,8 @@ pub const REFUSED_ATTEMPTS_MAX: u32 = 8;
 /// node may have forgotten the topic, and then it cannot even say that the message is gone. A guess: some minutes.
 pub const LATER_ATTEMPTS_MAX: u32 = 12;
 /// What is neither a message nor a welcome is given up after this many answers of *later*: more than a day with the node
-/// connected all the time. Who lacks a commit for so long comes back by asking for a way in. A guess.
+/// connected all the time. Who lacks a commit for so long comes back by asking for a way in. A guess. What is of a branch that
+/// the group has left, or for who is no member, is given up after [`LATER_ATTEMPTS_MAX`].
 pub const STATEMENT_ATTEMPTS_MAX: u32 = 180;
 /// Beyond this many messages that some recipient has not proved, a conversation's messages are pushed in order instead
 /// of gossiped: a message that gossip loses must still be within the ratchet's reach when it is pushed

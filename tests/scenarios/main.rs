@@ -108,8 +108,9 @@ fn who_left_is_let_go_whoever_leaves_after_that() {
     assert_clean(836, 5, "all");
 }
 
-/// Receipts of before were pushed for ever to a node that had been added again on the branch that won.
+/// What was of a branch that lost was pushed for a day to a node that had been added again, or had never had its topic.
 #[test]
-fn what_an_added_node_cannot_read_is_not_pushed_for_ever() {
+fn what_is_of_a_branch_that_lost_is_not_pushed_for_ever() {
     assert_clean(6_821, 8, "all");
+    assert_clean(5_530, 7, "all");
 }

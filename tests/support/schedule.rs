@@ -109,7 +109,7 @@ pub async fn run(seed: u64, nodes: usize, faults: Faults, size: Size) -> Result<
         }
     }
     world.set_faults(true);
-    let weeks = faults.partition && nodes > 2 && seed % 32 == 7;
+    let weeks = faults.partition && nodes > 2 && seed % 32 == 7 && size != Size::Small;
     let mut people = People::new(size);
     if weeks {
         weather::part_for_weeks(&mut world);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use tidings_crypto::envelope::EpochId;
+use tidings_crypto::envelope::{Envelope, EpochId};
 use tidings_crypto::group::GroupId;
 use tidings_crypto::identity::NodeId;
 
@@ -373,6 +373,21 @@ impl State {
         let Some(conversation) = self.conversation(batch, owed.conversation).await? else { return Ok(false) };
         let Some(group) = conversation.groups.first().copied() else { return Ok(false) };
         Ok(text.envelope != owed.envelope || self.head_of(batch, group).await?.is_some_and(|head| head != text.epoch))
+    }
+
+    /// Whether what is owed is of a topic that the group has on the way to its head. What is of another branch says nothing to a
+    /// node that never had its topic.
+    pub(crate) async fn is_on_the_way(&mut self, batch: &mut Batch<'_, '_>, owed: &Taken) -> Result<bool, StoreError> {
+        batch.tx.flush().await?;
+        let Some(bytes) = batch.tx.envelope_bytes(owed.envelope).await? else { return Ok(false) };
+        let Ok(envelope) = Envelope::decode(&bytes) else { return Ok(false) };
+        let Some(conversation) = self.conversation(batch, owed.conversation).await? else { return Ok(false) };
+        let groups = conversation.groups.clone();
+        let topic = self.topics.find_older(&envelope.tag(), &groups, batch.now_ms);
+        let Some(topic) = topic else { return Ok(false) };
+        let Some(loaded) = self.group(batch, topic.group).await? else { return Ok(false) };
+        let way = loaded.group.tree().path(loaded.group.head());
+        Ok(way.into_iter().any(|epoch| loaded.group.topic_secret(epoch) == Some(&topic.secret)))
     }
 
     /// What a member's node that came back is owed from before says nothing to it.

@@ -296,7 +296,9 @@ impl State {
         }
         let Some(owed) = batch.tx.owed(id).await? else { return Ok(true) };
         let again = owed.is_message && self.could_be_said_again(batch, &owed).await?;
-        let least = if self.is_member(batch, owed.conversation, owed.node).await? { STATEMENT_ATTEMPTS_MAX } else { 0 };
+        let matters =
+            self.is_member(batch, owed.conversation, owed.node).await? && self.is_on_the_way(batch, &owed).await?;
+        let least = if matters { STATEMENT_ATTEMPTS_MAX } else { 0 };
         let hopeless = !owed.is_message && !owed.is_welcome && attempts >= least;
         let over = again || hopeless || verdict == PushVerdict::Refused;
         if over && let Some(owed) = batch.tx.take_owed(id).await? {

@@ -62,6 +62,15 @@ impl Tx<'_> {
         Ok(known)
     }
 
+    /// The bytes of an envelope; none if they are not here.
+    pub async fn envelope_bytes(&mut self, id: EnvelopeId) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes: Option<Vec<u8>> = sqlx::query_scalar("SELECT bytes FROM envelope WHERE id = ?1")
+            .bind(id.0.as_slice())
+            .fetch_optional(self.transaction.read())
+            .await?;
+        Ok(bytes.filter(|bytes| !bytes.is_empty()))
+    }
+
     /// Remembers an envelope; `bytes` may be empty for one that need not be sent on.
     pub fn put_envelope(&mut self, id: EnvelopeId, bytes: Vec<u8>, now_ms: u64) {
         self.pending.envelopes.push(EnvelopeRow { id, stored_at_ms: now_ms, bytes });
