@@ -106,6 +106,8 @@ fn a_second_welcome_takes_out_the_lines_of_what_the_first_followed() {
 #[test]
 fn who_left_is_let_go_whoever_leaves_after_that() {
     assert_clean(836, 5, "all");
+    // The second time, after somebody had added them again.
+    assert_clean(9_524, 5, "all");
 }
 
 /// What was of a branch that lost was pushed for a day to a node that had been added again, or had never had its topic.

@@ -186,6 +186,8 @@ impl State {
         if self.groups.get(&id).is_some_and(|loaded| loaded.group.is_on_branch(epoch)) {
             let added: Vec<NodeId> = summary.added.iter().map(|member| member.node).collect();
             self.nodes_came_in(batch, id, &added).await?;
+            let accounts: Vec<AccountId> = summary.added.iter().map(|member| member.account).collect();
+            self.stop_letting_go(batch, id, &accounts).await?;
         }
         let Some(loaded) = self.groups.get(&id) else { return Ok(()) };
         let changes = changes_of(summary, before, loaded.group.members_at(epoch));

@@ -116,9 +116,10 @@ impl State {
             }
             return Ok(Arrival::Taken);
         }
-        // One that no commit may honour any more, or another of the same account, would only stand in the way.
+        // One that no commit may honour any more, or an older one of the same account, would only stand in the way.
         let is_late = batch.now_ms.abs_diff(statement.made_at_ms) > LEAVE_STATEMENT_MS_MAX;
-        if !is_late && !self.lets_go(group, statement.account) {
+        if !is_late && !self.lets_go(group, &statement) {
+            self.stop_letting_go(batch, group, &[statement.account]).await?;
             self.want_soon(batch, group, &Intent::LetGo(statement)).await?;
         }
         Ok(Arrival::Taken)

@@ -7,7 +7,7 @@
 use rand_core::Rng;
 use tidings_crypto::envelope::EpochId;
 use tidings_crypto::group::epochs::Standing as TreeStanding;
-use tidings_crypto::group::{CommitError, Evidence, GroupId, Suite};
+use tidings_crypto::group::{CommitError, Evidence, GroupId, LeaveStatement, Suite};
 
 use super::commits::Wanted;
 use super::intents::{GAVE_WAY, Intent, Plan};
@@ -101,10 +101,30 @@ impl State {
         if self.intents.iter().filter(alike).count() < INTENTS_MAX { Ok(()) } else { Err(INTENTS_MAX) }
     }
 
-    /// Whether it is wanted already that somebody who left is no member.
-    pub(crate) fn lets_go(&self, group: GroupId, account: AccountId) -> bool {
-        let of_account = |body: &[u8]| matches!(Intent::decode(body), Ok(Intent::LetGo(of)) if of.account == account);
-        self.intents.iter().any(|row| row.group == group && of_account(&row.body))
+    /// Whether it is wanted already that somebody who left is no member, with this statement or a newer one.
+    pub(crate) fn lets_go(&self, group: GroupId, statement: &LeaveStatement) -> bool {
+        let is_as_new = |of: &LeaveStatement| of.account == statement.account && of.made_at_ms >= statement.made_at_ms;
+        let is_wanted = |row: &&IntentRow| matches!(Intent::decode(&row.body), Ok(Intent::LetGo(of)) if is_as_new(&of));
+        self.intents.iter().filter(|row| row.group == group).any(|row| is_wanted(&row))
+    }
+
+    /// What these accounts said when they left is over: they were added again since, or said it again.
+    pub(crate) async fn stop_letting_go(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        accounts: &[AccountId],
+    ) -> Result<(), StoreError> {
+        let is_over = |row: &IntentRow| {
+            let lets_go =
+                |body: &[u8]| matches!(Intent::decode(body), Ok(Intent::LetGo(of)) if accounts.contains(&of.account));
+            row.group == group && lets_go(&row.body)
+        };
+        for row in self.intents.iter().filter(|row| is_over(row)) {
+            batch.tx.drop_intent(row.id).await?;
+        }
+        self.intents.retain(|row| !is_over(row));
+        Ok(())
     }
 
     fn pause_until_ms(&self, batch: &mut Batch<'_, '_>, group: GroupId) -> u64 {
