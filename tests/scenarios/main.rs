@@ -110,6 +110,12 @@ fn who_left_is_let_go_whoever_leaves_after_that() {
     assert_clean(9_524, 5, "all");
 }
 
+#[test]
+fn who_left_and_comes_back_onto_another_branch_within_the_hour_is_let_go_all_the_same() {
+    assert_clean(8_585, 8, "all");
+    assert_clean(8_669, 8, "all");
+}
+
 /// What was of a branch that lost was pushed for a day to a node that had been added again, or had never had its topic.
 #[test]
 fn what_is_of_a_branch_that_lost_is_not_pushed_for_ever() {

@@ -19,7 +19,18 @@ const MARK: [u8; 3] = [0, 0, 3];
 
 /// Who left, and finds itself still a member, says it again after this long at the earliest: what was said first may have been
 /// lost with a branch, or may be too old. A guess: others let somebody go within minutes.
-const SAY_AGAIN_AFTER_MS: u64 = 60 * 60 * 1_000;
+const SAY_AGAIN_AFTER_MS: u64 = 10 * 60 * 1_000;
+/// … and after longer and longer pauses up to this one: the others may be away.
+const SAY_AGAIN_AFTER_MS_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// The others were told that the owner left.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// When to say it again, if this node is a member still.
+    pub(crate) again_ms: u64,
+    /// How long to wait after that.
+    pause_ms: u64,
+}
 
 /// Tells the statement from others in the outbox: a newer one takes the place of the one before.
 const LEAVING: u64 = 1;
@@ -64,7 +75,8 @@ impl State {
         let Some(statement) = loaded.group.leave_statement(&self.me, batch.now_ms) else { return Ok(()) };
         let epoch = loaded.group.head();
         let Some(secret) = loaded.group.topic_secret(epoch).cloned() else { return Ok(()) };
-        self.left_said_ms.insert(group, batch.now_ms);
+        let first = Said { again_ms: batch.now_ms.saturating_add(SAY_AGAIN_AFTER_MS), pause_ms: SAY_AGAIN_AFTER_MS };
+        self.leaves_said.entry(group).or_insert(first);
         let content = Content { epoch, message: [MARK.as_slice(), &statement.encode()].concat() };
         if let Ok(envelope) = Envelope::seal(&secret, Week::of(batch.now_ms), &content) {
             batch.tx.flush().await?;
@@ -77,13 +89,30 @@ impl State {
     /// The owner left, and the group went on with this node as a member, or this node came back: says it again.
     pub(crate) async fn leave_again(&mut self, batch: &mut Batch<'_, '_>, group: GroupId) -> Result<(), StoreError> {
         let is_member = self.groups.get(&group).is_some_and(|loaded| loaded.group.standing() == TreeStanding::Member);
-        let said_ms = self.left_said_ms.get(&group).copied().unwrap_or_default();
-        if is_member
-            && said_ms.saturating_add(SAY_AGAIN_AFTER_MS) <= batch.now_ms
-            && self.has_left(batch, group).await?
-        {
-            let Some(id) = self.group_rows.get(&group).map(|row| row.conversation) else { return Ok(()) };
+        if !is_member || !self.has_left(batch, group).await? {
+            self.leaves_said.remove(&group);
+            return Ok(());
+        }
+        let Some(id) = self.group_rows.get(&group).map(|row| row.conversation) else { return Ok(()) };
+        // Nothing else may ever happen in the group: it is said again at its time, whether the head has moved or not.
+        let said = self.leaves_said.entry(group).or_insert(Said { again_ms: 0, pause_ms: SAY_AGAIN_AFTER_MS });
+        if said.again_ms <= batch.now_ms {
+            said.again_ms = batch.now_ms.saturating_add(said.pause_ms);
+            said.pause_ms = said.pause_ms.saturating_mul(2).min(SAY_AGAIN_AFTER_MS_MAX);
             self.say_that_i_leave(batch, id, group).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks at groups that the owner left, and where this node was a member still.
+    pub(crate) async fn say_due_leaves(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let due = self.leaves_said.iter().filter(|(_, said)| said.again_ms <= batch.now_ms);
+        let due: Vec<GroupId> = due.map(|(group, _)| *group).collect();
+        for group in due {
+            if self.group(batch, group).await?.is_none() {
+                self.leaves_said.remove(&group);
+            }
+            self.leave_again(batch, group).await?;
         }
         Ok(())
     }

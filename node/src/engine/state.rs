@@ -15,6 +15,7 @@ use super::waiting::Founding;
 use crate::conversation::Conversation;
 use crate::conversation::coming::Coming;
 use crate::conversation::joining::Joining;
+use crate::conversation::leaving::Said;
 use crate::conversation::membership::UPDATE_RETRY_MS;
 use crate::conversation::resend::Resends;
 use crate::conversation::settling::Settling;
@@ -94,8 +95,8 @@ pub(crate) struct State {
     pub(crate) heads: BTreeMap<GroupId, EpochId>,
     /// Where this node stood in groups then, and whether their members said that it is none.
     pub(crate) stood: BTreeMap<GroupId, (Standing, bool)>,
-    /// When the others were told last that the owner left a group.
-    pub(crate) left_said_ms: BTreeMap<GroupId, u64>,
+    /// Groups that the owner left, as the others were told.
+    pub(crate) leaves_said: BTreeMap<GroupId, Said>,
     /// What has to be sent again, and when.
     pub(crate) resends: Resends,
     /// Groups that this node cannot follow.
@@ -150,7 +151,7 @@ impl State {
             receipts_due: BTreeMap::new(),
             heads: BTreeMap::new(),
             stood: BTreeMap::new(),
-            left_said_ms: BTreeMap::new(),
+            leaves_said: BTreeMap::new(),
             resends: Resends::default(),
             ways_back: WaysBack::default(),
             ways_given: WaysGiven::default(),
@@ -235,6 +236,9 @@ impl State {
         for founding in &mut self.foundings {
             founding.hasten(batch.now_ms);
         }
+        for said in self.leaves_said.values_mut() {
+            said.again_ms = said.again_ms.min(latest_ms);
+        }
         self.upkeep_due_ms = self.upkeep_due_ms.min(batch.now_ms.saturating_add(LOOK_EVERY_MS));
         for due_ms in self.receipts_due.values_mut() {
             *due_ms = (*due_ms).min(batch.now_ms);
@@ -265,6 +269,7 @@ impl State {
         self.settle_groups(batch).await?;
         self.make_due_intents(batch).await?;
         self.ask_due_joins(batch).await?;
+        self.say_due_leaves(batch).await?;
         self.ask_due_fellows(batch).await?;
         if batch.now_ms >= self.upkeep_due_ms {
             self.look_after_keys(batch).await?;
@@ -286,7 +291,8 @@ impl State {
         let joins = self.joinings.values().filter(|joining| joining.hosts().any(|host| self.is_connected(&host.peer)));
         let joins = joins.filter_map(Joining::due_ms);
         let own = [self.turn_due_ms, self.upkeep_due_ms];
-        let due = pushes.chain(receipts).chain(updates).chain(intents).chain(joins).chain(own);
+        let leaves = self.leaves_said.values().map(|said| said.again_ms);
+        let due = pushes.chain(leaves).chain(receipts).chain(updates).chain(intents).chain(joins).chain(own);
         let due = due.chain(self.fellows_due_ms).chain(self.foundings.iter().map(Founding::until_ms));
         due.chain(self.resends.due_ms()).chain(self.ways_back.due_ms()).chain(self.settling.due_ms()).min()
     }
