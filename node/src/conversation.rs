@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod intents;
 pub(crate) mod invites;
 pub(crate) mod joining;
+pub(crate) mod keeping;
 pub(crate) mod leaving;
 pub mod ledger;
 pub(crate) mod membership;

@@ -10,6 +10,7 @@ pub(crate) mod packages;
 mod people;
 pub(crate) mod pushes;
 mod state;
+mod sync;
 pub(crate) mod topics;
 mod waiting;
 
@@ -429,6 +430,9 @@ impl State {
         self.save_conversations(batch).await?;
         batch.tx.flush().await?;
         self.announce(batch).await?;
+        if self.partners.due_ms(self.sets.version()).is_some_and(|due_ms| due_ms <= batch.now_ms) {
+            Box::pin(self.sync_due(batch)).await?;
+        }
         self.push_due(batch).await?;
         self.unload_idle();
         Ok(())

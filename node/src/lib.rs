@@ -14,4 +14,5 @@ pub mod network;
 pub mod node;
 pub mod outbox;
 pub mod store;
+pub mod sync;
 pub mod wire;

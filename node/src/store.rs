@@ -9,6 +9,7 @@ mod conversations;
 mod envelopes;
 mod erase;
 mod groups;
+mod held;
 mod invites;
 mod messages;
 mod outbox;
@@ -37,6 +38,7 @@ pub use self::contacts::ContactRow;
 pub use self::conversations::{ConversationKind, ConversationRow, MemberRow};
 pub use self::envelopes::{Parked, ParkedBy};
 pub use self::groups::{EpochKeys, GroupRow};
+pub use self::held::{Gift, HeldAt, Keeper};
 pub use self::invites::{JoinRequestRow, JoiningRow};
 pub use self::messages::{MessageRow, RowKind};
 pub use self::outbox::{Due, OutboxRow, Taken};
@@ -220,6 +222,7 @@ pub struct Tx<'store> {
 struct Pending {
     messages: Vec<MessageRow>,
     envelopes: Vec<envelopes::EnvelopeRow>,
+    keepers: Vec<held::KeeperRow>,
     outbox: Vec<OutboxRow>,
     sent: Vec<SentRow>,
     groups: groups::PendingState,
@@ -231,6 +234,7 @@ impl Tx<'_> {
     /// Writes what was collected. Reads of this transaction see it from here on.
     pub async fn flush(&mut self) -> Result<(), StoreError> {
         self.flush_envelopes().await?;
+        self.flush_keepers().await?;
         self.flush_messages().await?;
         self.flush_outbox().await?;
         self.flush_sent().await?;

@@ -62,7 +62,7 @@ fn two_halves_that_parted_for_longer_than_anything_is_kept_become_one_group_agai
 }
 
 #[test]
-fn who_never_gets_a_commit_whose_author_is_gone_learns_of_it_from_the_ballots_of_the_others() {
+fn who_missed_a_commit_whose_author_is_gone_gets_it_from_the_others() {
     block_on(async {
         let (mut world, id) = walkers(402, 4).await;
         run_for(&mut world, 10 * 60_000).await;
@@ -72,9 +72,7 @@ fn who_never_gets_a_commit_whose_author_is_gone_learns_of_it_from_the_ballots_of
         run_for(&mut world, 60_000).await;
         world.crash(0).unwrap();
         cut(&mut world, 3, true);
-        run_for(&mut world, 9 * 60_000).await;
-        assert_eq!(view(&mut world, 3, id).await.name, "Walking", "nobody else has what it lacks");
-        run_for(&mut world, 6 * 60_000).await;
+        run_for(&mut world, 15_000).await;
         let here = view(&mut world, 3, id).await;
         assert_eq!((here.name.as_str(), here.standing), ("Hiking", Standing::Member));
         send(&mut world, 3, id, "here again").await;

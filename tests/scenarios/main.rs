@@ -20,6 +20,8 @@ mod packages;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod sync;
+#[cfg(test)]
 mod wishes;
 
 use tidings_tests::faults::Faults;

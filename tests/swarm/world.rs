@@ -92,6 +92,8 @@ impl Node {
                     Request::WayIn { .. } => Response::WayIn { answer: WayInAnswer::Unable, ballots: vec![] },
                     Request::Packages => Response::Packages { packages: Vec::new() },
                     Request::Join { .. } => Response::Join { verdict: JoinVerdict::Later },
+                    Request::Compare { .. } => Response::Compare { differing: Vec::new() },
+                    Request::Reconcile { .. } => Response::Reconcile { answer: None },
                 };
                 self.network.perform(NetworkCommand::Answer { answer: *answer, body });
             }

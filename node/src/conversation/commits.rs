@@ -180,11 +180,14 @@ impl State {
         summary: &Summary,
         before: &[Member],
     ) -> Result<(), StoreError> {
-        if summary.came_back {
-            self.node_came_back(batch, id, summary.committer.node).await?;
+        let came_back = summary.came_back.then_some(summary.committer.node);
+        if let Some(node) = came_back {
+            self.node_came_back(batch, id, node).await?;
         }
         if self.groups.get(&id).is_some_and(|loaded| loaded.group.is_on_branch(epoch)) {
             let added: Vec<NodeId> = summary.added.iter().map(|member| member.node).collect();
+            let here_now: Vec<NodeId> = added.iter().copied().chain(came_back).collect();
+            self.note_since(batch, id, epoch, &here_now).await?;
             self.nodes_came_in(batch, id, &added).await?;
             let accounts: Vec<AccountId> = summary.added.iter().map(|member| member.account).collect();
             self.stop_letting_go(batch, id, &accounts).await?;

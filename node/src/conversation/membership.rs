@@ -296,6 +296,7 @@ impl State {
         if kind == ConversationKind::Group && root == FOUNDING_NUMBER {
             self.add_founding_line(batch, id, epoch, &founder).await?;
         }
+        self.note_own_since(batch, group_id, epoch).await?;
         self.joined(batch, group_id).await?;
         self.ask_fellows_of(batch, inviter).await?;
         Ok(Arrival::Taken)
@@ -334,6 +335,9 @@ impl State {
         if let Some(conversation) = self.conversation(batch, row.conversation).await? {
             let row = conversation.change();
             (row.standing, row.refused) = (Standing::Member, String::new());
+        }
+        if let Some(head) = self.groups.get(&id).map(|loaded| loaded.group.head()) {
+            self.note_own_since(batch, id, head).await?;
         }
         self.joined(batch, id).await?;
         self.take_lost_lines_out(batch, id, &before).await?;

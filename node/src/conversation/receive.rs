@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use tidings_crypto::envelope::{Envelope, Kind as EnvelopeKind};
+use tidings_crypto::envelope::{Content as EnvelopeContent, Envelope, Kind as EnvelopeKind};
 use tidings_crypto::group::{GroupId, Member, Received, Refusal, Standing, Taken, is_ballot};
 
 use super::{leaving, transcript};
@@ -196,26 +196,47 @@ impl State {
         let Some(conversation) = self.group_rows.get(&topic.group).map(|row| row.conversation) else {
             return Ok(Arrival::Later);
         };
+        let held_at = self.held_at(batch, topic, &content).await?;
+        let (arrival, is_for_all) = self.read_content(batch, brought, topic, &content, conversation, waiting).await?;
+        if let Some(at) = held_at.filter(|_| is_for_all && matches!(arrival, Arrival::Taken | Arrival::Known)) {
+            self.hold(batch, envelope, at);
+        }
+        Ok(arrival)
+    }
+
+    /// Reads what an envelope holds; and whether it is for all members, who keep it for each other then.
+    async fn read_content(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        brought: &Brought,
+        topic: &Topic,
+        content: &EnvelopeContent,
+        conversation: ConversationId,
+        waiting: &mut VecDeque<Brought>,
+    ) -> Result<(Arrival, bool), StoreError> {
+        let envelope = &brought.envelope;
+        let for_all = |arrival| Ok((arrival, true));
+        let for_me = |arrival| Ok((arrival, false));
         if self.conversation(batch, conversation).await?.is_none() {
-            return Ok(Arrival::Later);
+            return for_me(Arrival::Later);
         }
         if leaving::is_leave(&content.message) {
-            return self.take_leave(batch, topic.group, &content).await;
+            return for_all(self.take_leave(batch, topic.group, content).await?);
         }
         if UnverifiedReceipt::is_receipt(&content.message) {
-            return self.take_receipt(batch, conversation, topic.group, &content).await;
+            return for_me(self.take_receipt(batch, conversation, topic.group, content).await?);
         }
-        let Some(loaded) = self.group(batch, topic.group).await? else { return Ok(Arrival::Later) };
+        let Some(loaded) = self.group(batch, topic.group).await? else { return for_me(Arrival::Later) };
         if is_ballot(&content.message) {
             let before = loaded.group.standing();
             let taken = loaded.group.take_ballot(&content.message, batch.now_ms);
-            return self.after_ballot(batch, topic.group, before, taken).await;
+            return for_me(self.after_ballot(batch, topic.group, before, taken).await?);
         }
-        match loaded.group.receive(&content, batch.now_ms) {
+        match loaded.group.receive(content, batch.now_ms) {
             Received::Message { sender, payload, .. } => {
                 self.save_group(batch, topic.group).await?;
                 self.take_payload(batch, conversation, topic.group, &sender, &payload, envelope).await?;
-                Ok(Arrival::Taken)
+                Ok((Arrival::Taken, Content::is_for_all(&payload)))
             }
             Received::Committed { epoch, summary, .. } => {
                 self.save_group(batch, topic.group).await?;
@@ -223,7 +244,7 @@ impl State {
                 self.after_commit(batch, topic.group).await?;
                 let freed = batch.tx.unpark(topic.group, Some(epoch)).await?;
                 waiting.extend(freed.into_iter().filter_map(Brought::of_parked));
-                Ok(Arrival::Taken)
+                for_all(Arrival::Taken)
             }
             Received::Late(epoch) => {
                 self.save_group(batch, topic.group).await?;
@@ -231,7 +252,7 @@ impl State {
                 // Commits that follow it take part in the rule, and messages in it will never be read.
                 let freed = batch.tx.unpark(topic.group, Some(epoch)).await?;
                 waiting.extend(freed.into_iter().filter_map(Brought::of_parked));
-                Ok(Arrival::Taken)
+                for_all(Arrival::Taken)
             }
             Received::RemovedHere { summary } => {
                 let removed = loaded.group.policy().is_none().then(|| loaded.group.head());
@@ -240,21 +261,22 @@ impl State {
                     self.note_received(batch, topic.group, epoch, &summary).await?;
                 }
                 self.after_commit(batch, topic.group).await?;
-                Ok(Arrival::Taken)
+                for_all(Arrival::Taken)
             }
             Received::UnknownEpoch(epoch) => {
                 let by = brought.parked(PARKED_MAX, PARKED_BY_PEER_MAX);
                 let parked = batch.tx.park(topic.group, epoch, envelope.id(), envelope.bytes(), by).await?;
                 if parked {
                     self.ways_back.parked(topic.group, brought.at_ms);
+                    self.partners.gap(topic.group, None, batch.now_ms);
                 }
-                Ok(if parked { Arrival::Taken } else { Arrival::Later })
+                for_me(if parked { Arrival::Taken } else { Arrival::Later })
             }
-            Received::Known => Ok(Arrival::Known),
-            Received::Gone => Ok(Arrival::Gone),
+            Received::Known => for_all(Arrival::Known),
+            Received::Gone => for_me(Arrival::Gone),
             // So far ahead of what is here that the ratchet does not reach: what is missing comes first.
-            Received::Unreadable | Received::TooEarly => Ok(Arrival::Later),
-            Received::Refused(_) => Ok(Arrival::Refused),
+            Received::Unreadable | Received::TooEarly => for_me(Arrival::Later),
+            Received::Refused(_) => for_me(Arrival::Refused),
         }
     }
 
@@ -289,7 +311,7 @@ impl State {
         envelope: &Envelope,
     ) -> Result<(), StoreError> {
         match Content::decode(payload) {
-            Ok(Content::Text(text)) => self.take_text(batch, conversation, sender, text, envelope).await,
+            Ok(Content::Text(text)) => self.take_text(batch, (conversation, group), sender, text, envelope).await,
             Ok(Content::History(shared)) => self.take_history(batch, conversation, group, sender, shared).await,
             Ok(Content::JoinRequest(request)) => self.take_join_request(batch, group, &request).await,
             Ok(Content::JoinRefused(account)) => self.take_join_refusal(batch, group, sender, account).await,
@@ -307,7 +329,7 @@ impl State {
     async fn take_text(
         &mut self,
         batch: &mut Batch<'_, '_>,
-        id: ConversationId,
+        (id, group): (ConversationId, GroupId),
         sender: &Member,
         text: Text,
         envelope: &Envelope,
@@ -338,6 +360,7 @@ impl State {
                 Some(place) => places.push(place),
                 None if self.may_miss(id) => {
                     self.missing_parents.insert(*parent);
+                    self.partners.gap(group, Some(*parent), batch.now_ms);
                     batch.tx.put_missing_parent(*parent, message).await?;
                 }
                 None => {}

@@ -27,6 +27,8 @@ const RESEND_PAUSE_MS: u64 = 20;
 const KEPT_PROVED_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// One that somebody did not prove who is no member now is kept ready this long. A guess.
 const KEPT_UNPROVED_MS: u64 = 60 * 24 * 60 * 60 * 1_000;
+/// So long members keep a message for each other (§6.13): beyond it nobody is said to.
+const KEPT_BY_OTHERS_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// How often all is looked through without a reason: what a node took and then could not read, nobody tells its author.
 const LOOK_EVERY_MS: u64 = 60 * 60 * 1_000;
 /// So many are looked at in one purge.
@@ -426,6 +428,7 @@ impl State {
     /// Lets go of messages that nobody can lack any more.
     async fn purge_sent(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         batch.tx.flush().await?;
+        batch.tx.drop_keepers(batch.now_ms.saturating_sub(KEPT_BY_OTHERS_MS)).await?;
         let proved_ms = batch.now_ms.saturating_sub(KEPT_PROVED_MS);
         let unproved_ms = batch.now_ms.saturating_sub(KEPT_UNPROVED_MS);
         let me = self.me.node_id();
@@ -439,6 +442,7 @@ impl State {
             let mut lacking = audience.nodes().filter(|node| *node != me && !proved(node)).peekable();
             let nobody = lacking.peek().is_none();
             if nobody || (old.sent_at_ms < unproved_ms && !lacking.any(|node| conversation.is_member(&node))) {
+                batch.tx.drop_keepers_of(id, old.sequence).await?;
                 batch.tx.delete_sent(id, old.sequence).await?;
             }
         }

@@ -198,6 +198,9 @@ impl State {
         nodes: &[MemberRow],
         owed: Owed,
     ) {
+        if matches!(owed.kind, Kind::Commit | Kind::Message | Kind::Statement) {
+            self.hold_own(batch, envelope);
+        }
         batch.keep(envelope);
         let next_attempt_ms = batch.now_ms.saturating_add(owed.wait_ms);
         for node in nodes {

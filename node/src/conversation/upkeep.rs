@@ -46,10 +46,20 @@ const RENEW_AT_PART: u64 = 4;
 /// After its certificate was renewed, a node shows the new one in each group within this time.
 const SHOW_WITHIN_MS: u64 = 60 * 60 * 1_000;
 
+/// After its start a node renews nothing for this long, and up to as long again: it may have been away, and what was
+/// committed meanwhile comes first (PROTOCOL §6.13). A guess.
+const QUIET_MS: u64 = 15_000;
+
 impl State {
     /// Renews this node's keys in a group.
     pub(crate) async fn update_keys(&mut self, batch: &mut Batch<'_, '_>, id: GroupId) -> Result<(), StoreError> {
         let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
+        let quiet_until_ms = self.started_ms.saturating_add(QUIET_MS);
+        if batch.now_ms < quiet_until_ms && self.started_ms <= batch.now_ms {
+            row.update_due_ms = Some(quiet_until_ms.saturating_add(u64::from(batch.rng.next_u32()) % QUIET_MS));
+            self.group_rows.insert(id, row);
+            return Ok(());
+        }
         let standing = self.conversation(batch, row.conversation).await?.map(|known| known.row.standing);
         // Who is in no more renews again after a Welcome; whoever comes back, or cannot now, tries again in a while.
         let over = matches!(standing, None | Some(Standing::Left | Standing::Removed));

@@ -91,7 +91,7 @@ impl State {
     }
 
     /// The connected nodes of other members.
-    async fn connected_members(
+    pub(crate) async fn connected_members(
         &mut self,
         batch: &mut Batch<'_, '_>,
         group: GroupId,

@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::handle::Refused;
 use crate::ids::{AccountId, ConversationId, MessageId};
 use crate::network::{NetworkCommand, NetworkEvent};
-use crate::store::{StoreError, Tx};
+use crate::store::{HeldAt, StoreError, Tx};
 use crate::wire::request::Request;
 
 /// Why a command ends early.
@@ -109,8 +109,15 @@ impl<'batch, 'store> Batch<'batch, 'store> {
 
     /// Remembers an envelope that came in; its bytes need not be kept.
     pub(crate) fn remember(&mut self, id: EnvelopeId) {
-        self.known.insert(id);
-        self.tx.put_envelope(id, Vec::new(), self.now_ms);
+        if self.known.insert(id) {
+            self.tx.put_envelope(id, Vec::new(), self.now_ms);
+        }
+    }
+
+    /// Remembers an envelope with its bytes, for all members of its group.
+    pub(crate) fn hold(&mut self, envelope: &Envelope, at: HeldAt) {
+        self.known.insert(envelope.id());
+        self.tx.hold_envelope(envelope.id(), envelope.bytes().to_vec(), at, self.now_ms);
     }
 
     /// Remembers an envelope that goes out, with its bytes.

@@ -5,6 +5,7 @@
 
 use super::batch::Batch;
 use super::{State, StoreError};
+use tidings_crypto::envelope::EnvelopeId;
 use tidings_crypto::group::GroupId;
 
 use crate::handle::{Path, Peer};
@@ -13,6 +14,8 @@ use crate::network::{NetworkCommand, Published, RequestFailure};
 use crate::outbox::{
     LATER_ATTEMPTS_MAX, PUSH_ENVELOPES_MAX, REFUSED_ATTEMPTS_MAX, STATEMENT_ATTEMPTS_MAX, next_attempt_ms, push_length,
 };
+use crate::store::Due;
+use crate::sync::{Comparing, Reconciling};
 use crate::wire::request::{PushVerdict, Request, Response};
 use rand_core::Rng;
 use tidings_crypto::identity::NodeId;
@@ -75,9 +78,33 @@ pub(crate) enum Asked {
     },
     /// To keep these rows' envelopes.
     Push {
-        /// The rows with how often they were tried.
-        rows: Vec<(i64, u32)>,
+        /// The rows.
+        rows: Vec<Pushed>,
     },
+    /// Which of these groups' sets are others there.
+    Compare {
+        /// How they are here, in the order of the request.
+        groups: Vec<Comparing>,
+    },
+    /// What is missing in a group on either side.
+    Reconcile {
+        /// How far it is.
+        going: Box<Reconciling>,
+    },
+    /// To keep what it wanted.
+    Give {
+        /// The rows of the envelopes, these, and whether this node wrote them.
+        gifts: Vec<(i64, EnvelopeId, bool)>,
+    },
+}
+
+/// A row of the outbox that was pushed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pushed {
+    row: i64,
+    attempts: u32,
+    /// The envelope, if it is a message, and of which conversation.
+    message: Option<(ConversationId, EnvelopeId)>,
 }
 
 impl State {
@@ -88,6 +115,8 @@ impl State {
         state.paused_until_ms = 0;
         state.all_after = Some(0);
         self.peers_to_push.insert(peer);
+        let begins = self.me.certificate.peer_key().0 < peer.0;
+        self.partners.connected(peer, begins, batch.now_ms);
         self.greet(batch, peer);
         self.presence_changed(batch, peer);
     }
@@ -95,6 +124,7 @@ impl State {
     pub(super) fn disconnected(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
         self.peers.remove(&peer);
         self.peers_to_push.remove(&peer);
+        self.partners.disconnected(peer);
         self.presence_changed(batch, peer);
     }
 
@@ -173,6 +203,10 @@ impl State {
             Request::Card { account } => self.answer_card(batch, peer, account).await,
             Request::Packages => self.answer_packages(batch, peer).await,
             Request::Join { request } => self.answer_join(batch, peer, &request).await,
+            Request::Compare { groups } => Box::pin(self.answer_compare(batch, peer, &groups)).await,
+            Request::Reconcile { key, from, message, wanted, offered } => {
+                Box::pin(self.answer_reconcile(batch, peer, (key, from, &message), &wanted, offered)).await
+            }
         }
     }
 
@@ -221,24 +255,48 @@ impl State {
                 };
                 self.join_answered(batch, group, peer, verdict).await
             }
-            Some(Asked::Push { rows }) => {
-                if let Some(state) = self.peers.get_mut(&peer).filter(|state| state.push == Some(request)) {
-                    state.push = None;
-                    state.next_due_ms = Some(batch.now_ms);
+            Some(Asked::Push { rows }) => match self.pushed(batch, peer, request, rows.len(), outcome) {
+                Some(verdicts) => self.settle(batch, peer, &rows, &verdicts).await,
+                None => Ok(()),
+            },
+            Some(Asked::Give { gifts }) => {
+                if let Some(verdicts) = self.pushed(batch, peer, request, gifts.len(), outcome) {
+                    self.gave(batch, peer, &gifts, &verdicts);
                 }
-                self.peers_to_push.insert(peer);
-                match outcome {
-                    Ok(Response::Push { verdicts }) if verdicts.len() == rows.len() => {
-                        if let Some(state) = self.peers.get_mut(&peer) {
-                            state.failures = 0;
-                        }
-                        self.settle(batch, &rows, &verdicts).await
-                    }
-                    _ => {
-                        self.pause(batch, peer);
-                        Ok(())
-                    }
+                Ok(())
+            }
+            Some(Asked::Compare { groups }) => {
+                let differing = self.compared(batch, peer, groups, outcome);
+                Box::pin(self.reconcile_all(batch, peer, differing)).await
+            }
+            Some(Asked::Reconcile { going }) => Box::pin(self.reconciled(batch, peer, *going, outcome)).await,
+        }
+    }
+
+    /// A push was answered, with these verdicts; or it failed.
+    fn pushed(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+        request: u64,
+        count: usize,
+        outcome: Result<Response, RequestFailure>,
+    ) -> Option<Vec<PushVerdict>> {
+        if let Some(state) = self.peers.get_mut(&peer).filter(|state| state.push == Some(request)) {
+            state.push = None;
+            state.next_due_ms = Some(batch.now_ms);
+        }
+        self.peers_to_push.insert(peer);
+        match outcome {
+            Ok(Response::Push { verdicts }) if verdicts.len() == count => {
+                if let Some(state) = self.peers.get_mut(&peer) {
+                    state.failures = 0;
                 }
+                Some(verdicts)
+            }
+            _ => {
+                self.pause(batch, peer);
+                None
             }
         }
     }
@@ -257,13 +315,21 @@ impl State {
     async fn settle(
         &mut self,
         batch: &mut Batch<'_, '_>,
-        rows: &[(i64, u32)],
+        peer: PeerKey,
+        rows: &[Pushed],
         verdicts: &[PushVerdict],
     ) -> Result<(), StoreError> {
         let mut kept = Vec::new();
-        for ((id, attempts), verdict) in rows.iter().zip(verdicts) {
+        for (Pushed { row: id, attempts, message }, verdict) in rows.iter().zip(verdicts) {
             match verdict {
-                PushVerdict::Taken | PushVerdict::Known => kept.push(*id),
+                PushVerdict::Taken | PushVerdict::Known => {
+                    kept.push(*id);
+                    if let Some((conversation, envelope)) = message
+                        && self.conversation(batch, *conversation).await?.is_some_and(|known| known.members.len() > 2)
+                    {
+                        self.is_kept_by(batch, *envelope, peer);
+                    }
+                }
                 PushVerdict::Gone => {
                     if let Some(owed) = batch.tx.take_owed(*id).await? {
                         self.gone(batch, owed).await?;
@@ -345,6 +411,7 @@ impl State {
         for peer in std::mem::take(&mut self.peers_to_push) {
             let Some(state) = self.peers.get(&peer) else { continue };
             let due = state.all_after.is_some() || state.next_due_ms.is_some_and(|due_ms| due_ms <= batch.now_ms);
+            let due = due || self.partners.has_gifts(peer);
             if state.push.is_some() || !due || state.paused_until_ms > batch.now_ms {
                 continue;
             }
@@ -357,10 +424,14 @@ impl State {
                     state.all_after = None;
                     state.next_due_ms = next_due_ms;
                 }
+                if self.partners.has_gifts(peer) {
+                    Box::pin(self.push_gifts(batch, peer)).await?;
+                }
                 continue;
             }
             let last = rows.last().map(|row| row.id);
-            let asked = Asked::Push { rows: rows.iter().map(|row| (row.id, row.attempts)).collect() };
+            let pushed = |row: &Due| Pushed { row: row.id, attempts: row.attempts, message: row.message };
+            let asked = Asked::Push { rows: rows.iter().map(pushed).collect() };
             let envelopes = rows.into_iter().map(|row| row.bytes).collect();
             let request = self.ask(batch, peer, asked, Request::Push { envelopes });
             if let Some(state) = self.peers.get_mut(&peer) {
@@ -369,6 +440,21 @@ impl State {
                     state.all_after = last;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// When a peer has all that it is owed: pushes what it wanted.
+    async fn push_gifts(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) -> Result<(), StoreError> {
+        let gifts = self.next_gifts(batch, peer).await?;
+        if gifts.is_empty() {
+            return Ok(());
+        }
+        let asked = gifts.iter().map(|gift| (gift.row, gift.id, !gift.at.received)).collect();
+        let envelopes = gifts.into_iter().map(|gift| gift.bytes).collect();
+        let request = self.ask(batch, peer, Asked::Give { gifts: asked }, Request::Push { envelopes });
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.push = Some(request);
         }
         Ok(())
     }

@@ -26,6 +26,7 @@ use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
 use crate::network::NetworkCommand;
 use crate::outbox::Kind;
 use crate::store::{EpochKeys, GroupRow, IntentRow, Me, StoreError, Tx};
+use crate::sync::{Partners, Sets};
 
 /// At most this many groups stay in memory between batches.
 const GROUPS_LOADED_MAX: usize = 256;
@@ -109,6 +110,10 @@ pub(crate) struct State {
     pub(crate) coming: Coming,
     /// Conversations that begin in a moment.
     pub(super) foundings: Vec<Founding>,
+    /// What is held for the members of each group.
+    pub(crate) sets: Box<Sets>,
+    /// With whom that is compared.
+    pub(crate) partners: Box<Partners>,
 }
 
 impl State {
@@ -158,6 +163,8 @@ impl State {
             welcomes: Welcomes::default(),
             coming: Coming::default(),
             foundings: Vec::new(),
+            sets: Box::default(),
+            partners: Box::default(),
             intents: batch.tx.intents().await?,
             walks: BTreeMap::new(),
             requests_said_ms: BTreeMap::new(),
@@ -249,6 +256,7 @@ impl State {
         for state in self.peers.values_mut() {
             state.start_over();
         }
+        self.partners.set_clock_back(batch.now_ms);
         self.turn_due_ms = next_turn_ms(batch.now_ms);
         let changes = self.topics.turn(batch.now_ms);
         subscribe(batch, changes);
@@ -265,6 +273,7 @@ impl State {
             self.turn_due_ms = next_turn_ms(batch.now_ms);
             let changes = self.topics.turn(batch.now_ms);
             subscribe(batch, changes);
+            Box::pin(self.let_go_of_held(batch)).await?;
         }
         self.settle_groups(batch).await?;
         self.make_due_intents(batch).await?;
@@ -294,6 +303,7 @@ impl State {
         let leaves = self.leaves_said.values().map(|said| said.again_ms);
         let due = pushes.chain(leaves).chain(receipts).chain(updates).chain(intents).chain(joins).chain(own);
         let due = due.chain(self.fellows_due_ms).chain(self.foundings.iter().map(Founding::until_ms));
+        let due = due.chain(self.partners.due_ms(self.sets.version()));
         due.chain(self.resends.due_ms()).chain(self.ways_back.due_ms()).chain(self.settling.due_ms()).min()
     }
 

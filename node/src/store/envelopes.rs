@@ -4,7 +4,7 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 use tidings_crypto::envelope::{EnvelopeId, EpochId};
 use tidings_crypto::group::GroupId;
 
-use super::{StoreError, Tx, fixed, integer, natural};
+use super::{HeldAt, StoreError, Tx, fixed, integer, natural};
 use crate::ids::PeerKey;
 
 /// An envelope to keep.
@@ -13,6 +13,7 @@ pub(super) struct EnvelopeRow {
     id: EnvelopeId,
     stored_at_ms: u64,
     bytes: Vec<u8>,
+    held: Option<HeldAt>,
 }
 
 /// Who brought an envelope that is parked, when, and how many may be.
@@ -73,19 +74,31 @@ impl Tx<'_> {
 
     /// Remembers an envelope; `bytes` may be empty for one that need not be sent on.
     pub fn put_envelope(&mut self, id: EnvelopeId, bytes: Vec<u8>, now_ms: u64) {
-        self.pending.envelopes.push(EnvelopeRow { id, stored_at_ms: now_ms, bytes });
+        self.pending.envelopes.push(EnvelopeRow { id, stored_at_ms: now_ms, bytes, held: None });
+    }
+
+    /// Keeps an envelope for all members of its group. It may be remembered already.
+    pub fn hold_envelope(&mut self, id: EnvelopeId, bytes: Vec<u8>, at: HeldAt, now_ms: u64) {
+        self.pending.envelopes.push(EnvelopeRow { id, stored_at_ms: now_ms, bytes, held: Some(at) });
     }
 
     pub(super) async fn flush_envelopes(&mut self) -> Result<(), StoreError> {
         let rows = std::mem::take(&mut self.pending.envelopes);
         self.insert_rows(
-            "INSERT INTO envelope (id, stored_at_ms, bytes) ",
-            " ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO envelope (id, stored_at_ms, bytes, group_id, epoch, number, week, received) ",
+            " ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes, group_id = excluded.group_id,
+                 epoch = excluded.epoch, number = excluded.number, week = excluded.week, received = excluded.received
+              WHERE excluded.group_id <> x'' AND envelope.group_id = x''",
             &rows,
             |mut row, envelope| {
                 row.push_bind(envelope.id.0.to_vec());
                 row.push_bind(integer(envelope.stored_at_ms));
                 row.push_bind(envelope.bytes.clone());
+                row.push_bind(envelope.held.map_or_else(Vec::new, |held| held.group.0.to_vec()));
+                row.push_bind(envelope.held.map_or_else(Vec::new, |held| held.epoch.0.to_vec()));
+                row.push_bind(integer(envelope.held.map_or(0, |held| held.number)));
+                row.push_bind(envelope.held.map_or(0, |held| held.week.0));
+                row.push_bind(envelope.held.is_some_and(|held| held.received));
             },
         )
         .await

@@ -40,6 +40,8 @@ pub struct Due {
     pub attempts: u32,
     /// The envelope's bytes.
     pub bytes: Vec<u8>,
+    /// The envelope, if it is a message, and of which conversation.
+    pub message: Option<(ConversationId, EnvelopeId)>,
 }
 
 /// A row that was taken out.
@@ -105,7 +107,7 @@ impl Tx<'_> {
             "WITH last AS MATERIALIZED (
                  SELECT conversation, max(id) AS id FROM outbox
                  WHERE peer = ?1 AND kind NOT IN (?5, ?6) AND next_attempt_ms <= ?3 GROUP BY conversation)
-             SELECT outbox.id, outbox.attempts, envelope.bytes FROM outbox
+             SELECT outbox.id, outbox.attempts, envelope.bytes, outbox.kind, outbox.conversation, outbox.envelope FROM outbox
              JOIN envelope ON envelope.id = outbox.envelope
              LEFT JOIN last ON last.conversation = outbox.conversation
              WHERE outbox.peer = ?1 AND outbox.id > ?2
@@ -121,7 +123,17 @@ impl Tx<'_> {
         .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
-            .map(|row| Ok(Due { id: row.try_get(0)?, attempts: row.try_get(1)?, bytes: row.try_get(2)? }))
+            .map(|row| {
+                let is_message = row.try_get::<i64, _>(3)? == Kind::Message.number();
+                let conversation = ConversationId(fixed("outbox", row.try_get(4)?)?);
+                let envelope = EnvelopeId(fixed("outbox", row.try_get(5)?)?);
+                Ok(Due {
+                    id: row.try_get(0)?,
+                    attempts: row.try_get(1)?,
+                    bytes: row.try_get(2)?,
+                    message: is_message.then_some((conversation, envelope)),
+                })
+            })
             .collect()
     }
 

@@ -105,6 +105,11 @@ impl Content {
         writer.into_bytes()
     }
 
+    /// Whether what these bytes say is for all members: all but history, which is for those who come in.
+    pub fn is_for_all(bytes: &[u8]) -> bool {
+        !matches!(bytes, [VERSION, HISTORY, ..])
+    }
+
     /// What a member's decrypted bytes say. A version or kind not known here is [`Content::Newer`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);

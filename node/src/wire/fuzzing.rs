@@ -4,12 +4,16 @@
 //!
 //! Bytes that are hostile give an outcome, and what decodes encodes to the same bytes: an encoding is canonical.
 
+use std::sync::LazyLock;
+
 use super::{
     content::Content,
     join::JoinRequest,
     receipt::UnverifiedReceipt,
     request::{Request, Response},
 };
+use crate::sync::{Item, MESSAGE_BYTES_MAX, go_on, respond};
+use tidings_crypto::envelope::EnvelopeId;
 
 /// A decoder.
 #[derive(Clone, Copy, Debug)]
@@ -21,12 +25,13 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "wire_request", run: request },
     Target { name: "wire_response", run: response },
     Target { name: "wire_content", run: content },
     Target { name: "wire_join", run: join },
     Target { name: "wire_receipt", run: receipt },
+    Target { name: "wire_sync", run: sync_message },
 ];
 
 fn request(bytes: &[u8]) {
@@ -58,6 +63,22 @@ fn join(bytes: &[u8]) {
 fn receipt(bytes: &[u8]) {
     if UnverifiedReceipt::decode(bytes).is_ok() {
         assert!(UnverifiedReceipt::is_receipt(bytes));
+    }
+}
+
+/// A set of this many envelopes.
+fn held(count: u16) -> Vec<Item> {
+    let id = |number: u16| EnvelopeId(*blake3::hash(&number.to_be_bytes()).as_bytes());
+    (0..count).map(|number| (u64::from(number / 8), id(number))).collect()
+}
+
+/// On both sides, with sets of several sizes: what comes of it is no longer than a message may be.
+fn sync_message(bytes: &[u8]) {
+    static SETS: LazyLock<[Vec<Item>; 3]> = LazyLock::new(|| [0, 5, 600].map(held));
+    for items in SETS.iter() {
+        let answer = respond(items, bytes);
+        let next = go_on(items, bytes).and_then(|found| found.message);
+        assert!(answer.into_iter().chain(next).all(|message| message.len() <= MESSAGE_BYTES_MAX));
     }
 }
 

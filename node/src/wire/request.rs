@@ -7,10 +7,13 @@
 
 mod encoding;
 
-use tidings_crypto::envelope::{EpochId, WAY_IN_BYTES_MAX};
+use tidings_crypto::envelope::{EnvelopeId, EpochId, WAY_IN_BYTES_MAX};
 use tidings_crypto::group::{BALLOT_BYTES_MAX, GroupId};
 
 use crate::ids::AccountId;
+#[cfg(doc)]
+use crate::sync::MESSAGE_BYTES_MAX;
+use crate::sync::{Fingerprint, PairKey};
 
 /// The name under which two nodes agree on this protocol.
 pub const PROTOCOL_NAME: &str = "/tidings/1";
@@ -28,6 +31,10 @@ pub const PACKAGES_MAX: usize = 4;
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// A response, without the length in front of it, is at most this many bytes.
 pub const RESPONSE_BYTES_MAX: usize = WAY_IN_BYTES_MAX + 64 + BALLOTS_MAX * (BALLOT_BYTES_MAX + 4);
+/// So many groups are compared at once.
+pub const COMPARED_GROUPS_MAX: usize = 10_000;
+/// So many envelopes are wanted, and offered, with one message.
+pub const LISTED_IDS_MAX: usize = 1_024;
 /// So many ballots go with the question for a way in, and with its answer.
 pub const BALLOTS_MAX: usize = 64;
 
@@ -65,6 +72,44 @@ pub enum Request {
         /// An encoded [`super::join::JoinRequest`].
         request: Vec<u8>,
     },
+    /// "This is how my sets are; which are others with you?": from a member's node (PROTOCOL §6.13).
+    Compare {
+        /// What the two call a group, and the fingerprint of its set: at most [`COMPARED_GROUPS_MAX`].
+        groups: Vec<(PairKey, Fingerprint)>,
+    },
+    /// "What is missing in this group?", with what is wanted and what is offered.
+    Reconcile {
+        /// What the two call the group.
+        key: PairKey,
+        /// From which epoch on, by MLS's number.
+        from: u64,
+        /// A message of the reconciliation, at most [`MESSAGE_BYTES_MAX`] bytes; empty if there is no more to find out.
+        message: Vec<u8>,
+        /// What the asking node lacks and asks for, at most [`LISTED_IDS_MAX`].
+        wanted: Vec<EnvelopeId>,
+        /// What it could give, as many.
+        offered: Vec<EnvelopeId>,
+    },
+}
+
+/// A group whose set is another with the answering node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Differing {
+    /// Which of the request, from 0 on.
+    pub index: u16,
+    /// What its set's fingerprint is there.
+    pub fingerprint: Fingerprint,
+    /// From which epoch on the answering node compares it.
+    pub from: u64,
+}
+
+/// What a node answers that is asked what is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconciled {
+    /// The next message; empty if it got none.
+    pub message: Vec<u8>,
+    /// Which of what was offered it wants.
+    pub wanted: Vec<EnvelopeId>,
 }
 
 /// What becomes of a request to join.
@@ -143,6 +188,16 @@ pub enum Response {
         /// What becomes of it.
         verdict: JoinVerdict,
     },
+    /// Answers [`Request::Compare`].
+    Compare {
+        /// The groups that both are in and whose sets differ.
+        differing: Vec<Differing>,
+    },
+    /// Answers [`Request::Reconcile`].
+    Reconcile {
+        /// None if the two do not share the group, or the message is malformed.
+        answer: Option<Reconciled>,
+    },
     /// Answers any request: too much is asked at the moment, ask again later.
     Busy,
 }
@@ -160,6 +215,12 @@ impl std::fmt::Debug for Request {
             }
             Self::Packages => f.write_str("Packages"),
             Self::Join { request } => f.debug_struct("Join").field("bytes", &request.len()).finish(),
+            Self::Compare { groups } => f.debug_struct("Compare").field("groups", &groups.len()).finish(),
+            Self::Reconcile { message, wanted, offered, .. } => {
+                let mut told = f.debug_struct("Reconcile");
+                told.field("bytes", &message.len()).field("wanted", &wanted.len()).field("offered", &offered.len());
+                told.finish_non_exhaustive()
+            }
         }
     }
 }
@@ -178,6 +239,11 @@ impl std::fmt::Debug for Response {
             }
             Self::Packages { packages } => f.debug_struct("Packages").field("packages", &packages.len()).finish(),
             Self::Join { .. } => f.debug_struct("Join").finish_non_exhaustive(),
+            Self::Compare { differing } => f.debug_struct("Compare").field("differing", &differing.len()).finish(),
+            Self::Reconcile { answer } => {
+                let answer = answer.as_ref().map(|answer| (answer.message.len(), answer.wanted.len()));
+                f.debug_struct("Reconcile").field("bytes_and_wanted", &answer).finish()
+            }
             Self::Busy => f.write_str("Busy"),
         }
     }

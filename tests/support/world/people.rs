@@ -22,4 +22,9 @@ impl World {
     pub fn account(&mut self, at: Place) -> Result<tidings_node::ids::AccountId> {
         Ok(self.site(at)?.account)
     }
+
+    /// A node's peer.
+    pub fn peer(&mut self, at: Place) -> Result<tidings_node::ids::PeerKey> {
+        Ok(self.site(at)?.peer)
+    }
 }

@@ -6,22 +6,33 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng};
 use tidings_crypto::card::{Card, CardNode, SignedCard};
-use tidings_crypto::envelope::EpochId;
+use tidings_crypto::envelope::{EnvelopeId, EpochId};
 use tidings_crypto::group::{GroupId, InviteSeed};
 use tidings_crypto::identity::{LocalNode, NodeId};
 
 use super::*;
 use crate::conversation::ledger::Progress;
 use crate::ids::{AccountId, MessageId};
+use crate::sync::{Item, begin, go_on, respond};
 use crate::wire::{
     content::Text,
     history::Shared,
     receipt::Receipt,
-    request::{JoinVerdict, PushVerdict, WayInAnswer},
+    request::{Differing, JoinVerdict, PushVerdict, Reconciled, WayInAnswer},
 };
 
 fn corpus() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/corpus"))
+}
+
+/// Messages of reconciliations: short ones with lists of ids, and long ones with fingerprints of ranges.
+fn sync_messages() -> Vec<Vec<u8>> {
+    let (few, many) = (held(5), held(600));
+    let others: Vec<Item> = many.iter().copied().filter(|(number, _)| number % 20 != 7).collect();
+    let first = begin(&many).unwrap();
+    let second = respond(&others, &first).unwrap();
+    let third = go_on(&many, &second).unwrap().message.unwrap();
+    vec![begin(&few).unwrap(), first, second, third]
 }
 
 /// One valid input of each kind that a target reads, by the target's name.
@@ -41,6 +52,14 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         Request::Packages,
         Request::Join { request: join.clone() },
         Request::WayIn { group, needed: true, ballots: vec![vec![7; 9], vec![]] },
+        Request::Compare { groups: vec![([1; 8], [2; 16]), ([3; 8], [4; 16])] },
+        Request::Reconcile {
+            key: [1; 8],
+            from: 7,
+            message: begin(&held(3)).unwrap(),
+            wanted: vec![EnvelopeId([5; 32])],
+            offered: vec![],
+        },
     ];
     let verdicts =
         vec![PushVerdict::Taken, PushVerdict::Known, PushVerdict::Later, PushVerdict::Refused, PushVerdict::Gone];
@@ -57,6 +76,11 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         Response::Join { verdict: JoinVerdict::Refused("the invite has expired".to_owned()) },
         Response::Busy,
         Response::WayIn { answer: WayInAnswer::Here(EpochId([6; 32])), ballots: vec![] },
+        Response::Compare { differing: vec![Differing { index: 1, fingerprint: [2; 16], from: 7 }] },
+        Response::Reconcile { answer: None },
+        Response::Reconcile {
+            answer: Some(Reconciled { message: vec![0x61], wanted: vec![EnvelopeId([5; 32]), EnvelopeId([6; 32])] }),
+        },
     ];
     let text = Text {
         nonce: [1; 16],
@@ -92,6 +116,7 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         ("wire_content", contents.iter().map(Content::encode).collect()),
         ("wire_join", vec![join]),
         ("wire_receipt", vec![receipt.sign(&ada, group)]),
+        ("wire_sync", sync_messages()),
     ])
 }
 

@@ -1,14 +1,16 @@
 //! How requests and responses are written and read (PROTOCOL §5.4): every limit is held on both ways.
 
 use tidings_crypto::codec::{Malformed, Reader, Writer};
-use tidings_crypto::envelope::{EpochId, WAY_IN_BYTES_MAX};
+use tidings_crypto::envelope::{EnvelopeId, EpochId, WAY_IN_BYTES_MAX};
 use tidings_crypto::group::{BALLOT_BYTES_MAX, GroupId, KEY_PACKAGE_BYTES_MAX};
 
 use super::{
-    BALLOTS_MAX, CARD_BYTES_MAX, ENVELOPE_BYTES_MAX, JoinVerdict, PACKAGES_MAX, PUSH_ENVELOPES_MAX, PushVerdict,
-    REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Request, Response, VERSION, WayInAnswer,
+    BALLOTS_MAX, CARD_BYTES_MAX, COMPARED_GROUPS_MAX, Differing, ENVELOPE_BYTES_MAX, JoinVerdict, LISTED_IDS_MAX,
+    PACKAGES_MAX, PUSH_ENVELOPES_MAX, PushVerdict, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Reconciled, Request,
+    Response, VERSION, WayInAnswer,
 };
 use crate::ids::AccountId;
+use crate::sync::MESSAGE_BYTES_MAX;
 use crate::wire::join::{JOIN_BYTES_MAX, REASON_BYTES_MAX};
 
 pub(super) const KIND_BUSY: u8 = 0;
@@ -18,6 +20,8 @@ pub(super) const KIND_CARD: u8 = 3;
 pub(super) const KIND_WAY_IN: u8 = 5;
 pub(super) const KIND_PACKAGES: u8 = 4;
 pub(super) const KIND_JOIN: u8 = 6;
+pub(super) const KIND_COMPARE: u8 = 7;
+pub(super) const KIND_RECONCILE: u8 = 8;
 
 impl Request {
     /// Which limit this request breaks, if any.
@@ -36,6 +40,11 @@ impl Request {
             Self::WayIn { ballots, .. } => check_ballots(ballots),
             Self::Card { .. } | Self::Packages => Ok(()),
             Self::Join { request } => within("request to join", request.len(), JOIN_BYTES_MAX),
+            Self::Compare { groups } => within("list of groups", groups.len(), COMPARED_GROUPS_MAX),
+            Self::Reconcile { message, wanted, offered, .. } => {
+                within("message", message.len(), MESSAGE_BYTES_MAX)?;
+                within("list of envelope ids", wanted.len().max(offered.len()), LISTED_IDS_MAX)
+            }
         }
     }
 
@@ -57,6 +66,14 @@ impl Request {
             }
             Self::Packages => writer.u8(KIND_PACKAGES),
             Self::Join { request } => writer.u8(KIND_JOIN).bytes(request),
+            Self::Compare { groups } => {
+                writer.u8(KIND_COMPARE).count(groups.len());
+                groups.iter().fold(&mut writer, |writer, (key, print)| writer.array(key).array(print))
+            }
+            Self::Reconcile { key, from, message, wanted, offered } => {
+                writer.u8(KIND_RECONCILE).array(key).u64(*from).bytes(message);
+                write_ids(write_ids(&mut writer, wanted), offered)
+            }
         };
         Ok(writer.into_bytes())
     }
@@ -85,6 +102,18 @@ impl Request {
             }
             KIND_PACKAGES => Self::Packages,
             KIND_JOIN => Self::Join { request: reader.bytes("request to join", JOIN_BYTES_MAX)?.to_vec() },
+            KIND_COMPARE => {
+                let count = reader.count("list of groups", COMPARED_GROUPS_MAX)?;
+                let groups = (0..count).map(|_| Ok((reader.array()?, reader.array()?)));
+                Self::Compare { groups: groups.collect::<Result<_, _>>()? }
+            }
+            KIND_RECONCILE => Self::Reconcile {
+                key: reader.array()?,
+                from: reader.u64()?,
+                message: reader.bytes("message", MESSAGE_BYTES_MAX)?.to_vec(),
+                wanted: read_ids(&mut reader)?,
+                offered: read_ids(&mut reader)?,
+            },
             _ => return Err(Malformed::Invalid { what: "kind of request" }),
         };
         reader.finish()?;
@@ -109,7 +138,12 @@ impl Response {
                 within("key package", longest, KEY_PACKAGE_BYTES_MAX)
             }
             Self::Join { verdict: JoinVerdict::Refused(reason) } => within("reason", reason.len(), REASON_BYTES_MAX),
-            Self::Card { card: None } | Self::Join { .. } | Self::Busy => Ok(()),
+            Self::Compare { differing } => within("list of groups", differing.len(), COMPARED_GROUPS_MAX),
+            Self::Reconcile { answer: Some(answer) } => {
+                within("message", answer.message.len(), MESSAGE_BYTES_MAX)?;
+                within("list of envelope ids", answer.wanted.len(), LISTED_IDS_MAX)
+            }
+            Self::Card { card: None } | Self::Join { .. } | Self::Reconcile { answer: None } | Self::Busy => Ok(()),
         }
     }
 
@@ -148,6 +182,17 @@ impl Response {
                     JoinVerdict::Refused(reason) => writer.u8(2).bytes(reason.as_bytes()),
                     JoinVerdict::Later => writer.u8(3),
                 }
+            }
+            Self::Compare { differing } => {
+                writer.u8(KIND_COMPARE).count(differing.len());
+                let write = |writer, one: &Differing| -> &mut Writer {
+                    Writer::u16(writer, one.index).array(&one.fingerprint).u64(one.from)
+                };
+                differing.iter().fold(&mut writer, write)
+            }
+            Self::Reconcile { answer: None } => writer.u8(KIND_RECONCILE).u8(0),
+            Self::Reconcile { answer: Some(answer) } => {
+                write_ids(writer.u8(KIND_RECONCILE).u8(1).bytes(&answer.message), &answer.wanted)
             }
             Self::Busy => writer.u8(KIND_BUSY),
         };
@@ -196,6 +241,20 @@ impl Response {
                 };
                 Self::Join { verdict }
             }
+            KIND_COMPARE => {
+                let count = reader.count("list of groups", COMPARED_GROUPS_MAX)?;
+                let differing = (0..count)
+                    .map(|_| Ok(Differing { index: reader.u16()?, fingerprint: reader.array()?, from: reader.u64()? }));
+                Self::Compare { differing: differing.collect::<Result<_, _>>()? }
+            }
+            KIND_RECONCILE => match reader.u8()? {
+                0 => Self::Reconcile { answer: None },
+                1 => {
+                    let message = reader.bytes("message", MESSAGE_BYTES_MAX)?.to_vec();
+                    Self::Reconcile { answer: Some(Reconciled { message, wanted: read_ids(&mut reader)? }) }
+                }
+                _ => return Err(Malformed::Invalid { what: "mark of an answer" }),
+            },
             KIND_BUSY => Self::Busy,
             _ => return Err(Malformed::Invalid { what: "kind of response" }),
         };
@@ -217,6 +276,16 @@ fn write_ballots<'a>(writer: &'a mut Writer, ballots: &[Vec<u8>]) -> &'a mut Wri
 fn read_ballots(reader: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
     let count = reader.count("list of ballots", BALLOTS_MAX)?;
     (0..count).map(|_| Ok(reader.bytes("ballot", BALLOT_BYTES_MAX)?.to_vec())).collect()
+}
+
+fn write_ids<'a>(writer: &'a mut Writer, ids: &[EnvelopeId]) -> &'a mut Writer {
+    writer.count(ids.len());
+    ids.iter().fold(writer, |writer, id| writer.array(&id.0))
+}
+
+fn read_ids(reader: &mut Reader<'_>) -> Result<Vec<EnvelopeId>, Malformed> {
+    let count = reader.count("list of envelope ids", LISTED_IDS_MAX)?;
+    (0..count).map(|_| Ok(EnvelopeId(reader.array()?))).collect()
 }
 
 fn within(what: &'static str, found: usize, limit: usize) -> Result<(), Malformed> {

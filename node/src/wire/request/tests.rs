@@ -2,7 +2,9 @@
 
 use tidings_crypto::codec::Malformed;
 
-use super::encoding::{KIND_CARD, KIND_HELLO, KIND_JOIN, KIND_PACKAGES, KIND_PUSH, KIND_WAY_IN};
+use super::encoding::{
+    KIND_CARD, KIND_COMPARE, KIND_HELLO, KIND_JOIN, KIND_PACKAGES, KIND_PUSH, KIND_RECONCILE, KIND_WAY_IN,
+};
 use super::*;
 
 fn requests() -> Vec<Request> {
@@ -133,7 +135,8 @@ fn every_limit_is_held_when_writing_and_when_reading() {
 
 #[test]
 fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
-    const KINDS: [u8; 6] = [KIND_HELLO, KIND_PUSH, KIND_CARD, KIND_PACKAGES, KIND_WAY_IN, KIND_JOIN];
+    const KINDS: [u8; 8] =
+        [KIND_HELLO, KIND_PUSH, KIND_CARD, KIND_PACKAGES, KIND_WAY_IN, KIND_JOIN, KIND_COMPARE, KIND_RECONCILE];
     assert_eq!(Request::decode(&[2, 1]), Err(Malformed::Version { found: 2, known: 1 }));
     for kind in (0..=255).filter(|kind| !KINDS.contains(kind)) {
         assert_eq!(Request::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of request" }));
@@ -145,6 +148,7 @@ fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
     assert_eq!(Request::decode(&need), Err(Malformed::Invalid { what: "mark of a need" }));
     assert_eq!(Response::decode(&[1, 5, 4]), Err(Malformed::Invalid { what: "mark of a way in" }));
     assert_eq!(Response::decode(&[1, 3, 2]), Err(Malformed::Invalid { what: "mark of a card" }));
+    assert_eq!(Response::decode(&[1, 8, 2]), Err(Malformed::Invalid { what: "mark of an answer" }));
     assert_eq!(Response::decode(&[1, 2, 0, 1, 5]), Err(Malformed::Invalid { what: "verdict" }));
 }
 
