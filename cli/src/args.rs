@@ -126,6 +126,12 @@ pub(crate) struct Up {
     /// Do not look for contacts on the local network
     #[arg(long)]
     pub(crate) no_mdns: bool,
+    /// Do not ask the router to lead a port here
+    #[arg(long)]
+    pub(crate) no_upnp: bool,
+    /// Be a relay: let people you know be reached through this node, which must be reachable itself
+    #[arg(long)]
+    pub(crate) relay: bool,
     /// Read the passphrase that protects your keys from this file
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,

@@ -74,6 +74,8 @@ pub(crate) fn node_config(home: &Home, up: &Up) -> Result<Config, Failure> {
         name: up.name.clone(),
         listen: up.listen.clone(),
         mdns: !up.no_mdns,
+        upnp: !up.no_upnp,
+        relay: up.relay,
         passphrase: up.passphrase_file.as_deref().map(read_passphrase).transpose()?,
         ..Config::new(home.path.clone())
     })

@@ -11,9 +11,16 @@ mod behaviour;
 mod codec;
 mod deadline;
 mod event;
+mod gate;
+mod known;
 mod listen;
 mod one_connection;
 mod peer;
+mod probing;
+mod proofs;
+mod reaching;
+mod relaying;
+mod relays;
 mod requests;
 mod transport;
 
@@ -22,20 +29,24 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId, PublishError};
+use libp2p::identity::Keypair;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{self, Swarm, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, mdns};
+use libp2p::{Multiaddr, PeerId, identify, mdns, relay};
 use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
 pub use address::{ADDRESS_BYTES_MAX, address_text, parse_address};
 pub use behaviour::{REQUEST_TIMEOUT, TOPICS_MAX};
 pub use event::{AnswerId, GossipId, NetworkCommand, NetworkError, NetworkEvent, Published, RequestFailure, Verdict};
+pub use relaying::RelayLimits;
 
-use address_book::AddressBook;
+use address_book::{AddressBook, Due};
 use behaviour::{Behaviour, BehaviourEvent, ProtocolsEvent, topic, topic_tag};
+use known::Known;
 use listen::Listeners;
 use peer::{peer_id, peer_key};
+use reaching::Reaching;
 use requests::Requests;
 
 use crate::handle::Path;
@@ -57,13 +68,24 @@ pub struct NetworkConfig {
     pub listen: Vec<String>,
     /// Whether to look for contacts on the local network, which tells that network this node's id.
     pub mdns: bool,
+    /// Whether to ask the router to lead a port here.
+    pub upnp: bool,
+    /// Whether to be a circuit relay, and what that may cost.
+    pub relay: Option<RelayLimits>,
+    /// Whether addresses of this machine and of private networks count like public ones: for tests without an internet.
+    pub local_counts: bool,
     /// Decides how waits between dials are spread; nothing secret depends on it.
     pub chance: [u8; 32],
 }
 
 impl std::fmt::Debug for NetworkConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NetworkConfig").field("listen", &self.listen).field("mdns", &self.mdns).finish_non_exhaustive()
+        f.debug_struct("NetworkConfig")
+            .field("listen", &self.listen)
+            .field("mdns", &self.mdns)
+            .field("upnp", &self.upnp)
+            .field("relay", &self.relay)
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,6 +101,7 @@ pub struct Network {
     verdicts: BTreeMap<GossipId, (MessageId, PeerId)>,
     gossip_next: u64,
     connected: BTreeMap<PeerKey, Path>,
+    reaching: Reaching,
     topics: usize,
     /// Outcomes of commands: at most one for each command since the last call of [`Network::next`].
     outcomes: VecDeque<NetworkEvent>,
@@ -98,12 +121,10 @@ impl Network {
         let keypair = peer::keypair(&config.seed).ok_or_else(|| everywhere("the key cannot be used".to_owned()))?;
         let local = keypair.public().to_peer_id();
         let peer = peer_key(&local).ok_or_else(|| everywhere("the key cannot be used".to_owned()))?;
-        let transport = transport::transport(&keypair).map_err(everywhere)?;
-        let behaviour = Behaviour::new(&keypair, config.mdns).map_err(everywhere)?;
-        let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_MAX).with_smart_dial();
-        let mut swarm = Box::new(Swarm::new(transport, behaviour, local, settings));
+        let known = Known::default();
+        let mut swarm = swarm(&config, &keypair, &known).map_err(everywhere)?;
         let listeners = listen::listen(&mut swarm, &config.listen).await?;
-        Ok(Self {
+        let mut network = Self {
             swarm,
             peer,
             listeners,
@@ -112,10 +133,14 @@ impl Network {
             verdicts: BTreeMap::new(),
             gossip_next: 0,
             connected: BTreeMap::new(),
+            reaching: Reaching::new(known, config.relay.is_some(), config.local_counts),
             topics: 0,
             outcomes: VecDeque::new(),
             started: now(),
-        })
+        };
+        // Whoever starts the network asks for its first addresses.
+        drop(network.addresses_changed());
+        Ok(network)
     }
 
     /// This node's own key.
@@ -123,19 +148,15 @@ impl Network {
         self.peer
     }
 
-    /// Where this node listens, with what leads only to this machine last.
-    pub fn addresses(&self) -> Vec<Address> {
-        self.listeners.addresses()
-    }
-
     /// Drives the swarm until something happened. Dropping the future loses nothing.
     pub async fn next(&mut self) -> NetworkEvent {
         loop {
             self.dial_due();
-            if let Some(event) = self.outcomes.pop_front() {
+            if let Some(event) = self.outcomes.pop_front().or_else(|| self.pass()) {
                 return event;
             }
-            let due = self.book.next_due_ms().map(|due_ms| self.started + Duration::from_millis(due_ms));
+            let due_ms = [self.book.next_due_ms(), self.reaching.next_due_ms()].into_iter().flatten().min();
+            let due = due_ms.map(|due_ms| self.started + Duration::from_millis(due_ms));
             let event = tokio::select! {
                 event = self.swarm.select_next_some() => event,
                 () = sleep_until(due.unwrap_or(self.started)), if due.is_some() => continue,
@@ -151,7 +172,7 @@ impl Network {
         match command {
             NetworkCommand::Subscribe(tag) => self.subscribe(&tag),
             NetworkCommand::Unsubscribe(tag) => {
-                if self.swarm.behaviour_mut().protocols().gossip.unsubscribe(&topic(&tag)) {
+                if self.swarm.behaviour_mut().gossip().unsubscribe(&topic(&tag)) {
                     self.topics = self.topics.saturating_sub(1);
                 }
             }
@@ -171,8 +192,10 @@ impl Network {
             NetworkCommand::Know { peer, addresses } => self.know(peer, addresses),
             NetworkCommand::Forget(peer) => {
                 self.book.forget(&peer);
-                if let Some(peer) = peer_id(&peer) {
-                    self.swarm.behaviour_mut().limits.remove_peer_id(&peer);
+                if let Some(id) = peer_id(&peer).filter(|id| self.reaching.known.remove(id)) {
+                    self.swarm.behaviour_mut().limits.remove_peer_id(&id);
+                    self.swarm.behaviour_mut().known_changed(id);
+                    self.consider_relay(&peer);
                 }
             }
         }
@@ -184,7 +207,7 @@ impl Network {
             tracing::warn!(limit = TOPICS_MAX, "too many topics: this one is not heard");
             return;
         }
-        if self.swarm.behaviour_mut().protocols().gossip.subscribe(&topic(tag)).is_ok_and(|new| new) {
+        if self.swarm.behaviour_mut().gossip().subscribe(&topic(tag)).is_ok_and(|new| new) {
             self.topics = self.topics.saturating_add(1);
         }
     }
@@ -193,7 +216,7 @@ impl Network {
         if bytes.len() > ENVELOPE_BYTES_MAX {
             return Published::TooLarge;
         }
-        match self.swarm.behaviour_mut().protocols().gossip.publish(topic(tag), bytes) {
+        match self.swarm.behaviour_mut().gossip().publish(topic(tag), bytes) {
             Ok(_) => Published::Sent,
             Err(PublishError::NoPeersSubscribedToTopic) => Published::NobodySubscribed,
             Err(PublishError::AllQueuesFull(_)) => Published::QueuesFull,
@@ -210,16 +233,23 @@ impl Network {
             Verdict::Ignore => MessageAcceptance::Ignore,
             Verdict::Reject => MessageAcceptance::Reject,
         };
-        self.swarm.behaviour_mut().protocols().gossip.report_message_validation_result(&id, &from, acceptance);
+        self.swarm.behaviour_mut().gossip().report_message_validation_result(&id, &from, acceptance);
     }
 
     fn know(&mut self, peer: PeerKey, addresses: Vec<Address>) {
         let Some(id) = peer_id(&peer).filter(|_| peer != self.peer) else { return };
         let addresses = addresses.into_iter().filter(|address| address::to_multiaddr(address).is_some()).collect();
-        let connected = self.connected.contains_key(&peer);
+        let path = self.connected.get(&peer).copied();
         let now_ms = self.now_ms();
-        if self.book.know(peer, addresses, connected, now_ms) {
-            self.swarm.behaviour_mut().limits.bypass_peer_id(&id);
+        if self.book.know(peer, addresses, path.is_some(), now_ms) {
+            if self.reaching.known.add(id) {
+                self.swarm.behaviour_mut().limits.bypass_peer_id(&id);
+                self.swarm.behaviour_mut().known_changed(id);
+                if path == Some(Path::Relayed) {
+                    self.book.connected(&peer, true, now_ms);
+                }
+                self.consider_relay(&peer);
+            }
         } else {
             tracing::warn!(limit = address_book::PEERS_MAX, "too many known nodes: this one is not dialled");
         }
@@ -228,17 +258,13 @@ impl Network {
     /// Dials everybody who is due.
     fn dial_due(&mut self) {
         let now_ms = self.now_ms();
-        while let Some((peer, addresses)) = self.book.take_due(now_ms) {
+        while let Some(Due { peer, addresses, beside }) = self.book.take_due(now_ms) {
             let addresses: Vec<Multiaddr> = addresses.iter().filter_map(address::to_multiaddr).collect();
+            let condition = if beside { PeerCondition::NotDialing } else { PeerCondition::DisconnectedAndNotDialing };
             // A port of its own for each dial: two nodes that dial each other from the ports at which they listen would
             // open one TCP connection from both ends, and each would wait for the other to answer.
-            let dial = peer_id(&peer).map(|id| {
-                DialOpts::peer_id(id)
-                    .condition(PeerCondition::DisconnectedAndNotDialing)
-                    .addresses(addresses)
-                    .allocate_new_port()
-                    .build()
-            });
+            let dial = peer_id(&peer)
+                .map(|id| DialOpts::peer_id(id).condition(condition).addresses(addresses).allocate_new_port().build());
             if dial.is_none_or(|dial| self.swarm.dial(dial).is_err()) {
                 self.book.failed(&peer, now_ms);
             }
@@ -248,15 +274,36 @@ impl Network {
     fn happened(&mut self, event: SwarmEvent<BehaviourEvent>) -> Option<NetworkEvent> {
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::One(event)) => match event {
-                one_connection::Event::Up(peer) => self.connected(&peer),
+                one_connection::Event::Up(peer, path) => self.connected(&peer, path),
                 one_connection::Event::Down(peer) => self.disconnected(&peer),
                 one_connection::Event::Inner(ProtocolsEvent::Gossip(event)) => self.gossip(event),
                 one_connection::Event::Inner(ProtocolsEvent::Requests(event)) => {
                     self.requests.happened(&mut self.swarm.behaviour_mut().protocols().requests, event)
                 }
+                one_connection::Event::Inner(ProtocolsEvent::Identify(identify::Event::Received {
+                    peer_id,
+                    info,
+                    ..
+                })) => {
+                    self.identified(&peer_id, &info);
+                    None
+                }
                 // A ping that fails closes nothing: the deadline of TCP and the idle time of QUIC do.
                 one_connection::Event::Inner(ProtocolsEvent::Ping(_) | ProtocolsEvent::Identify(_)) => None,
             },
+            SwarmEvent::Behaviour(BehaviourEvent::Asking(event)) => self.tested(&event),
+            SwarmEvent::Behaviour(BehaviourEvent::Upnp(event)) => self.mapped(&event),
+            SwarmEvent::Behaviour(BehaviourEvent::Circuits(relay::client::Event::ReservationReqAccepted {
+                relay_peer_id,
+                ..
+            })) => {
+                self.place_given(&relay_peer_id);
+                None
+            }
+            SwarmEvent::ConnectionEstablished { connection_id, .. } => {
+                self.look_at(connection_id);
+                None
+            }
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
                 let now_ms = self.now_ms();
                 for (peer, address) in found {
@@ -271,36 +318,47 @@ impl Network {
                 self.book.failed(&peer_key(&peer)?, now_ms);
                 None
             }
-            SwarmEvent::NewListenAddr { address, .. } => {
+            SwarmEvent::NewListenAddr { listener_id, address } => {
+                if self.place_at(listener_id, &address) {
+                    return self.addresses_changed();
+                }
                 let changed = self.listeners.add(&address);
-                self.addresses_changed(changed)
+                self.listeners_changed(changed)
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => {
                 let changed = self.listeners.remove(&address);
-                self.addresses_changed(changed)
+                if changed {
+                    self.moved();
+                }
+                self.listeners_changed(changed)
             }
-            SwarmEvent::ListenerClosed { addresses, .. } => {
+            SwarmEvent::ListenerClosed { listener_id, addresses, .. } => {
+                if self.place_lost(listener_id) {
+                    return None;
+                }
                 let gone = addresses.iter().filter(|address| self.listeners.remove(address)).count();
                 tracing::warn!("a listener closed");
-                self.addresses_changed(gone > 0)
+                self.listeners_changed(gone > 0)
             }
             _ => None,
         }
     }
 
-    fn addresses_changed(&mut self, changed: bool) -> Option<NetworkEvent> {
+    fn listeners_changed(&mut self, changed: bool) -> Option<NetworkEvent> {
+        if !changed {
+            return None;
+        }
         let now_ms = self.now_ms();
-        changed.then(|| {
-            self.book.wake_all(now_ms);
-            NetworkEvent::AddressesChanged
-        })
+        self.book.wake_all(now_ms);
+        self.addresses_changed()
     }
 
-    fn connected(&mut self, peer: &PeerId) -> Option<NetworkEvent> {
+    fn connected(&mut self, peer: &PeerId, path: Path) -> Option<NetworkEvent> {
         let peer = peer_key(peer)?;
-        let path = Path::Direct;
-        self.book.connected(&peer);
+        let now_ms = self.now_ms();
+        self.book.connected(&peer, path == Path::Relayed, now_ms);
         self.connected.insert(peer, path);
+        self.forget_offer(&peer);
         Some(NetworkEvent::Connected { peer, path })
     }
 
@@ -309,6 +367,7 @@ impl Network {
         let now_ms = self.now_ms();
         self.book.disconnected(&peer, now_ms);
         self.connected.remove(&peer)?;
+        self.forget_offer(&peer);
         Some(NetworkEvent::Disconnected { peer })
     }
 
@@ -317,7 +376,7 @@ impl Network {
             gossipsub::Event::Message { propagation_source, message_id, message } => {
                 let tag = topic_tag(&message.topic).filter(|_| message.data.len() <= ENVELOPE_BYTES_MAX);
                 let (Some(topic), Some(from)) = (tag, peer_key(&propagation_source)) else {
-                    let gossip = &mut self.swarm.behaviour_mut().protocols().gossip;
+                    let gossip = self.swarm.behaviour_mut().gossip();
                     let reject = MessageAcceptance::Reject;
                     gossip.report_message_validation_result(&message_id, &propagation_source, reject);
                     return None;
@@ -340,6 +399,16 @@ impl Network {
     fn now_ms(&self) -> u64 {
         u64::try_from((now() - self.started).as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// The swarm, listening nowhere yet. Not part of the future that starts a network, which would carry all of it.
+fn swarm(config: &NetworkConfig, keypair: &Keypair, known: &Known) -> Result<Box<Swarm<Behaviour>>, String> {
+    let local = keypair.public().to_peer_id();
+    let (circuits, client) = relay::client::new(local);
+    let transport = transport::transport(keypair, circuits)?;
+    let behaviour = Behaviour::new(keypair, config, client, known)?;
+    let settings = swarm::Config::with_tokio_executor().with_idle_connection_timeout(IDLE_MAX).with_smart_dial();
+    Ok(Box::new(Swarm::new(transport, behaviour, local, settings)))
 }
 
 /// The clock of the swarm, which decides about connections and never about content.

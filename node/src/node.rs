@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::event_log::EventLog;
 use crate::handle::Handle;
 use crate::home::Home;
-use crate::network::{Network, NetworkConfig, NetworkError};
+use crate::network::{Network, NetworkConfig, NetworkError, RelayLimits};
 use crate::store::{Store, StoreError};
 
 /// How a node is started. Every field is the person's choice; defaults are in [`Config::new`].
@@ -30,6 +30,10 @@ pub struct Config {
     pub listen: Vec<String>,
     /// Whether to look for contacts on the local network.
     pub mdns: bool,
+    /// Whether to ask the router to lead a port here.
+    pub upnp: bool,
+    /// Whether to be a circuit relay for the people this node knows.
+    pub relay: bool,
     /// Opens the vault; without one a key file of mode 0600 does.
     pub passphrase: Option<Zeroizing<String>>,
 }
@@ -37,7 +41,7 @@ pub struct Config {
 impl Config {
     /// The defaults for a home.
     pub fn new(home: PathBuf) -> Self {
-        Self { home, name: None, listen: Vec::new(), mdns: true, passphrase: None }
+        Self { home, name: None, listen: Vec::new(), mdns: true, upnp: true, relay: false, passphrase: None }
     }
 }
 
@@ -197,7 +201,15 @@ async fn start_network(
 ) -> Result<Network, StartError> {
     const TRIES_MAX: u32 = 8;
     let explain = |error: NetworkError| StartError::Listen { address: error.address, reason: error.reason };
-    let mut settings = NetworkConfig { seed, listen: config.listen.clone(), mdns: config.mdns, chance: [0; 32] };
+    let mut settings = NetworkConfig {
+        seed,
+        listen: config.listen.clone(),
+        mdns: config.mdns,
+        upnp: config.upnp,
+        relay: config.relay.then(RelayLimits::default),
+        local_counts: false,
+        chance: [0; 32],
+    };
     rng.fill_bytes(&mut settings.chance);
     if !settings.listen.is_empty() {
         return Network::start(settings).await.map_err(explain);

@@ -99,8 +99,9 @@ impl Home {
 
 async fn open(dir: &TempDir, name: &str) -> (Node, Server, String) {
     let listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
-    let config = Config { name: Some(name.to_owned()), listen, mdns: false, ..Config::new(dir.path().to_owned()) };
-    let node = Node::start(config).await.unwrap();
+    let new = Config::new(dir.path().to_owned());
+    let config = Config { name: Some(name.to_owned()), listen, mdns: false, upnp: false, ..new };
+    let node = Box::pin(Node::start(config)).await.unwrap();
     let handle = node.handle();
     let account = handle.status().await.unwrap().account;
     let http = "127.0.0.1:0".parse().unwrap();

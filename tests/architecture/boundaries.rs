@@ -16,12 +16,14 @@ const OWNED: [Owned; 4] = [
 ];
 
 /// Pure code: values in, decisions out. A folder or a module each.
-const PURE: [&str; 7] = [
+const PURE: [&str; 9] = [
     "crypto/src",
     "node/src/conversation/ledger",
     "node/src/conversation/transcript",
     "node/src/ids",
     "node/src/network/address_book",
+    "node/src/network/proofs",
+    "node/src/network/relays",
     "node/src/outbox",
     "node/src/wire",
 ];

@@ -16,7 +16,7 @@ export class TidingsNode {
     const listen = ["--listen", "/ip4/127.0.0.1/tcp/0", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"];
     const child = spawn(
       program,
-      ["--home", home, "--json", "up", "--name", name, ...listen, "--http", http, "--no-mdns"],
+      ["--home", home, "--json", "up", "--name", name, ...listen, "--http", http, "--no-mdns", "--no-upnp"],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     running.add(child);

@@ -143,7 +143,7 @@ impl Stage {
 
     /// A node and its first line. A home that ran before listens where it did, so that the others find it.
     fn launch(&self, home: &str, arguments: &[String]) -> Result<(Running, String), String> {
-        let mut all = words("--json up --http 127.0.0.1:0 --no-mdns --listen");
+        let mut all = words("--json up --http 127.0.0.1:0 --no-mdns --no-upnp --listen");
         match self.names.get(&format!("{home}.addresses")) {
             None => all.extend(LOOPBACK.map(ToOwned::to_owned)),
             Some(addresses) => all.extend(addresses.split(' ').map(ToOwned::to_owned)),

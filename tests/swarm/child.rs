@@ -12,6 +12,12 @@ use crate::world::{PAUSE, config, tag};
 /// What the child is told: its seed, where it listens, a word that says which run it is, and whom it knows.
 const ROLE: &str = "TIDINGS_SWARM_CHILD";
 
+/// The key of a child with this seed.
+pub(crate) fn key(seed: u8) -> PeerKey {
+    let pair = libp2p::identity::Keypair::ed25519_from_bytes([seed; 32]).unwrap();
+    PeerKey::from_peer_id(&pair.public().to_peer_id().to_base58()).unwrap()
+}
+
 /// Starts the child. It is killed when the handle is dropped.
 pub(crate) fn start(seed: u8, listen: &str, run: &str, knows: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())

@@ -18,6 +18,7 @@ async fn a_second_connection_of_a_peer_takes_the_place_of_the_first_at_once() {
     let address = world.nodes[0].address_text();
     let mut stranger = Stranger::new();
     let key = stranger.key();
+    world.know_at(0, key, vec![]);
     let mut first = world.alongside("the first", stranger.dial(&address)).await;
     world.wait_for("a connection", 0, |event| is_connected(event, key)).await;
     for _ in 0..3 {

@@ -17,6 +17,8 @@ async fn world_with_stranger() -> (World, Stranger, String) {
     world.alongside("the stranger's connection", stranger.dial(&address)).await;
     let key = stranger.key();
     world.wait_for("the stranger", 0, |event| is_connected(event, key)).await;
+    // Gossip is for known peers: this one is known and means no good.
+    world.know_at(0, key, vec![]);
     (world, stranger, address)
 }
 
@@ -84,6 +86,8 @@ async fn gossip_over_the_limit_is_dropped_and_what_follows_is_heard() {
     }
     world.talk(0, 1, tag(1), "meanwhile").await;
     let mut stranger = Stranger::new();
+    let key = stranger.key();
+    world.know_at(0, key, vec![]);
     world.alongside("a connection", stranger.dial(&address)).await;
     world.alongside("the subscription", stranger.subscribed(&name)).await;
     stranger.publish(&name, b"again".to_vec());

@@ -20,6 +20,8 @@ mod listening;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]
+mod relaying;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod slow;

@@ -16,6 +16,7 @@ async fn start(name: &str) -> (Node, tempfile::TempDir) {
     config.name = Some(name.to_owned());
     config.listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
     config.mdns = false;
+    config.upnp = false;
     (Node::start(config).await.unwrap(), home)
 }
 

@@ -45,6 +45,7 @@ async fn hello(world: &mut World, peer: tidings_node::ids::PeerKey, run: &str) {
 
 async fn killed_and_restarted(listen: &str, hole: Option<&Proxy>, mut world: World, knows: &str) {
     world.subscribe(tag(1), &[0]);
+    world.know_at(0, child::key(SEED), vec![]);
     let mut child = child::start(SEED, listen, "one", knows);
     ping(&mut world, "one").await;
     let connected = world.take_events(0);

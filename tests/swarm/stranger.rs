@@ -7,7 +7,7 @@ use libp2p::gossipsub::{self, IdentTopic, MessageAuthenticity, ValidationMode};
 use libp2p::request_response::{self, OutboundFailure, ProtocolSupport};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, noise, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder, identify, noise, tcp, yamux};
 use tidings_node::wire::request::PROTOCOL_NAME;
 
 /// Longer than anything that a node takes.
@@ -17,6 +17,7 @@ const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(crate) struct Protocols {
     pub(crate) gossip: gossipsub::Behaviour<gossipsub::IdentityTransform, gossipsub::AllowAllSubscriptionFilter>,
     pub(crate) requests: request_response::Behaviour<RawCodec>,
+    identify: identify::Behaviour,
 }
 
 pub(crate) struct Stranger(pub(crate) Swarm<Protocols>);
@@ -27,13 +28,14 @@ impl Stranger {
             .with_tokio()
             .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
             .unwrap()
-            .with_behaviour(|_| Protocols {
+            .with_behaviour(|keypair| Protocols {
                 gossip: gossip(),
                 requests: request_response::Behaviour::with_codec(
                     RawCodec,
                     [(StreamProtocol::new(PROTOCOL_NAME), ProtocolSupport::Outbound)],
                     request_response::Config::default(),
                 ),
+                identify: identify::Behaviour::new(identify::Config::new("stranger".to_owned(), keypair.public())),
             })
             .unwrap()
             .with_swarm_config(|config| config.with_idle_connection_timeout(std::time::Duration::from_mins(10)))
@@ -103,6 +105,11 @@ impl Stranger {
         while !self.0.behaviour().gossip.all_peers().any(|(_, topics)| topics.contains(&&topic)) {
             self.0.select_next_some().await;
         }
+    }
+
+    /// Whether it was told a topic of anybody.
+    pub(crate) fn knows_topics(&self) -> bool {
+        self.0.behaviour().gossip.all_peers().any(|(_, topics)| !topics.is_empty())
     }
 
     pub(crate) fn publish(&mut self, name: &str, bytes: Vec<u8>) {

@@ -1,6 +1,6 @@
 //! Several networks in one process, driven together.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -25,6 +25,9 @@ pub(crate) fn config(seed: u8, listen: &[&str]) -> NetworkConfig {
         seed: [seed; 32].into(),
         listen: listen.iter().map(ToString::to_string).collect(),
         mdns: false,
+        upnp: false,
+        relay: None,
+        local_counts: false,
         chance: [seed; 32],
     }
 }
@@ -47,6 +50,8 @@ pub(crate) struct Node {
     /// What it heard, in order: where, and what.
     pub(crate) heard: Vec<(TopicTag, Vec<u8>)>,
     events: VecDeque<NetworkEvent>,
+    /// Whom it knows.
+    knows: HashSet<PeerKey>,
 }
 
 impl Node {
@@ -58,6 +63,7 @@ impl Node {
             driven: true,
             heard: Vec::new(),
             events: VecDeque::new(),
+            knows: HashSet::new(),
         }
     }
 
@@ -133,8 +139,17 @@ impl World {
         self.know_at(who, peer, addresses);
     }
 
+    /// Has one node know a peer at these addresses. A node that is known knows the other, too, as an engine would from
+    /// the first greeting on, though not where it is.
     pub(crate) fn know_at(&mut self, who: usize, peer: PeerKey, addresses: Vec<Address>) {
+        self.nodes[who].knows.insert(peer);
         self.nodes[who].perform(NetworkCommand::Know { peer, addresses });
+        let own = self.nodes[who].peer();
+        if let Some(other) = self.nodes.iter_mut().find(|node| node.peer() == peer && peer != own)
+            && other.knows.insert(own)
+        {
+            other.perform(NetworkCommand::Know { peer: own, addresses: vec![] });
+        }
     }
 
     /// Has one node dial another, and waits until both are connected.
@@ -169,20 +184,29 @@ impl World {
 
     /// Stops a node without a word to anybody, and starts it again with the same key at the same addresses.
     pub(crate) async fn restart(&mut self, node: usize, seed: u8) {
+        self.restart_as(node, config(seed, &[])).await;
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn restart_as(&mut self, node: usize, settings: NetworkConfig) {
         let texts: Vec<_> = {
             let Node { network, .. } = &self.nodes[node];
             network.addresses().iter().map(|address| address_text(address, &network.peer()).unwrap()).collect()
         };
-        drop(self.nodes.remove(node));
-        let listen: Vec<_> = texts.iter().map(|text| text.split_once("/p2p/").unwrap().0).collect();
+        let knows = self.nodes.remove(node).knows;
+        let listen = texts.iter().map(|text| text.split_once("/p2p/").unwrap().0.to_owned()).collect();
+        let settings = NetworkConfig { listen, ..settings };
         // The tasks of the old one may hold the port for another moment.
         let network = loop {
-            match Network::start(config(seed, &listen)).await {
+            match Network::start(settings.clone()).await {
                 Ok(network) => break network,
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
         };
         self.nodes.insert(node, Node::new(network));
+        for peer in knows {
+            self.know_at(node, peer, vec![]);
+        }
     }
 
     /// Drives all nodes for a moment.

@@ -182,6 +182,7 @@ impl From<handle::Peer> for dto::Peer {
             peer_id: peer.peer.to_peer_id(),
             path: match peer.path {
                 handle::Path::Direct => dto::PeerPath::Direct,
+                handle::Path::Punched => dto::PeerPath::Punched,
                 handle::Path::Relayed => dto::PeerPath::Relayed,
             },
             account: peer.account.map(|account| account.to_string()),

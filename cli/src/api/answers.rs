@@ -209,6 +209,7 @@ pub(crate) struct Peer {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Path {
     Direct,
+    Punched,
     Relayed,
 }
 

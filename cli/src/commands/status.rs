@@ -63,6 +63,7 @@ fn connected(peer: &Peer, names: &HashMap<&str, &str>) -> String {
     let name = peer.name.as_deref().or_else(of_contact);
     let (style, path) = match peer.path {
         PeerPath::Direct => (GOOD, "direct"),
+        PeerPath::Punched => (GOOD, "direct, through both routers"),
         PeerPath::Relayed => (PLAIN, "relayed"),
     };
     let who = name.map_or_else(|| peer.id.clone(), one_line);

@@ -90,6 +90,8 @@ async fn start(config: Config, home: &Home) -> Result<Node, Failure> {
         name: None,
         listen: config.listen.clone(),
         mdns: config.mdns,
+        upnp: config.upnp,
+        relay: config.relay,
         passphrase: config.passphrase.clone(),
     };
     let started = match Box::pin(Node::start(config)).await {

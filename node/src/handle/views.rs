@@ -171,6 +171,8 @@ pub struct Contact {
 pub enum Path {
     /// A direct connection.
     Direct,
+    /// A direct connection that began through a circuit relay: both ends opened their routers for it.
+    Punched,
     /// Through a circuit relay.
     Relayed,
 }

@@ -9,10 +9,14 @@ use libp2p::gossipsub::{
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, connection_limits, identify, mdns, ping, request_response};
+use libp2p::{PeerId, StreamProtocol, connection_limits, dcutr, identify, mdns, ping, relay, request_response, upnp};
 
+use super::NetworkConfig;
 use super::codec::RequestCodec;
+use super::gate::ForKnown;
+use super::known::Known;
 use super::one_connection::OneConnection;
+use super::probing::{Answering, Asking, SideConnections};
 use crate::ids::TopicTag;
 use crate::wire::request::PROTOCOL_NAME;
 
@@ -30,8 +34,10 @@ const GOSSIP_FRAME_BYTES_MAX: usize = 512 * 1024;
 const GOSSIP_QUEUE_MAX: usize = 512;
 /// Messages in one frame: ours has one; other implementations batch.
 const GOSSIP_BATCH_MAX: usize = 256;
-/// Strangers may hold this many connections to us. Contacts are not counted.
+/// Strangers may hold this many connections to us. Known peers are not counted.
 const STRANGERS_MAX: u32 = 64;
+/// The same at a relay: those who come to reach somebody else through it are strangers there.
+const STRANGERS_AT_RELAY_MAX: u32 = 512;
 /// Handshakes in progress, inbound.
 const HANDSHAKES_MAX: u32 = 64;
 /// Requests that one connection carries at once, both directions together.
@@ -43,6 +49,13 @@ pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) one: OneConnection<Protocols>,
+    // What follows sees every connection, relayed ones beside direct ones too, and refuses none.
+    pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
+    pub(super) asking: Asking,
+    pub(super) answering: ForKnown<Answering>,
+    pub(super) relay: Toggle<relay::Behaviour>,
+    pub(super) circuits: relay::client::Behaviour,
+    pub(super) punching: ForKnown<dcutr::Behaviour>,
 }
 
 /// What speaks with a peer, once there is one connection to it.
@@ -51,19 +64,28 @@ pub(super) struct Protocols {
     pub(super) ping: ping::Behaviour,
     pub(super) identify: identify::Behaviour,
     pub(super) requests: request_response::Behaviour<RequestCodec>,
-    pub(super) gossip: Gossip,
+    pub(super) gossip: ForKnown<Gossip>,
 }
 
 pub(super) type Gossip = gossipsub::Behaviour<gossipsub::IdentityTransform, TopicFilter>;
 
+/// The beginning of gossipsub's names.
+const GOSSIP: &str = "/meshsub/";
+
 impl Behaviour {
-    /// All protocols for a key; `mdns` says whether to look around on the local network.
-    pub(super) fn new(keypair: &Keypair, mdns: bool) -> Result<Self, String> {
+    /// All protocols for a key, as the configuration says. `known` is whom some of them are for.
+    pub(super) fn new(
+        keypair: &Keypair,
+        config: &NetworkConfig,
+        circuits: relay::client::Behaviour,
+        known: &Known,
+    ) -> Result<Self, String> {
         let peer = keypair.public().to_peer_id();
+        let strangers_max = if config.relay.is_some() { STRANGERS_AT_RELAY_MAX } else { STRANGERS_MAX };
         let limits = connection_limits::ConnectionLimits::default()
             .with_max_pending_incoming(Some(HANDSHAKES_MAX))
-            .with_max_established_incoming(Some(STRANGERS_MAX));
-        let mdns = mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), peer).ok()).flatten();
+            .with_max_established_incoming(Some(strangers_max));
+        let mdns = config.mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), peer).ok()).flatten();
         let requests = request_response::Config::default()
             .with_request_timeout(REQUEST_TIMEOUT)
             .with_max_concurrent_streams(REQUEST_STREAMS_MAX);
@@ -72,18 +94,39 @@ impl Behaviour {
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
             identify: identify::Behaviour::new(identify_config(keypair)),
             requests: request_response::Behaviour::with_codec(RequestCodec, names, requests),
-            gossip: gossip()?,
+            gossip: ForKnown::new(gossip()?, known.clone(), Some(GOSSIP)),
         };
-        let limits = connection_limits::Behaviour::new(limits);
-        Ok(Self { limits, mdns: mdns.into(), one: OneConnection::new(peer, protocols) })
+        let side = SideConnections::default();
+        Ok(Self {
+            limits: connection_limits::Behaviour::new(limits),
+            mdns: mdns.into(),
+            one: OneConnection::new(peer, protocols, side.clone()),
+            upnp: config.upnp.then(upnp::tokio::Behaviour::default).into(),
+            asking: Asking::new(side.clone()),
+            answering: ForKnown::new(Answering::new(side), known.clone(), None),
+            relay: config.relay.map(|limits| limits.server(peer, known)).into(),
+            circuits,
+            punching: ForKnown::new(dcutr::Behaviour::new(peer), known.clone(), None),
+        })
     }
 
     pub(super) fn protocols(&mut self) -> &mut Protocols {
         self.one.inner_mut()
     }
+
+    pub(super) fn gossip(&mut self) -> &mut Gossip {
+        self.protocols().gossip.inner_mut()
+    }
+
+    /// Opens or shuts what is for known peers only.
+    pub(super) fn known_changed(&mut self, peer: PeerId) {
+        self.protocols().gossip.changed(peer);
+        self.answering.changed(peer);
+        self.punching.changed(peer);
+    }
 }
 
-/// Strangers do not learn our addresses: contacts have them from the card.
+/// Nobody learns our addresses here: contacts have them from the card.
 fn identify_config(keypair: &Keypair) -> identify::Config {
     identify::Config::new(PROTOCOL_NAME.to_owned(), keypair.public())
         .with_agent_version("tidings".to_owned())

@@ -1,4 +1,4 @@
-//! At most one direct connection a peer (PROTOCOL §5.2), whatever the protocols inside think of it.
+//! One connection a peer (PROTOCOL §5.2), whatever the protocols inside think of it.
 //!
 //! A peer that was killed and starts again connects anew while its old connection still stands here. Gossipsub tells a
 //! peer its subscriptions only on the first connection, so the restarted peer would stay deaf until the old connection
@@ -6,35 +6,53 @@
 //! older is closed before they hear of the newer, and nothing that happens on the older one reaches them afterwards.
 //!
 //! When two peers dial each other at the same moment, both must keep the same one of the two connections: the one that
-//! the peer with the lower id dialled.
+//! the peer with the lower id dialled. A direct connection takes the place of a relayed one at any time; a relayed one
+//! that of a direct one only when the peer asks for it and the direct one must be dead (see [`RELAYED_AFTER_DIRECT`]).
+//!
+//! *Side connections* prove that an address leads somewhere (see [`super::probing`]). They stand beside the connection
+//! and are not shown to the protocols inside.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use either::Either;
 use libp2p::PeerId;
 use libp2p::core::transport::PortUse;
 use libp2p::core::{ConnectedPoint, Endpoint, Multiaddr};
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::behaviour::{ConnectionClosed, ConnectionEstablished};
 use libp2p::swarm::{
     CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
-    THandlerInEvent, THandlerOutEvent, ToSwarm,
+    THandlerInEvent, THandlerOutEvent, ToSwarm, dummy,
 };
 use tokio::time::Instant;
 
+use super::address::is_relayed;
 use super::now;
 use super::peer::peer_key;
+use super::probing::SideConnections;
+use super::transport::TCP_SILENCE_MAX;
+use crate::handle::Path;
 
 /// Two connections in opposite directions within this time are two peers who dialled each other at once; later, the
 /// newer one is a restart. A guess: longer than any handshake that is not about to fail.
 const SIMULTANEOUS_MAX: Duration = Duration::from_secs(5);
+
+/// A peer that comes through a relay while a direct connection has stood this long has lost that one: a dead connection is
+/// noticed within this time at its other end (TCP's deadline). Before, both were dialled at once and the direct one stays.
+const RELAYED_AFTER_DIRECT: Duration = TCP_SILENCE_MAX;
 
 /// Shows the protocols inside one connection a peer.
 pub(super) struct OneConnection<B: NetworkBehaviour> {
     inner: B,
     local: PeerId,
     current: HashMap<PeerId, Current>,
-    events: VecDeque<ToSwarm<Event<B::ToSwarm>, THandlerInEvent<B>>>,
+    /// The connection that is about to be established in the place of a relayed one.
+    upgrade: Option<ConnectionId>,
+    side: SideConnections,
+    side_open: HashSet<ConnectionId>,
+    events: VecDeque<ToSwarm<Event<B::ToSwarm>, THandlerInEvent<Self>>>,
 }
 
 struct Current {
@@ -47,7 +65,7 @@ struct Current {
 #[derive(Debug)]
 pub(super) enum Event<E> {
     /// The peer's connection is there.
-    Up(PeerId),
+    Up(PeerId, Path),
     /// The peer's connection is gone, or about to be replaced.
     Down(PeerId),
     /// What a protocol inside says.
@@ -63,6 +81,13 @@ enum Refused {
     Superfluous,
 }
 
+/// What decides between two connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kind {
+    dialler: Dialler,
+    relayed: bool,
+}
+
 /// Who dialled a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialler {
@@ -70,35 +95,82 @@ enum Dialler {
     Them,
 }
 
-/// Whether a connection takes the place of the current one, which has stood for `age`.
-fn replaces(local: &PeerId, peer: &PeerId, current: Dialler, new: Dialler, age: Duration) -> bool {
-    if current == new || age > SIMULTANEOUS_MAX {
-        return true;
+impl Kind {
+    fn of(endpoint: &ConnectedPoint) -> Self {
+        match endpoint {
+            ConnectedPoint::Dialer { address, role_override, .. } => Self::outbound(address, *role_override),
+            ConnectedPoint::Listener { local_addr, .. } => Self::inbound(local_addr),
+        }
     }
-    (new == Dialler::Us) == (local.to_bytes() < peer.to_bytes())
+
+    fn inbound(local: &Multiaddr) -> Self {
+        Self { dialler: Dialler::Them, relayed: is_relayed(local) }
+    }
+
+    /// When a hole is punched, both ends dial. Over TCP that makes one connection, of which both must name the same dialler:
+    /// the one whose role it is. Over QUIC it makes two, each with a dialler, whatever role it was given.
+    fn outbound(address: &Multiaddr, role: Endpoint) -> Self {
+        let is_ours = role == Endpoint::Dialer || address.iter().any(|part| matches!(part, Protocol::QuicV1));
+        Self { dialler: if is_ours { Dialler::Us } else { Dialler::Them }, relayed: is_relayed(address) }
+    }
+}
+
+/// Whether a connection takes the place of the current one, which has stood for `age`.
+fn replaces(local: &PeerId, peer: &PeerId, current: Kind, new: Kind, age: Duration) -> bool {
+    match (current.relayed, new.relayed) {
+        (true, false) => true,
+        (false, true) => new.dialler == Dialler::Them && age > RELAYED_AFTER_DIRECT,
+        (true, true) | (false, false) => {
+            let older_or_alike = current.dialler == new.dialler || age > SIMULTANEOUS_MAX;
+            older_or_alike || (new.dialler == Dialler::Us) == (local.to_bytes() < peer.to_bytes())
+        }
+    }
 }
 
 impl<B: NetworkBehaviour> OneConnection<B> {
-    pub(super) fn new(local: PeerId, inner: B) -> Self {
-        Self { inner, local, current: HashMap::new(), events: VecDeque::new() }
+    pub(super) fn new(local: PeerId, inner: B, side: SideConnections) -> Self {
+        Self {
+            inner,
+            local,
+            current: HashMap::new(),
+            upgrade: None,
+            side,
+            side_open: HashSet::new(),
+            events: VecDeque::new(),
+        }
     }
 
     pub(super) fn inner_mut(&mut self) -> &mut B {
         &mut self.inner
     }
 
-    /// Makes room for a new connection, or refuses it.
-    fn admit(&mut self, peer: PeerId, new: Dialler) -> Result<(), ConnectionDenied> {
+    /// The peer's connection, from this end.
+    pub(super) fn endpoint(&self, peer: &PeerId) -> Option<&ConnectedPoint> {
+        self.current.get(peer).map(|current| &current.endpoint)
+    }
+
+    /// Whether a connection is a side connection.
+    pub(super) fn is_side(&self, connection: ConnectionId) -> bool {
+        self.side_open.contains(&connection)
+    }
+
+    /// Makes room for a new connection, or refuses it. `false` for a side connection.
+    fn admit(&mut self, peer: PeerId, connection: ConnectionId, new: Kind) -> Result<bool, ConnectionDenied> {
         if peer_key(&peer).is_none() {
             return Err(ConnectionDenied::new(Refused::ForeignKey));
         }
-        let Some(current) = self.current.get(&peer) else { return Ok(()) };
-        let dialler = if current.endpoint.is_dialer() { Dialler::Us } else { Dialler::Them };
-        if !replaces(&self.local, &peer, dialler, new, now() - current.since) {
+        let Some(current) = self.current.get(&peer) else { return Ok(true) };
+        let standing = Kind::of(&current.endpoint);
+        if !new.relayed && self.side.expects(&peer, connection, new.dialler == Dialler::Them) {
+            self.side_open.insert(connection);
+            return Ok(false);
+        }
+        if !replaces(&self.local, &peer, standing, new, now() - current.since) {
             return Err(ConnectionDenied::new(Refused::Superfluous));
         }
+        self.upgrade = (standing.relayed && !new.relayed).then_some(connection);
         self.retire(peer);
-        Ok(())
+        Ok(true)
     }
 
     /// Tells the protocols that the peer's connection is closed, and has it closed.
@@ -116,13 +188,29 @@ impl<B: NetworkBehaviour> OneConnection<B> {
         self.events.push_back(ToSwarm::CloseConnection { peer_id: peer, connection });
     }
 
+    fn established(&mut self, established: ConnectionEstablished<'_>) {
+        let ConnectionEstablished { peer_id, connection_id: connection, endpoint, .. } = established;
+        if self.side_open.contains(&connection) {
+            return;
+        }
+        let path = match self.upgrade.take() == Some(connection) {
+            _ if endpoint.is_relayed() => Path::Relayed,
+            true => Path::Punched,
+            false => Path::Direct,
+        };
+        self.current.insert(peer_id, Current { connection, endpoint: endpoint.clone(), since: now() });
+        let established = ConnectionEstablished { other_established: 0, ..established };
+        self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(established));
+        self.events.push_back(ToSwarm::GenerateEvent(Event::Up(peer_id, path)));
+    }
+
     fn is_current(&self, peer: &PeerId, connection: ConnectionId) -> bool {
         self.current.get(peer).is_some_and(|current| current.connection == connection)
     }
 }
 
 impl<B: NetworkBehaviour> NetworkBehaviour for OneConnection<B> {
-    type ConnectionHandler = THandler<B>;
+    type ConnectionHandler = Either<THandler<B>, dummy::ConnectionHandler>;
     type ToSwarm = Event<B::ToSwarm>;
 
     fn handle_pending_inbound_connection(
@@ -141,8 +229,10 @@ impl<B: NetworkBehaviour> NetworkBehaviour for OneConnection<B> {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.admit(peer, Dialler::Them)?;
-        self.inner.handle_established_inbound_connection(connection, peer, local, remote)
+        if !self.admit(peer, connection, Kind::inbound(local))? {
+            return Ok(Either::Right(dummy::ConnectionHandler));
+        }
+        self.inner.handle_established_inbound_connection(connection, peer, local, remote).map(Either::Left)
     }
 
     fn handle_pending_outbound_connection(
@@ -163,20 +253,15 @@ impl<B: NetworkBehaviour> NetworkBehaviour for OneConnection<B> {
         role: Endpoint,
         port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        self.admit(peer, Dialler::Us)?;
-        self.inner.handle_established_outbound_connection(connection, peer, address, role, port)
+        if !self.admit(peer, connection, Kind::outbound(address, role))? {
+            return Ok(Either::Right(dummy::ConnectionHandler));
+        }
+        self.inner.handle_established_outbound_connection(connection, peer, address, role, port).map(Either::Left)
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
-            FromSwarm::ConnectionEstablished(established) => {
-                let ConnectionEstablished { peer_id, connection_id, endpoint, .. } = established;
-                let current = Current { connection: connection_id, endpoint: endpoint.clone(), since: now() };
-                self.current.insert(peer_id, current);
-                let established = ConnectionEstablished { other_established: 0, ..established };
-                self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(established));
-                self.events.push_back(ToSwarm::GenerateEvent(Event::Up(peer_id)));
-            }
+            FromSwarm::ConnectionEstablished(established) => self.established(established),
             FromSwarm::ConnectionClosed(closed) if self.is_current(&closed.peer_id, closed.connection_id) => {
                 self.current.remove(&closed.peer_id);
                 let peer = closed.peer_id;
@@ -184,8 +269,12 @@ impl<B: NetworkBehaviour> NetworkBehaviour for OneConnection<B> {
                 self.inner.on_swarm_event(FromSwarm::ConnectionClosed(closed));
                 self.events.push_back(ToSwarm::GenerateEvent(Event::Down(peer)));
             }
-            // The end of a connection that was replaced: the protocols were told already.
-            FromSwarm::ConnectionClosed(_) => {}
+            // The end of a connection that was replaced, and the protocols were told already; or of a side connection.
+            FromSwarm::ConnectionClosed(closed) => {
+                self.side_open.remove(&closed.connection_id);
+            }
+            // Strangers do not learn from identify where this node can be reached.
+            FromSwarm::ExternalAddrConfirmed(_) | FromSwarm::ExternalAddrExpired(_) => {}
             FromSwarm::AddressChange(change) => {
                 if self.is_current(&change.peer_id, change.connection_id) {
                     if let Some(current) = self.current.get_mut(&change.peer_id) {
@@ -199,8 +288,12 @@ impl<B: NetworkBehaviour> NetworkBehaviour for OneConnection<B> {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
-        if self.is_current(&peer, connection) {
-            self.inner.on_connection_handler_event(peer, connection, event);
+        match event {
+            Either::Left(event) if self.is_current(&peer, connection) => {
+                self.inner.on_connection_handler_event(peer, connection, event);
+            }
+            Either::Left(_) => {}
+            Either::Right(never) => match never {},
         }
     }
 
@@ -208,15 +301,21 @@ impl<B: NetworkBehaviour> NetworkBehaviour for OneConnection<B> {
         if let Some(event) = self.events.pop_front() {
             return Poll::Ready(event);
         }
-        self.inner.poll(cx).map(|event| match event {
-            // "Any" of a peer's connections could be the one that is being closed.
-            ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::Any, event } => {
-                let current = self.current.get(&peer_id);
-                let handler = current.map_or(NotifyHandler::Any, |current| NotifyHandler::One(current.connection));
-                ToSwarm::NotifyHandler { peer_id, handler, event }
-            }
-            other => other.map_out(Event::Inner),
-        })
+        loop {
+            let Poll::Ready(event) = self.inner.poll(cx) else { return Poll::Pending };
+            let event = match event {
+                // Whoever connects may say that it sees us anywhere: what is worth a proof is decided elsewhere.
+                ToSwarm::NewExternalAddrCandidate(_) => continue,
+                // "Any" of a peer's connections could be the one that is being closed.
+                ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::Any, event } => {
+                    let current = self.current.get(&peer_id);
+                    let handler = current.map_or(NotifyHandler::Any, |current| NotifyHandler::One(current.connection));
+                    ToSwarm::NotifyHandler { peer_id, handler, event: Either::Left(event) }
+                }
+                other => other.map_out(Event::Inner).map_in(Either::Left),
+            };
+            return Poll::Ready(event);
+        }
     }
 }
 
@@ -231,15 +330,24 @@ mod tests {
         (ids[0], ids[1])
     }
 
+    const US: Kind = Kind { dialler: Dialler::Us, relayed: false };
+    const THEM: Kind = Kind { dialler: Dialler::Them, relayed: false };
+
+    fn relayed(kind: Kind) -> Kind {
+        Kind { relayed: true, ..kind }
+    }
+
     #[test]
     fn two_peers_that_dial_each_other_at_once_keep_the_same_connection() {
         let (low, high) = ends();
         // The connection that `low` dialled is "Us" there and "Them" at `high`. Whichever comes second at either end,
         // both end with it.
-        assert!(replaces(&low, &high, Dialler::Them, Dialler::Us, Duration::ZERO));
-        assert!(!replaces(&low, &high, Dialler::Us, Dialler::Them, Duration::ZERO));
-        assert!(replaces(&high, &low, Dialler::Us, Dialler::Them, Duration::ZERO));
-        assert!(!replaces(&high, &low, Dialler::Them, Dialler::Us, Duration::ZERO));
+        for of in [|kind| kind, relayed] {
+            assert!(replaces(&low, &high, of(THEM), of(US), Duration::ZERO));
+            assert!(!replaces(&low, &high, of(US), of(THEM), Duration::ZERO));
+            assert!(replaces(&high, &low, of(US), of(THEM), Duration::ZERO));
+            assert!(!replaces(&high, &low, of(THEM), of(US), Duration::ZERO));
+        }
     }
 
     #[test]
@@ -247,10 +355,35 @@ mod tests {
         let (low, high) = ends();
         let later = SIMULTANEOUS_MAX + Duration::from_millis(1);
         for (local, peer) in [(&low, &high), (&high, &low)] {
-            assert!(replaces(local, peer, Dialler::Us, Dialler::Them, later));
-            assert!(replaces(local, peer, Dialler::Them, Dialler::Us, later));
-            assert!(replaces(local, peer, Dialler::Them, Dialler::Them, Duration::ZERO));
-            assert!(replaces(local, peer, Dialler::Us, Dialler::Us, Duration::ZERO));
+            for of in [|kind| kind, relayed] {
+                assert!(replaces(local, peer, of(US), of(THEM), later));
+                assert!(replaces(local, peer, of(THEM), of(US), later));
+                assert!(replaces(local, peer, of(THEM), of(THEM), Duration::ZERO));
+                assert!(replaces(local, peer, of(US), of(US), Duration::ZERO));
+            }
         }
+    }
+
+    #[test]
+    fn a_direct_connection_takes_the_place_of_a_relayed_one_and_gives_it_back_only_when_it_must_be_dead() {
+        let (low, high) = ends();
+        let later = RELAYED_AFTER_DIRECT + Duration::from_millis(1);
+        for (local, peer) in [(&low, &high), (&high, &low)] {
+            for (one, other) in [(US, THEM), (THEM, US), (US, US), (THEM, THEM)] {
+                assert!(replaces(local, peer, relayed(one), other, Duration::ZERO));
+                assert!(!replaces(local, peer, one, relayed(other), SIMULTANEOUS_MAX));
+                assert_eq!(replaces(local, peer, one, relayed(other), later), other == THEM);
+            }
+        }
+    }
+
+    #[test]
+    fn both_ends_of_a_punched_hole_agree_on_who_dialled_which_connection() {
+        let tcp: Multiaddr = "/ip4/192.0.2.7/tcp/4001".parse().unwrap();
+        assert_eq!(Kind::outbound(&tcp, Endpoint::Dialer), US);
+        assert_eq!(Kind::outbound(&tcp, Endpoint::Listener), THEM);
+        let quic: Multiaddr = "/ip4/192.0.2.7/udp/4001/quic-v1".parse().unwrap();
+        assert_eq!(Kind::outbound(&quic, Endpoint::Dialer), US);
+        assert_eq!(Kind::outbound(&quic, Endpoint::Listener), US);
     }
 }

@@ -1,4 +1,5 @@
-//! How bytes are carried: QUIC, and TCP with Noise and Yamux and a deadline of our own (PROTOCOL §5.1).
+//! How bytes are carried: QUIC, TCP with Noise and Yamux and a deadline of our own, and circuits through relays, which
+//! are like TCP (PROTOCOL §5.1).
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{Boxed, OrTransport, Transport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, dns, noise, quic, tcp, yamux};
+use libp2p::{PeerId, dns, noise, quic, relay, tcp, yamux};
 
 use super::deadline::Deadline;
 
@@ -14,6 +15,8 @@ use super::deadline::Deadline;
 pub(super) const TCP_SILENCE_MAX: Duration = Duration::from_secs(12);
 /// A connection is encrypted and multiplexed within this time, or dropped. As long as a slow mobile link may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Through a relay, which may have to be dialled first.
+const CIRCUIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A peer may have this many streams open on one connection: gossip, identify, ping and requests need about forty.
 const STREAMS_MAX: usize = 128;
 /// QUIC notices a dead path after this long (libp2p's default), and asks for a sign of life in half of it.
@@ -21,15 +24,18 @@ const QUIC_IDLE_MS_MAX: u32 = 10_000;
 const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(4);
 
 /// The whole stack for a key, or why the system does not let us have it.
-pub(super) fn transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, String> {
+pub(super) fn transport(
+    keypair: &Keypair,
+    circuits: relay::client::Transport,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, String> {
     let noise = noise::Config::new(keypair).map_err(|error| error.to_string())?;
     let mut yamux = yamux::Config::default();
     yamux.set_max_num_streams(STREAMS_MAX);
     let tcp = tcp::tokio::Transport::new(tcp::Config::new())
         .map(|stream, _| Deadline::new(stream, TCP_SILENCE_MAX))
         .upgrade(Version::V1Lazy)
-        .authenticate(noise)
-        .multiplex(yamux)
+        .authenticate(noise.clone())
+        .multiplex(yamux.clone())
         .timeout(HANDSHAKE_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
 
@@ -41,5 +47,13 @@ pub(super) fn transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerB
 
     let direct = OrTransport::new(quic, tcp).map(|either, _| either.into_inner()).boxed();
     let named = dns::tokio::Transport::system(direct).map_err(|error| format!("names cannot be looked up: {error}"))?;
-    Ok(named.boxed())
+    let circuits = circuits
+        .map(|stream, _| Deadline::new(stream, TCP_SILENCE_MAX))
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise)
+        .multiplex(yamux)
+        .timeout(CIRCUIT_TIMEOUT)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    // Circuits first: TCP and QUIC would dial the relay itself.
+    Ok(OrTransport::new(circuits, named).map(|either, _| either.into_inner()).boxed())
 }

@@ -29,6 +29,8 @@ pub struct Status {
 pub enum PeerPath {
     /// A direct connection.
     Direct,
+    /// A direct connection that began through a circuit relay: both ends opened their routers for it.
+    Punched,
     /// Through a circuit relay.
     Relayed,
 }

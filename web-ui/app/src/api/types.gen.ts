@@ -324,7 +324,7 @@ export type Contact = {
 /**
  * How a connected peer is reached.
  */
-export type PeerPath = "direct" | "relayed";
+export type PeerPath = "direct" | "punched" | "relayed";
 
 /**
  * A connected peer.

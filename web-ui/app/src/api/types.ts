@@ -16,6 +16,7 @@ export type {
   MessageState,
   NewInvite,
   Peer,
+  PeerPath,
   Problem,
   Recipient,
   Role,

@@ -227,6 +227,7 @@ export const en = {
   "status.no-peers": "No peer is connected right now. Your node keeps trying.",
   "status.no-addresses": "Not listening on any address.",
   "status.direct": "Direct",
+  "status.punched": "Direct, through both routers",
   "status.relayed": "Relayed",
   "status.queued": "Waiting for delivery",
   "status.queued-count": { one: "{count} message", other: "{count} messages" },

@@ -1,14 +1,21 @@
 import { useEffect } from "react";
+import type { PeerPath } from "../../api/types";
 import { CopyField } from "../../components/CopyField";
 import { LinkStatus } from "../../components/LinkStatus";
 import { MainHeader } from "../../components/MainHeader";
 import { useSelect, useTidings } from "../../state/react";
 import { Avatar } from "../../ui/Avatar";
 import { shortId } from "../../ui/format";
-import { t } from "../../ui/i18n";
+import { type Key, t } from "../../ui/i18n";
 import { Spinner } from "../../ui/Spinner";
 
 const read_ms = 10_000;
+
+const PATHS: Record<PeerPath, Key> = {
+  direct: "status.direct",
+  punched: "status.punched",
+  relayed: "status.relayed",
+};
 
 export function NodeStatus() {
   const { readStatus } = useTidings();
@@ -47,7 +54,7 @@ export function NodeStatus() {
                         <strong dir="auto">{name ?? t("status.unknown-peer")}</strong>
                         <code title={peer.peer_id}>{shortId(peer.peer_id)}</code>
                       </div>
-                      <span className="tag">{peer.path === "relayed" ? t("status.relayed") : t("status.direct")}</span>
+                      <span className="tag">{t(PATHS[peer.path])}</span>
                     </li>
                   );
                 })}

@@ -1,0 +1,68 @@
+//! Two people behind routers, and a friend of both whose node is a relay.
+
+use std::time::Duration;
+
+use crate::lab::{Lab, Nat};
+use crate::person::{Person, has_circuit, path_in};
+
+/// Two people who have each other's cards, with a place at the relay of a third.
+struct Friends {
+    ada: Person,
+    bob: Person,
+    _carol: Person,
+    _lab: Lab,
+}
+
+fn friends(mut lab: Lab, nat: Nat) -> Friends {
+    lab.public_host("carol");
+    lab.host_behind("ada", nat);
+    lab.host_behind("bob", nat);
+    let carol = Person::start(&lab, "carol", &["--relay"]);
+    let [ada, bob] = ["ada", "bob"].map(|name| Person::start(&lab, name, &[]));
+    for person in [&ada, &bob] {
+        person.says(&["add", &carol.text_of(&["card"], "link")]);
+        carol.says(&["add", &person.text_of(&["card"], "link")]);
+        person.until("a place at the relay", has_circuit);
+    }
+    ada.says(&["add", &bob.text_of(&["card"], "link")]);
+    bob.says(&["add", &ada.text_of(&["card"], "link")]);
+    Friends { ada, bob, _carol: carol, _lab: lab }
+}
+
+impl Friends {
+    /// The direct conversation, and Bob's peer id.
+    fn conversation(&self) -> (String, String) {
+        let bob = self.bob.text_of(&["status"], "peer_id");
+        self.ada.until("a connection", |status| path_in(status, &bob).is_some());
+        (self.ada.text_of(&["new", "bob"], "conversation"), bob)
+    }
+
+    fn deliver(&self, conversation: &str, text: &str) {
+        self.ada.says(&["send", conversation, text, "--wait", "delivered", "--timeout", "120"]);
+    }
+}
+
+#[test]
+fn behind_two_routers_people_meet_at_a_friends_relay() {
+    let Some(lab) = Lab::for_test("two people behind routers") else { return };
+    let friends = friends(lab, Nat::Cone);
+    let (conversation, bob) = friends.conversation();
+    friends.deliver(&conversation, "however it goes");
+    assert!(friends.ada.path_to(&bob).is_some());
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what is shown is that nothing ends within two minutes of real time")]
+fn behind_two_symmetric_routers_a_conversation_lives_on_the_relay_past_two_minutes_and_128_kib() {
+    let Some(lab) = Lab::for_test("a long conversation through a relay") else { return };
+    let friends = friends(lab, Nat::Symmetric);
+    let (conversation, bob) = friends.conversation();
+    // Twenty-six times ten thousand bytes over two minutes and ten seconds.
+    for number in 0..26 {
+        friends.deliver(&conversation, &format!("{number} {}", "word ".repeat(2_000)));
+        assert_eq!(friends.ada.path_to(&bob).as_deref(), Some("relayed"), "after {number}");
+        std::thread::sleep(Duration::from_secs(5));
+    }
+    friends.deliver(&conversation, "and still there");
+    assert_eq!(friends.ada.path_to(&bob).as_deref(), Some("relayed"));
+}
