@@ -46,6 +46,32 @@ fn what_one_wrote_reaches_another_through_the_third_when_the_author_has_gone_for
     });
 }
 
+#[test]
+fn an_author_knows_who_keeps_its_message_for_whom_it_could_not_reach() {
+    block_on(async {
+        let (mut world, id) = three(908).await;
+        world.crash(1).unwrap();
+        cut(&mut world, 2, false);
+        run_for(&mut world, 20_000).await;
+        let sent = send(&mut world, 0, id, "for both").await;
+        assert_eq!(world.engine(0).unwrap().reader().keepers(sent).await.unwrap(), []);
+        cut(&mut world, 2, true);
+        run_for(&mut world, 10_000).await;
+        let cara = world.peer(2).unwrap();
+        let keepers = world.engine(0).unwrap().reader().keepers(sent).await.unwrap();
+        assert_eq!(keepers.iter().map(|keeper| keeper.peer).collect::<Vec<_>>(), [cara]);
+        world.crash(0).unwrap();
+        world.start(1).await.unwrap();
+        run_for(&mut world, 10_000).await;
+        assert_eq!(words(&mut world, 1, id).await, ["for both"], "as it was said");
+        world.start(0).await.unwrap();
+        for _ in 0..31 {
+            run_for(&mut world, DAY_MS).await;
+        }
+        assert_eq!(world.engine(0).unwrap().reader().keepers(sent).await.unwrap(), []);
+    });
+}
+
 /// Nothing follows it that would tell that it is missing.
 #[test]
 fn the_last_message_of_a_session_arrives_though_its_author_never_returns() {

@@ -43,6 +43,7 @@ impl State {
     /// Keeps an envelope for all members of its group.
     pub(crate) fn hold(&mut self, batch: &mut Batch<'_, '_>, envelope: &Envelope, at: HeldAt) {
         batch.hold(envelope, at);
+        self.partners.came(envelope.id());
         self.sets.add(at.group, at.number, at.week, envelope.id());
     }
 

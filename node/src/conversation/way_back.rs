@@ -88,6 +88,7 @@ impl State {
         for group in groups {
             self.ways_back.puzzled(*group, peer, batch.now_ms);
         }
+        self.partners.puzzled_by(peer, groups, batch.now_ms);
     }
 
     /// The connected nodes of other members.

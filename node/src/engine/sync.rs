@@ -202,6 +202,7 @@ impl State {
         let mut answer = Reconciled { message: Vec::new(), wanted: Vec::new() };
         if !message.is_empty() {
             let items = self.items(batch, shared.group, from).await?;
+            self.partners.worked(peer, items.len());
             let Some(message) = sync::respond(&items, message) else { return nothing };
             answer.message = message;
         }

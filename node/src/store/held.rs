@@ -5,8 +5,8 @@ use tidings_crypto::envelope::{EnvelopeId, EpochId, Week};
 use tidings_crypto::group::GroupId;
 use tidings_crypto::identity::NodeId;
 
-use super::{StoreError, Tx, fixed, integer, natural};
-use crate::ids::{AccountId, ConversationId, PeerKey};
+use super::{Reader, StoreError, Tx, fixed, integer, natural};
+use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
 
 /// So many envelopes are looked up at once.
 const LOOKED_UP_A_STATEMENT: usize = 64;
@@ -233,9 +233,7 @@ impl Tx<'_> {
             .bind(envelope.0.as_slice())
             .fetch_all(self.transaction.read())
             .await?;
-        rows.iter()
-            .map(|row| Ok(Keeper { peer: PeerKey(fixed("keeper", row.try_get(0)?)?), at_ms: natural(row.try_get(1)?) }))
-            .collect()
+        rows.iter().map(keeper_row).collect()
     }
 
     /// Everybody has a message of mine: who kept it matters no more.
@@ -260,4 +258,22 @@ impl Tx<'_> {
             .await?;
         Ok(())
     }
+}
+
+impl Reader {
+    /// Who said that they keep a message of mine, as it is now, for the others: the first first.
+    pub async fn keepers(&self, message: MessageId) -> Result<Vec<Keeper>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT keeper.keeper, keeper.at_ms FROM message JOIN keeper ON keeper.envelope = message.envelope
+             WHERE message.id = ?1 ORDER BY keeper.at_ms, keeper.keeper",
+        )
+        .bind(message.0.as_slice())
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(keeper_row).collect()
+    }
+}
+
+fn keeper_row(row: &sqlx::sqlite::SqliteRow) -> Result<Keeper, StoreError> {
+    Ok(Keeper { peer: PeerKey(fixed("keeper", row.try_get(0)?)?), at_ms: natural(row.try_get(1)?) })
 }

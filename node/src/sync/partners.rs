@@ -38,8 +38,10 @@ const DECLINERS_MAX: usize = 256;
 const RECONCILING_MAX: usize = 4;
 /// So many envelopes wait to be given to one peer; the rest is found missing again later.
 const GIFTS_MAX: usize = 20_000;
-/// A peer is answered this many questions about sets in a minute; beyond that it is told to ask later.
+/// A peer is answered this many questions about sets in a minute; beyond that it is told to ask later. One about a large set
+/// counts for more: for one more with each so many envelopes.
 const PARTNER_REQUESTS_MAX: u32 = 1_000;
+const ENVELOPES_A_REQUEST: usize = 4_096;
 const MINUTE_MS: u64 = 60_000;
 /// Of an own message so many keepers are written down, of which one would do.
 const KEEPERS_MAX: u8 = 3;
@@ -100,6 +102,8 @@ struct Partner {
     settled: BTreeMap<GroupId, (Fingerprint, Fingerprint)>,
     answered_since_ms: u64,
     answered: u32,
+    /// When it last brought what cannot be placed here, and was therefore asked.
+    puzzled_ms: Option<u64>,
 }
 
 /// Something is missing in a group.
@@ -144,6 +148,7 @@ impl Partners {
             partner.due_ms = partner.due_ms.map(|due_ms| due_ms.min(now_ms.saturating_add(LOOK_AGAIN_MS)));
             partner.slow_due_ms = partner.slow_due_ms.min(now_ms.saturating_add(SLOW_CLOCK_MS));
             partner.answered_since_ms = partner.answered_since_ms.min(now_ms);
+            partner.puzzled_ms = None;
         }
         for gap in self.gaps.values_mut() {
             gap.due_ms = gap.due_ms.min(now_ms.saturating_add(LOOK_AGAIN_MS));
@@ -256,6 +261,19 @@ impl Partners {
         }
     }
 
+    /// A peer brought what cannot be placed here: it may be of a topic that the group has turned to meanwhile.
+    pub(crate) fn puzzled_by(&mut self, peer: PeerKey, groups: &[GroupId], now_ms: u64) {
+        let Some(partner) = self.connected.get_mut(&peer) else { return };
+        let [first_ms, ..] = GAP_PAUSES_MS;
+        // As often as a peer may be looked at again anyway, whatever it brings.
+        let may_ms = partner.puzzled_ms.map_or(0, |at_ms| at_ms.saturating_add(LOOK_AGAIN_MS));
+        if partner.due_ms.is_none() && may_ms <= now_ms {
+            partner.puzzled_ms = Some(now_ms);
+            partner.forced.extend(groups);
+            partner.due_ms = Some(now_ms.saturating_add(first_ms));
+        }
+    }
+
     /// Gaps of which somebody is to be asked now, with the parents that were missing.
     pub(crate) fn due_gaps(&self, now_ms: u64) -> Vec<(GroupId, Vec<MessageId>)> {
         let due = self.gaps.iter().filter(|(_, gap)| gap.due_ms <= now_ms && !self.connected.is_empty());
@@ -304,6 +322,11 @@ impl Partners {
             wanted.push(id);
         }
         (wanted, skipped)
+    }
+
+    /// An envelope came in: nobody is waited for with it.
+    pub(crate) fn came(&mut self, id: EnvelopeId) {
+        self.awaited.remove(&id);
     }
 
     /// Whether an envelope may be offered to a peer.
@@ -372,6 +395,14 @@ impl Partners {
         }
         partner.answered = partner.answered.saturating_add(1);
         partner.answered <= PARTNER_REQUESTS_MAX
+    }
+
+    /// An answer had to do with a set of so many envelopes.
+    pub(crate) fn worked(&mut self, peer: PeerKey, envelopes: usize) {
+        if let Some(partner) = self.connected.get_mut(&peer) {
+            let more = u32::try_from(envelopes / ENVELOPES_A_REQUEST).unwrap_or(u32::MAX);
+            partner.answered = partner.answered.saturating_add(more);
+        }
     }
 }
 

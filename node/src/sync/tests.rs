@@ -183,4 +183,23 @@ fn a_peer_that_asks_without_end_is_told_to_ask_later() {
     let answered = (0..2_000).filter(|_| partners.may_answer(peer(1), 5)).count();
     assert_eq!(answered, 1_000);
     assert!(partners.may_answer(peer(1), 60_005));
+    partners.worked(peer(1), 5_000_000);
+    assert!(!partners.may_answer(peer(1), 60_006), "large sets cost more");
+}
+
+#[test]
+fn who_brings_what_cannot_be_placed_is_asked_once_in_a_minute() {
+    let mut partners = Partners::default();
+    partners.connected(peer(1), true, 0);
+    partners.looked_at(peer(1), false, 0, 1_000, 0);
+    let mut asked = 0;
+    for now_ms in (2_000..122_000).step_by(1_000) {
+        partners.puzzled_by(peer(1), &[GROUP], now_ms);
+        for due in partners.take_due(0, now_ms) {
+            assert!(partners.is_to_compare(due, GROUP, [0; 16]));
+            partners.looked_at(due, false, 0, now_ms, 0);
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 2);
 }
