@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How a router translates addresses.
@@ -23,7 +24,8 @@ pub(crate) struct Lab {
 impl Lab {
     /// The lab, with its core; `None`, said aloud, where this machine does not allow it. With `CI=true` that is a failure.
     pub(crate) fn for_test(what: &str) -> Option<Self> {
-        match missing() {
+        static MISSING: OnceLock<Option<String>> = OnceLock::new();
+        match MISSING.get_or_init(missing) {
             None => Some(Self::new()),
             Some(missing) => {
                 let sentence = format!("NOT RUN: {what}, because {missing}.");

@@ -48,7 +48,8 @@ fn behind_two_routers_people_meet_at_a_friends_relay() {
     let friends = friends(lab, Nat::Cone);
     let (conversation, bob) = friends.conversation();
     friends.deliver(&conversation, "however it goes");
-    assert!(friends.ada.path_to(&bob).is_some());
+    friends.ada.until("a hole", |status| path_in(status, &bob).as_deref() == Some("punched"));
+    friends.deliver(&conversation, "through both routers");
 }
 
 #[test]
