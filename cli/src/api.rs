@@ -21,8 +21,8 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 pub(crate) use answers::{
-    CardLinks, Contact, Conversation, Group, History, Invite, JoinRequest, Member, Message, MessageDetail, MessagePage,
-    Path as PeerPath, Peer, Role, SignInLink, Standing, State, Status,
+    CardLinks, Contact, Conversation, Group, History, Invite, JoinRequest, Mailbox, MailboxLink, Member, Message,
+    MessageDetail, MessagePage, Path as PeerPath, Peer, Role, SignInLink, Standing, State, Status,
 };
 pub(crate) use events::{Event, Events};
 pub(crate) use groups::{NewInvite, Patch};
@@ -131,6 +131,26 @@ impl Api {
     pub(crate) async fn mark_seen(&self, conversation: &str, message: &str) -> Result<(), Failure> {
         let body = json_bytes(&serde_json::json!({ "message": message }))?;
         self.exchange(Method::POST, &format!("conversations/{conversation}/seen"), Some(body), None).await.map(drop)
+    }
+
+    pub(crate) async fn mailboxes(&self) -> Result<Vec<Mailbox>, Failure> {
+        self.get("mailboxes").await
+    }
+
+    pub(crate) async fn use_mailbox_by_link(&self, link: &str) -> Result<Mailbox, Failure> {
+        self.post("mailboxes", &serde_json::json!({ "link": link }), None).await
+    }
+
+    pub(crate) async fn use_mailbox_of(&self, account: &str) -> Result<Mailbox, Failure> {
+        self.post("mailboxes", &serde_json::json!({ "contact": account }), None).await
+    }
+
+    pub(crate) async fn drop_mailbox(&self, peer_id: &str) -> Result<(), Failure> {
+        self.exchange(Method::DELETE, &format!("mailboxes/{peer_id}"), None, None).await.map(drop)
+    }
+
+    pub(crate) async fn mailbox_link(&self) -> Result<MailboxLink, Failure> {
+        self.get("mailbox-link").await
     }
 
     pub(crate) async fn sign_in_link(&self) -> Result<SignInLink, Failure> {
@@ -293,7 +313,9 @@ fn refusal(status: u16, body: &[u8]) -> Failure {
     };
     let sentence = after_colon(if problem.detail.is_empty() { &problem.title } else { &problem.detail });
     match problem.code.as_str() {
-        "unknown_conversation" | "unknown_message" | "unknown_contact" | "not_found" => Failure::NotFound(sentence),
+        "unknown_conversation" | "unknown_mailbox" | "unknown_message" | "unknown_contact" | "not_found" => {
+            Failure::NotFound(sentence)
+        }
         "ambiguous" if !problem.candidates.is_empty() => {
             Failure::Refused(format!("{sentence}:\n  {}", problem.candidates.join("\n  ")))
         }

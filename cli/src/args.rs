@@ -101,6 +101,9 @@ pub(crate) enum Verb {
     },
     /// Change a conversation's name, topic, picture or rules; without a flag, show them
     Set(Set),
+    /// Let a node that is always on keep envelopes for you while you are away
+    #[command(subcommand)]
+    Mailbox(MailboxVerb),
     /// Print every event as it happens
     Watch,
     /// Make a fresh sign-in link for the browser
@@ -113,6 +116,7 @@ pub(crate) enum Verb {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each flag is on or off for itself")]
 pub(crate) struct Up {
     /// The name that others see, at the first run
     #[arg(long)]
@@ -132,9 +136,32 @@ pub(crate) struct Up {
     /// Be a relay: let people you know be reached through this node, which must be reachable itself
     #[arg(long)]
     pub(crate) relay: bool,
+    /// Keep envelopes for others while they are away: those who have the link that `tidings mailbox link` prints, and
+    /// your contacts
+    #[arg(long)]
+    pub(crate) mailbox: bool,
     /// Read the passphrase that protects your keys from this file
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailboxVerb {
+    /// Have envelopes kept by this mailbox
+    Use {
+        /// What `tidings mailbox link` printed there, or the contact who runs it
+        #[arg(value_name = "LINK or CONTACT")]
+        mailbox: String,
+    },
+    /// List the mailboxes that you use
+    List,
+    /// Use a mailbox no longer
+    Drop {
+        /// Which, by its name or peer id
+        mailbox: String,
+    },
+    /// Print the link by which others use the mailbox of this node
+    Link,
 }
 
 #[derive(Debug, Args)]
@@ -396,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_verb_or_flag_that_is_not_there_is_a_usage_error() {
-        for line in ["tidings", "tidings chat", "tidings up --mailbox", "tidings send", "tidings up --http nowhere"] {
+        for line in ["tidings", "tidings chat", "tidings mailbox", "tidings send", "tidings up --http nowhere"] {
             assert_eq!(typed(line).unwrap_err().exit_code(), 2, "{line}");
         }
     }

@@ -9,6 +9,7 @@ mod join;
 mod leave;
 mod link;
 mod list;
+mod mailbox;
 mod members;
 mod new;
 mod read;
@@ -53,6 +54,7 @@ pub(crate) async fn run(typed: Typed) -> Result<(), Failure> {
         Verb::Role { conversation, member, role } => role::run(&api, &output, &conversation, &member, role).await,
         Verb::Leave { conversation } => leave::run(&api, &output, &conversation).await,
         Verb::Set(typed) => set::run(&api, &output, &typed).await,
+        Verb::Mailbox(verb) => mailbox::run(&api, &output, &verb).await,
         Verb::Watch => watch::run(&api, &output).await,
         Verb::Link => link::run(&api, &output).await,
         Verb::Completions { .. } => Ok(()),

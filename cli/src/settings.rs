@@ -76,6 +76,7 @@ pub(crate) fn node_config(home: &Home, up: &Up) -> Result<Config, Failure> {
         mdns: !up.no_mdns,
         upnp: !up.no_upnp,
         relay: up.relay,
+        mailbox: up.mailbox,
         passphrase: up.passphrase_file.as_deref().map(read_passphrase).transpose()?,
         ..Config::new(home.path.clone())
     })

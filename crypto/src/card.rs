@@ -5,6 +5,7 @@
 //! who is offline. The limits below hold for every [`SignedCard`], mine and others'.
 
 mod link;
+mod mailbox;
 mod name;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use crate::identity::{
 
 pub use link::{BadLink, CardLink, LINK_BYTES_MAX, SHORT_LINK_BYTES_MAX, ShortCard};
 pub(crate) use link::{checked_payload, link};
+pub use mailbox::{CardMailbox, MAILBOX_ADDRESSES_MAX, MAILBOXES_MAX, MailboxLink};
 pub use name::{NAME_BYTES_MAX, valid_line, valid_name};
 
 /// A signed card is at most this many bytes.
@@ -30,6 +32,8 @@ pub const ADDRESS_BYTES_MAX: usize = 128;
 pub const KEY_PACKAGE_BYTES_MAX: usize = 2 * 1024;
 
 const VERSION: u8 = 1;
+/// Of a card that names mailboxes.
+const MAILBOXES_VERSION: u8 = 2;
 const CONTEXT: &str = "tidings v1 contact card";
 const SIGNATURE_BYTES: usize = 64;
 
@@ -52,6 +56,8 @@ pub struct CardNode {
     pub addresses: Vec<Address>,
     /// A last-resort MLS key package, or nothing.
     pub key_package: Vec<u8>,
+    /// Who keeps envelopes for it while it is away.
+    pub mailboxes: Vec<CardMailbox>,
 }
 
 /// What a card says.
@@ -111,6 +117,9 @@ pub enum BadCard {
     /// A node has too many addresses, or one of a wrong length.
     #[error("a node has at most {ADDRESSES_MAX} addresses of 1 to {ADDRESS_BYTES_MAX} bytes")]
     Addresses,
+    /// A node has too many mailboxes, or one of them too many addresses or one of a wrong length.
+    #[error("a node has at most {MAILBOXES_MAX} mailboxes of {MAILBOX_ADDRESSES_MAX} addresses each")]
+    Mailboxes,
     /// A key package is too long.
     #[error("a key package has at most {KEY_PACKAGE_BYTES_MAX} bytes")]
     KeyPackage,
@@ -146,15 +155,16 @@ impl SignedCard {
         if bytes.len() > CARD_BYTES_MAX {
             return Err(BadCard::TooLong { bytes: bytes.len() });
         }
-        if bytes.first().is_some_and(|version| *version > VERSION) {
+        if bytes.first().is_some_and(|version| *version > MAILBOXES_VERSION) {
             return Err(BadCard::Newer);
         }
         let (signed, signature) = bytes.split_last_chunk::<SIGNATURE_BYTES>().ok_or(Malformed::Truncated)?;
         let mut reader = Reader::new(signed);
-        reader.version(VERSION)?;
+        let version = if bytes.first() == Some(&MAILBOXES_VERSION) { MAILBOXES_VERSION } else { VERSION };
+        reader.version(version)?;
         let account = AccountPublic(reader.array()?);
         account.verify(CONTEXT, signed, &Signature(*signature)).map_err(|_| BadCard::Signature)?;
-        let card = Card::read(account, reader)?;
+        let card = Card::read(account, version, reader)?;
         card.check()?;
         Ok(Self { card, bytes: bytes.to_vec() })
     }
@@ -179,7 +189,8 @@ impl Card {
     /// Everything before the signature.
     fn signed_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::new();
-        writer.u8(VERSION).array(&self.account.0).u64(self.serial).bytes(self.name.as_bytes());
+        let version = self.version();
+        writer.u8(version).array(&self.account.0).u64(self.serial).bytes(self.name.as_bytes());
         writer.count(self.nodes.len());
         for node in &self.nodes {
             writer.array(&node.certificate.encode()).count(node.addresses.len());
@@ -187,12 +198,21 @@ impl Card {
                 writer.bytes(&address.0);
             }
             writer.bytes(&node.key_package);
+            if version == MAILBOXES_VERSION {
+                writer.count(node.mailboxes.len());
+                node.mailboxes.iter().for_each(|mailbox| mailbox.write(&mut writer));
+            }
         }
         writer.into_bytes()
     }
 
+    /// A card without mailboxes is what it was before there were any.
+    fn version(&self) -> u8 {
+        if self.nodes.iter().any(|node| !node.mailboxes.is_empty()) { MAILBOXES_VERSION } else { VERSION }
+    }
+
     /// Reads what follows the account.
-    fn read(account: AccountPublic, mut reader: Reader<'_>) -> Result<Self, BadCard> {
+    fn read(account: AccountPublic, version: u8, mut reader: Reader<'_>) -> Result<Self, BadCard> {
         let serial = reader.u64()?;
         let name = reader.text("the name", NAME_BYTES_MAX)?.to_owned();
         let mut nodes = Vec::new();
@@ -203,10 +223,17 @@ impl Card {
                 addresses.push(Address(reader.bytes("an address", ADDRESS_BYTES_MAX)?.to_vec()));
             }
             let key_package = reader.bytes("a key package", KEY_PACKAGE_BYTES_MAX)?.to_vec();
-            nodes.push(CardNode { certificate, addresses, key_package });
+            let mut mailboxes = Vec::new();
+            if version == MAILBOXES_VERSION {
+                for _ in 0..reader.count("a list of mailboxes", MAILBOXES_MAX)? {
+                    mailboxes.push(CardMailbox::read(&mut reader)?);
+                }
+            }
+            nodes.push(CardNode { certificate, addresses, key_package, mailboxes });
         }
         reader.finish()?;
-        Ok(Self { account, name, serial, nodes })
+        let card = Self { account, name, serial, nodes };
+        if card.version() == version { Ok(card) } else { Err(Malformed::Invalid { what: "the version" }.into()) }
     }
 
     fn check(&self) -> Result<(), BadCard> {
@@ -232,6 +259,9 @@ impl CardNode {
         }
         if self.key_package.len() > KEY_PACKAGE_BYTES_MAX {
             return Err(BadCard::KeyPackage);
+        }
+        if self.mailboxes.len() > MAILBOXES_MAX || !self.mailboxes.iter().all(CardMailbox::has_right_addresses) {
+            return Err(BadCard::Mailboxes);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! envelope a week. A welcome is sealed to the mailbox key of one node.
 //! The authenticity of what is inside is MLS's: the topic secret only says that a member sealed it.
 
+mod deposit;
 mod padding;
 mod topic;
 mod way_in;
@@ -20,6 +21,7 @@ use crate::codec::{Malformed, Reader, Writer};
 pub use crate::epoch_id::{ABOVE_MAX, EpochId};
 use crate::identity::id;
 
+pub use deposit::{DEPOSIT_BYTES_MAX, DEPOSIT_OVERHEAD_BYTES, open_deposit, seal_deposit};
 pub use padding::PADDED_BYTES_MAX;
 pub use topic::{MalformedTopicName, TopicSecret, TopicTag, Week};
 pub use way_in::{GROUP_INFO_BYTES_MAX, SealedWayIn, WAY_IN_BYTES_MAX, WayIn};

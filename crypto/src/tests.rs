@@ -126,7 +126,7 @@ proptest! {
     ) {
         let node = LocalNode::generate(0, 1, &mut rng(1));
         let addresses = addresses.into_iter().map(Address).collect();
-        let shown = CardNode { certificate: node.certificate.clone(), addresses, key_package };
+        let shown = CardNode { certificate: node.certificate.clone(), addresses, key_package, mailboxes: Vec::new() };
         let name = if valid_name(&name) { name } else { "Ada".to_owned() };
         let card = Card { account: node.account.public(), name, serial, nodes: vec![shown] };
         let signed = SignedCard::sign(card, &node.account).unwrap();

@@ -22,10 +22,11 @@ pub(crate) use self::pushes::Asked;
 pub(crate) use self::state::{LoadedGroup, MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::handle::{
-    CardLinks, Contact, Conversation, GroupDetail, InviteView, Message, NewInvite, NewMessage, NewSession, Picture,
-    PolicyPatch, Refused, Role,
+    CardLinks, Contact, Conversation, GroupDetail, InviteView, Mailbox, Message, NewInvite, NewMessage, NewSession,
+    Picture, PolicyPatch, Refused, Role,
 };
-use crate::ids::{AccountId, Address, ConversationId, InviteId, MessageId, SessionId};
+use crate::ids::{AccountId, Address, ConversationId, InviteId, MessageId, PeerKey, SessionId};
+pub use crate::mailbox::own::MailboxOf;
 use crate::network::{NetworkCommand, NetworkEvent};
 use crate::store::{Store, StoreError};
 
@@ -47,6 +48,8 @@ pub enum Input {
     Network(NetworkEvent),
     /// This node can be reached at other addresses than before.
     Addresses(Vec<Address>),
+    /// Whether this node keeps envelopes for others.
+    ServeMailboxes(bool),
     /// Time passed: do what is due.
     Deadline,
     /// The clock was wrong and was set back: what is due by the wrong time is due by the right one.
@@ -139,6 +142,12 @@ pub enum Command {
         /// Up to this message.
         up_to: MessageId,
     },
+    /// Use a mailbox.
+    UseMailbox(MailboxOf),
+    /// Use a mailbox no longer.
+    DropMailbox(PeerKey),
+    /// The link by which others use this node's mailbox.
+    MailboxLink,
     /// Make a one-time sign-in token.
     CreateSignIn,
     /// Trade a one-time token for a session.
@@ -173,6 +182,10 @@ pub enum Reply {
     Invite(InviteView),
     /// The message as it is now.
     Message(Message),
+    /// A mailbox that is used now.
+    Mailbox(Mailbox),
+    /// The link to this node's mailbox.
+    MailboxLink(zeroize::Zeroizing<String>),
     /// A one-time token.
     Token(zeroize::Zeroizing<String>),
     /// A fresh session.
@@ -335,6 +348,7 @@ impl State {
             }
             Input::Network(event) => self.network(batch, event).await,
             Input::Addresses(addresses) => self.set_addresses(batch, addresses).await,
+            Input::ServeMailboxes(serves) => self.serve_mailboxes(batch, serves).await,
             Input::Deadline => self.deadline(batch).await,
             Input::ClockSetBack => self.set_clock_back(batch).await,
         }
@@ -376,6 +390,9 @@ impl State {
             Command::MarkSeen { conversation, up_to } => {
                 self.mark_seen(batch, conversation, up_to).await.map(|()| Reply::Done)
             }
+            Command::UseMailbox(of) => self.use_mailbox(batch, of).await.map(Reply::Mailbox),
+            Command::DropMailbox(peer) => self.drop_mailbox(batch, peer).await.map(|()| Reply::Done),
+            Command::MailboxLink => Ok(Reply::MailboxLink(self.mailbox_link()?)),
             Command::CreateSignIn => door::create_sign_in(batch).await.map(Reply::Token),
             Command::SignIn { token, user_agent } => {
                 door::sign_in(batch, &token, &user_agent).await.map(Reply::Session)
@@ -434,6 +451,9 @@ impl State {
             Box::pin(self.sync_due(batch)).await?;
         }
         self.push_due(batch).await?;
+        self.collect_due(batch);
+        Box::pin(self.deposit_due(batch)).await?;
+        self.tell_of_deposits(batch);
         self.unload_idle();
         Ok(())
     }

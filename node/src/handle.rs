@@ -15,14 +15,14 @@ pub use self::group::{
 pub(crate) use self::group::{role_from_number, role_number};
 pub use self::refused::Refused;
 pub use self::views::{
-    CardLinks, Contact, Conversation, Member, Message, MessageDetail, MessagePage, MessageState, NewMessage, PageAt,
-    Path, Peer, Recipient, Session, Status,
+    CardLinks, Contact, Conversation, Mailbox, Member, Message, MessageDetail, MessagePage, MessageState, NewMessage,
+    PageAt, Path, Peer, Recipient, Session, Status,
 };
 use crate::engine::door::token_hash;
-use crate::engine::{Command, Reply};
+use crate::engine::{Command, MailboxOf, Reply};
 use crate::event::{EventId, Notice};
 use crate::event_log::{EventLog, Listener};
-use crate::ids::{AccountId, ConversationId, InviteId, MessageId, SessionId};
+use crate::ids::{AccountId, ConversationId, InviteId, MessageId, PeerKey, SessionId};
 use crate::store::{Me, Reader, StoreError};
 
 /// A message's text is at most this many bytes of UTF-8.
@@ -280,6 +280,35 @@ impl Handle {
     /// The events after `after`, or from now on.
     pub fn events(&self, after: Option<EventId>) -> Events {
         Events { listener: self.events.listen(after) }
+    }
+
+    /// Uses a mailbox, by its link or by the contact who runs it: it is asked as soon as it is reached.
+    pub async fn use_mailbox(&self, of: MailboxOf) -> Result<Mailbox, Refused> {
+        match self.ask(Command::UseMailbox(of)).await? {
+            Reply::Mailbox(mailbox) => Ok(mailbox),
+            _ => Err(Refused::Stopped),
+        }
+    }
+
+    /// Uses a mailbox no longer.
+    pub async fn drop_mailbox(&self, peer: PeerKey) -> Result<(), Refused> {
+        self.ask(Command::DropMailbox(peer)).await.map(drop)
+    }
+
+    /// Who keeps envelopes for this node.
+    pub async fn mailboxes(&self) -> Result<Vec<Mailbox>, Refused> {
+        let peers = self.now.borrow().peers.clone();
+        let rows = self.reader.mailboxes().await.map_err(unreadable)?;
+        let online = |peer| peers.iter().any(|known| known.peer == peer);
+        Ok(rows.into_iter().map(|row| Mailbox { online: online(row.peer), ..row }).collect())
+    }
+
+    /// The link by which others use this node's mailbox.
+    pub async fn mailbox_link(&self) -> Result<Zeroizing<String>, Refused> {
+        match self.ask(Command::MailboxLink).await? {
+            Reply::MailboxLink(link) => Ok(link),
+            _ => Err(Refused::Stopped),
+        }
     }
 
     /// A one-time sign-in token, good for an hour and for one use.

@@ -10,6 +10,7 @@ mod event_log;
 pub mod handle;
 mod home;
 pub mod ids;
+mod mailbox;
 pub mod network;
 pub mod node;
 pub mod outbox;

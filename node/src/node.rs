@@ -21,6 +21,7 @@ use crate::store::{Store, StoreError};
 
 /// How a node is started. Every field is the person's choice; defaults are in [`Config::new`].
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each choice is yes or no for itself")]
 pub struct Config {
     /// The data directory; made with mode 0700 where it is missing.
     pub home: PathBuf,
@@ -34,6 +35,8 @@ pub struct Config {
     pub upnp: bool,
     /// Whether to be a circuit relay for the people this node knows.
     pub relay: bool,
+    /// Whether to keep envelopes for others while they are away.
+    pub mailbox: bool,
     /// Opens the vault; without one a key file of mode 0600 does.
     pub passphrase: Option<Zeroizing<String>>,
 }
@@ -41,7 +44,16 @@ pub struct Config {
 impl Config {
     /// The defaults for a home.
     pub fn new(home: PathBuf) -> Self {
-        Self { home, name: None, listen: Vec::new(), mdns: true, upnp: true, relay: false, passphrase: None }
+        Self {
+            home,
+            name: None,
+            listen: Vec::new(),
+            mdns: true,
+            upnp: true,
+            relay: false,
+            mailbox: false,
+            passphrase: None,
+        }
     }
 }
 
@@ -157,6 +169,7 @@ impl Node {
         let reader = engine.0.reader();
         let (stop, stopped) = oneshot::channel();
         let (work, now) = Work::new(engine, network, asked, events.clone(), config.passphrase.is_some(), rng);
+        let work = work.serving(config.mailbox);
         let mut tasks = JoinSet::new();
         let announcer = work.announcer(reader.clone());
         tasks.spawn(work.run(stopped));

@@ -62,6 +62,7 @@ cases! {
     following_and_watching_show_what_happens,
     somebody_joins_by_a_link_while_the_inviter_is_away,
     the_defaults_listen_everywhere_and_keep_their_port,
+    two_who_are_never_on_together_talk_by_a_mailbox,
     typing_mistakes_are_usage_errors,
     without_a_node_every_verb_says_how_to_start_one,
 }

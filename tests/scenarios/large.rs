@@ -19,7 +19,12 @@ async fn absent_contacts(world: &mut World, count: u64) -> Vec<AccountId> {
         let mut rng = ChaCha20Rng::seed_from_u64(700_000 + number);
         let me = LocalNode::generate(0, u64::MAX, &mut rng);
         let (package, _) = KeyPackage::generate(&me, Suite::Classic, true, &mut rng).unwrap();
-        let node = CardNode { certificate: me.certificate.clone(), addresses: Vec::new(), key_package: package.bytes };
+        let node = CardNode {
+            certificate: me.certificate.clone(),
+            addresses: Vec::new(),
+            key_package: package.bytes,
+            mailboxes: Vec::new(),
+        };
         let name = format!("Absent {number}");
         let card = Card { account: me.account.public(), name, serial: 1, nodes: vec![node] };
         let link = SignedCard::sign(card, &me.account).unwrap().link();

@@ -16,6 +16,8 @@ mod invites;
 #[cfg(test)]
 mod large;
 #[cfg(test)]
+mod mailbox;
+#[cfg(test)]
 mod packages;
 #[cfg(test)]
 mod stage;

@@ -4,6 +4,7 @@
 //! in which they were made.
 
 mod databases;
+mod lives;
 mod people;
 mod site;
 mod telling;
@@ -16,7 +17,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use tidings_node::engine::{Command, Effect, Engine, Input, Outcome, Reply, Ticket};
 use tidings_node::handle::{Path, Refused};
-use tidings_node::ids::{Address, TopicTag};
+use tidings_node::ids::TopicTag;
 use tidings_node::network::{AnswerId, GossipId, NetworkCommand, NetworkEvent, Published, RequestFailure, Verdict};
 use tidings_node::wire::request::Request;
 
@@ -148,6 +149,7 @@ impl World {
                 answers_owed: BTreeMap::new(),
                 told: Vec::new(),
                 rng: ChaCha20Rng::seed_from_u64(rng.next_u64()),
+                serves: false,
             });
             // A node may die while it starts; people begin with nodes that run.
             while !world.is_up(place) {
@@ -253,51 +255,6 @@ impl World {
     /// Gives a node an input as it comes.
     pub async fn input(&mut self, at: Place, input: Input) -> Result<()> {
         self.handle(at, input).await.map(drop)
-    }
-
-    /// Kills a node as SIGKILL would: what is committed stays, all else is gone.
-    pub fn crash(&mut self, at: Place) -> Result<()> {
-        self.crashes += 1;
-        let site = self.site(at)?;
-        if let Some(engine) = site.engine.take() {
-            site.store = Some(engine.into_store());
-        }
-        site.start += 1;
-        site.wake_at_ms = None;
-        site.subscribed.clear();
-        site.known.clear();
-        site.gossip_held.clear();
-        site.gossip_seen.clear();
-        site.answers_owed.clear();
-        for other in 0..self.sites.len() {
-            if self.connected.remove(&pair(at, other)) {
-                // The system closes a dead process's connections: the others learn it at once.
-                self.disconnect_side(other, at)?;
-            }
-        }
-        self.pending_requests.retain(|(from, _), _| *from != at);
-        Ok(())
-    }
-
-    /// Starts a node that is down.
-    pub async fn start(&mut self, at: Place) -> Result<()> {
-        let now_ms = self.clock_of(at);
-        let site = self.site(at)?;
-        let Some(store) = site.store.take() else { return Ok(()) };
-        site.start += 1;
-        let me = local_node(site.me_seed);
-        let name = site.name.clone();
-        let (engine, outcome) = Engine::open(store, me, &name, now_ms, &mut site.rng).await?;
-        site.engine = Some(engine);
-        let _no_commands = self.perform(at, outcome)?;
-        let address = Address(vec![4, 127, 0, 0, 1, 6, 16, u8::try_from(at)?]);
-        self.handle(at, Input::Addresses(vec![address])).await?;
-        Ok(())
-    }
-
-    /// Starts a node after a while.
-    pub fn restart_after(&mut self, at: Place, after_ms: u64) {
-        self.schedule(self.now_ms + after_ms, Happening::Restart { at });
     }
 
     /// Cuts or mends the way between two nodes; a cut is silent, so both notice it only later.

@@ -90,7 +90,12 @@ fn cards_and_links_are_as_written_down() {
         Address(vec![4, 192, 0, 2, 1, 6, 0x1c, 0xcd]),
         Address(vec![4, 192, 0, 2, 1, 0x91, 2, 0x1c, 0xcd, 0xcd, 3]),
     ];
-    let shown = CardNode { certificate: node.certificate.clone(), addresses, key_package: b"a key package".to_vec() };
+    let shown = CardNode {
+        certificate: node.certificate.clone(),
+        addresses,
+        key_package: b"a key package".to_vec(),
+        mailboxes: Vec::new(),
+    };
     let card = Card { account: node.account.public(), name: "Zoë".to_owned(), serial: 7, nodes: vec![shown] };
     let signed = SignedCard::sign(card.clone(), &node.account).unwrap();
     let addresses: Vec<String> = card.nodes[0].addresses.iter().map(|address| encode(&address.0)).collect();

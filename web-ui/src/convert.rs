@@ -176,6 +176,20 @@ impl From<handle::Contact> for dto::Contact {
     }
 }
 
+impl From<handle::Mailbox> for dto::Mailbox {
+    fn from(mailbox: handle::Mailbox) -> Self {
+        Self {
+            peer_id: mailbox.peer.to_peer_id(),
+            name: mailbox.name,
+            used_since_ms: mailbox.used_since_ms,
+            opened_at_ms: mailbox.opened_at_ms,
+            collected_at_ms: mailbox.collected_at_ms,
+            refused: Some(mailbox.refused).filter(|refused| !refused.is_empty()),
+            online: mailbox.online,
+        }
+    }
+}
+
 impl From<handle::Peer> for dto::Peer {
     fn from(peer: handle::Peer) -> Self {
         Self {

@@ -8,6 +8,7 @@
 mod conversations;
 mod events;
 pub mod groups;
+mod mailboxes;
 mod messages;
 mod people;
 mod sessions;
@@ -18,6 +19,7 @@ use utoipa::ToSchema;
 
 pub use conversations::{Conversation, Member, NewConversation};
 pub use events::{Event, Frame, ResumeQuery, StateChange};
+pub use mailboxes::{Mailbox, MailboxLink, NewMailbox};
 pub use messages::{
     HistoryQuery, Message, MessageDetail, MessageKind, MessagePage, MessageState, NewMessage, Recipient, SeenUpTo,
 };
@@ -94,6 +96,9 @@ mod tests {
             SignIn,
             NewProfile,
             NewContact,
+            Mailbox,
+            NewMailbox,
+            MailboxLink,
             NewConversation,
             NewMessage,
             SeenUpTo,

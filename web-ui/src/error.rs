@@ -76,6 +76,8 @@ impl Error {
                 Refused::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous"),
                 Refused::UnknownContact => (StatusCode::NOT_FOUND, "unknown_contact"),
                 Refused::CardIncomplete => (StatusCode::CONFLICT, "card_incomplete"),
+                Refused::UnknownMailbox => (StatusCode::NOT_FOUND, "unknown_mailbox"),
+                Refused::NoMailbox => (StatusCode::CONFLICT, "no_mailbox"),
                 Refused::KeyUsed => (StatusCode::CONFLICT, "key_used"),
                 Refused::EmptyText => (StatusCode::UNPROCESSABLE_ENTITY, "empty_text"),
                 Refused::TextTooLong { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "text_too_long"),

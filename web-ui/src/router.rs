@@ -15,7 +15,8 @@ use crate::assets;
 use crate::error::RequestError;
 use crate::extract::BODY_BYTES_MAX;
 use crate::routes::{
-    card, contacts, conversations, events, groups, invites, join, messages, openapi, profile, sessions, sign_in, status,
+    card, contacts, conversations, events, groups, invites, join, mailboxes, messages, openapi, profile, sessions,
+    sign_in, status,
 };
 use crate::session::{self, Door, SignIns};
 
@@ -59,6 +60,9 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(messages::show))
         .routes(routes!(events::follow))
         .routes(routes!(events::live))
+        .routes(routes!(mailboxes::list, mailboxes::add))
+        .routes(routes!(mailboxes::remove))
+        .routes(routes!(mailboxes::link))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::revoke))
         .routes(routes!(sign_in::sign_out))
@@ -129,6 +133,7 @@ mod tests {
             "DELETE /conversations/{conversation}/invites/{invite}",
             "DELETE /conversations/{conversation}/members/{account}",
             "DELETE /conversations/{conversation}/picture",
+            "DELETE /mailboxes/{peer}",
             "DELETE /sessions/{session}",
             "GET /card",
             "GET /card/qr.svg",
@@ -141,6 +146,8 @@ mod tests {
             "GET /conversations/{conversation}/picture",
             "GET /events",
             "GET /live",
+            "GET /mailbox-link",
+            "GET /mailboxes",
             "GET /messages/{message}",
             "GET /openapi.json",
             "GET /sessions",
@@ -155,6 +162,7 @@ mod tests {
             "POST /conversations/{conversation}/requests/{account}",
             "POST /conversations/{conversation}/seen",
             "POST /join",
+            "POST /mailboxes",
             "POST /sign-in",
             "POST /sign-in-links",
             "POST /sign-out",

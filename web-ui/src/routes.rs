@@ -18,6 +18,8 @@ pub(crate) mod join;
 
 pub(crate) mod qr;
 
+pub(crate) mod mailboxes;
+
 pub(crate) mod messages;
 
 pub(crate) mod events;

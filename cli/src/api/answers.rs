@@ -43,6 +43,25 @@ impl Message {
     }
 }
 
+/// Who keeps envelopes for me.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Mailbox {
+    pub(crate) peer_id: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) opened_at_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) collected_at_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) refused: Option<String>,
+    pub(crate) online: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct MailboxLink {
+    pub(crate) link: String,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct MessageDetail {
     #[serde(flatten)]

@@ -92,6 +92,7 @@ async fn start(config: Config, home: &Home) -> Result<Node, Failure> {
         mdns: config.mdns,
         upnp: config.upnp,
         relay: config.relay,
+        mailbox: config.mailbox,
         passphrase: config.passphrase.clone(),
     };
     let started = match Box::pin(Node::start(config)).await {

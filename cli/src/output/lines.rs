@@ -84,6 +84,39 @@ pub(crate) struct Link<'a> {
     pub(crate) sign_in: &'a str,
 }
 
+/// `mailbox use`, `mailbox drop`, and `mailbox list`, a line a mailbox.
+#[derive(Debug, Serialize)]
+pub(crate) struct Mailbox<'a> {
+    peer_id: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opened_at_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collected_at_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a str>,
+    online: bool,
+}
+
+impl<'a> From<&'a api::Mailbox> for Mailbox<'a> {
+    fn from(mailbox: &'a api::Mailbox) -> Self {
+        Self {
+            peer_id: &mailbox.peer_id,
+            name: &mailbox.name,
+            opened_at_ms: mailbox.opened_at_ms,
+            collected_at_ms: mailbox.collected_at_ms,
+            refused: mailbox.refused.as_deref(),
+            online: mailbox.online,
+        }
+    }
+}
+
+/// `mailbox link`.
+#[derive(Debug, Serialize)]
+pub(crate) struct MailboxLink<'a> {
+    pub(crate) link: &'a str,
+}
+
 /// `list`, a line a conversation.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listed<'a> {

@@ -14,7 +14,8 @@ fn local(seed: u8) -> LocalNode {
 
 fn card(node: &LocalNode) -> Card {
     let addresses = vec![Address(vec![4, 127, 0, 0, 1, 6, 0x1f, 0x90]), Address(vec![4, 10, 0, 0, 1, 6, 0x1f, 0x90])];
-    let shown = CardNode { certificate: node.certificate.clone(), addresses, key_package: vec![9; 300] };
+    let shown =
+        CardNode { certificate: node.certificate.clone(), addresses, key_package: vec![9; 300], mailboxes: Vec::new() };
     Card { account: node.account.public(), name: "Ada".to_owned(), serial: 5, nodes: vec![shown] }
 }
 
@@ -40,6 +41,35 @@ fn a_card_is_read_back() {
     let signed = signed(1);
     assert_eq!(SignedCard::decode(signed.bytes()), Ok(signed.clone()));
     assert_eq!(signed.account_id(), local(1).account_id());
+}
+
+#[test]
+fn a_card_names_the_mailboxes_of_a_node_and_without_any_is_what_it_was() {
+    let node = local(1);
+    let mailbox = |seed| CardMailbox {
+        peer: crate::identity::PeerKey([seed; 32]),
+        addresses: vec![Address(vec![4, 127, 0, 0, 1])],
+        token: [seed; 32],
+    };
+    let mut with = card(&node);
+    with.nodes[0].mailboxes = vec![mailbox(1), mailbox(2)];
+    let with = SignedCard::sign(with, &node.account).unwrap();
+    assert_eq!((with.bytes()[0], signed(1).bytes()[0]), (2, 1));
+    assert_eq!(SignedCard::decode(with.bytes()), Ok(with.clone()));
+    let mut many = card(&node);
+    many.nodes[0].mailboxes = (0..5).map(mailbox).collect();
+    assert_eq!(SignedCard::sign(many, &node.account), Err(BadCard::Mailboxes));
+    let mut longer = card(&node);
+    longer.nodes[0].mailboxes = vec![CardMailbox { addresses: vec![Address(Vec::new())], ..mailbox(1) }];
+    assert_eq!(SignedCard::sign(longer, &node.account), Err(BadCard::Mailboxes));
+    // A newer version with nothing newer in it would be a second encoding of the same card.
+    let mut second = signed(1).bytes().to_vec();
+    second.truncate(second.len() - SIGNATURE_BYTES);
+    second[0] = 2;
+    second.extend_from_slice(&[0, 0]);
+    let signature = node.account.sign(CONTEXT, &second);
+    second.extend_from_slice(&signature.0);
+    assert_eq!(SignedCard::decode(&second), Err(BadCard::Encoding(Malformed::Invalid { what: "the version" })));
 }
 
 #[test]
@@ -95,7 +125,7 @@ fn a_card_that_breaks_a_rule_is_refused_though_its_account_signed_it() {
     assert_eq!(SignedCard::sign(card(&node), &others.account), Err(BadCard::Signature));
     let certificate = NodeCertificate::issue(&node.account, &second, 2, 0, 1);
     let mut two = card(&node);
-    two.nodes.push(CardNode { certificate, addresses: Vec::new(), key_package: Vec::new() });
+    two.nodes.push(CardNode { certificate, addresses: Vec::new(), key_package: Vec::new(), mailboxes: Vec::new() });
     let two = SignedCard::sign(two, &node.account).unwrap();
     assert_eq!(SignedCard::decode(two.bytes()), Ok(two));
 }
@@ -170,7 +200,7 @@ fn what_is_wrong_with_a_link_has_its_own_sentence() {
     let mut forged = signed.bytes().to_vec();
     forged[40] ^= 1;
     let mut newer = signed.bytes().to_vec();
-    newer[0] = 2;
+    newer[0] = 3;
     let long = format!("tidings://card/{}", "A".repeat(LINK_BYTES_MAX));
     let truncated = BadLink::Unusable { reason: BadCard::Encoding(Malformed::Truncated) };
     let cases = [

@@ -146,6 +146,8 @@ pub struct Progress {
     pub delivered: Sequences,
     /// Looked at; what is seen is delivered too.
     pub seen: Sequences,
+    /// Some mailbox acknowledged that it keeps these for it. No receipt says so, and none is believed that does.
+    pub stored: Sequences,
 }
 
 /// What a receipt taught.
@@ -167,6 +169,13 @@ impl Ledger {
     /// Takes over what the store remembers of one reader.
     pub fn restore(&mut self, reader: NodeId, progress: Progress) {
         self.readers.insert(reader, progress);
+    }
+
+    /// A mailbox keeps this node's messages `range` for a reader: all that any keeps for it.
+    pub fn store(&mut self, reader: NodeId, range: (u64, u64)) -> &Sequences {
+        let progress = self.readers.entry(reader).or_default();
+        progress.stored.insert_range(range.0, range.1);
+        &progress.stored
     }
 
     /// What is proved for one reader.

@@ -119,10 +119,14 @@ impl State {
         if learnt.delivered.is_empty() && learnt.seen.is_empty() {
             return Ok(());
         }
+        let is_stored_nowhere = progress.stored.is_empty();
         batch.tx.put_ledger(id, reader, progress).await?;
         for range in &learnt.delivered {
             batch.tx.put_progress(id, reader, false, *range, batch.now_ms).await?;
             batch.tx.settle_messages(id, reader, range.0, range.1).await?;
+            if !is_stored_nowhere {
+                batch.tx.drop_stored(id, reader, *range).await?;
+            }
         }
         for range in &learnt.seen {
             batch.tx.put_progress(id, reader, true, *range, batch.now_ms).await?;

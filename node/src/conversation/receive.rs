@@ -117,6 +117,11 @@ impl State {
         if let Some(topic) = self.topics.find(&tag) {
             return Ok(Some(topic));
         }
+        if self.mailboxes.own.has(&from) {
+            // Whoever brought it there is not known here; it may be of any group.
+            let groups: Vec<GroupId> = self.group_rows.keys().copied().collect();
+            return Ok(self.topics.find_older(&tag, &groups, batch.now_ms));
+        }
         let Some(account) = self.accounts_by_peer.get(&from) else { return Ok(None) };
         let shared = batch.tx.conversations_with(*account).await?;
         let rows = self.group_rows.values().filter(|row| shared.contains(&row.conversation));
@@ -315,6 +320,7 @@ impl State {
             Ok(Content::History(shared)) => self.take_history(batch, conversation, group, sender, shared).await,
             Ok(Content::JoinRequest(request)) => self.take_join_request(batch, group, &request).await,
             Ok(Content::JoinRefused(account)) => self.take_join_refusal(batch, group, sender, account).await,
+            Ok(Content::Card(card)) => self.take_told_card(batch, sender, &card).await,
             Ok(Content::Newer) => {
                 tracing::info!("a member sent something that only a newer version understands");
                 Ok(())

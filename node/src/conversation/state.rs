@@ -10,6 +10,8 @@ pub fn state_for<'a>(nodes: impl IntoIterator<Item = Option<&'a Progress>>, sequ
             MessageState::Seen
         } else if progress.delivered.contains(sequence) {
             MessageState::Delivered
+        } else if progress.stored.contains(sequence) {
+            MessageState::Stored
         } else {
             MessageState::Queued
         }
@@ -29,6 +31,9 @@ mod tests {
         assert_eq!(state_for([None, Some(&progress)], 1), MessageState::Seen);
         assert_eq!(state_for([None, Some(&progress)], 3), MessageState::Delivered);
         assert_eq!(state_for([None, Some(&progress)], 4), MessageState::Queued);
+        progress.stored.insert_range(3, 5);
+        assert_eq!(state_for([None, Some(&progress)], 3), MessageState::Delivered);
+        assert_eq!(state_for([None, Some(&progress)], 5), MessageState::Stored);
         assert_eq!(state_for([], 1), MessageState::Queued);
     }
 }

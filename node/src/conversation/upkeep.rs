@@ -137,6 +137,7 @@ impl State {
             self.renew_certificate(batch).await?;
             self.rotate_key_package(batch).await?;
             self.forget_met(batch).await?;
+            self.expire_deposits(batch).await?;
         }
         let from = self.upkeep_from.map_or(Bound::Unbounded, Bound::Excluded);
         let groups = self.group_rows.range((from, Bound::Unbounded)).map(|(id, _)| *id);

@@ -97,6 +97,13 @@ impl<'batch, 'store> Batch<'batch, 'store> {
         Ok(())
     }
 
+    /// Looks up which of these went through this node before.
+    pub(crate) async fn look_up(&mut self, ids: Vec<EnvelopeId>) -> Result<(), StoreError> {
+        let unknown: Vec<EnvelopeId> = ids.into_iter().filter(|id| !self.known.contains(id)).collect();
+        self.known.extend(self.tx.known_envelopes(&unknown).await?);
+        Ok(())
+    }
+
     /// Whether an envelope of this batch went through this node before.
     pub(crate) fn is_known(&self, id: EnvelopeId) -> bool {
         self.known.contains(&id)

@@ -10,6 +10,7 @@ use tidings_crypto::group::GroupId;
 
 use crate::handle::{Path, Peer};
 use crate::ids::{AccountId, ConversationId, PeerKey};
+use crate::mailbox::depositing::DepositAsked;
 use crate::network::{NetworkCommand, Published, RequestFailure};
 use crate::outbox::{
     LATER_ATTEMPTS_MAX, PUSH_ENVELOPES_MAX, REFUSED_ATTEMPTS_MAX, STATEMENT_ATTEMPTS_MAX, next_attempt_ms, push_length,
@@ -76,6 +77,14 @@ pub(crate) enum Asked {
         /// Which.
         group: GroupId,
     },
+    /// To keep envelopes for this node.
+    OpenMailbox,
+    /// To give what it keeps for this node.
+    Collect,
+    /// To keep envelopes for another node.
+    Deposit(DepositAsked),
+    /// Nothing that matters.
+    Nothing,
     /// To keep these rows' envelopes.
     Push {
         /// The rows.
@@ -118,6 +127,8 @@ impl State {
         let begins = self.me.certificate.peer_key().0 < peer.0;
         self.partners.connected(peer, begins, batch.now_ms);
         self.greet(batch, peer);
+        self.open_own_mailbox(batch, peer);
+        self.keeper_appeared(batch, peer);
         self.presence_changed(batch, peer);
     }
 
@@ -125,6 +136,7 @@ impl State {
         self.peers.remove(&peer);
         self.peers_to_push.remove(&peer);
         self.partners.disconnected(peer);
+        self.went_away(batch, peer);
         self.presence_changed(batch, peer);
     }
 
@@ -133,7 +145,7 @@ impl State {
         batch.changed_contacts.extend(self.accounts_by_peer.get(&peer).filter(|id| self.contacts.contains_key(id)));
     }
 
-    pub(super) fn connected_peers(&self) -> impl Iterator<Item = PeerKey> + '_ {
+    pub(crate) fn connected_peers(&self) -> impl Iterator<Item = PeerKey> + '_ {
         self.peers.keys().copied()
     }
 
@@ -161,6 +173,8 @@ impl State {
         if let Some(state) = self.peers.get_mut(&peer) {
             state.next_due_ms = Some(state.next_due_ms.map_or(due_ms, |known| known.min(due_ms)));
             self.peers_to_push.insert(peer);
+        } else {
+            self.owe_to_mailboxes(peer, due_ms);
         }
     }
 
@@ -207,6 +221,13 @@ impl State {
             Request::Reconcile { key, from, message, wanted, offered } => {
                 Box::pin(self.answer_reconcile(batch, peer, (key, from, &message), &wanted, offered)).await
             }
+            Request::OpenMailbox { admission, queue } => self.answer_open_mailbox(batch, peer, &admission, queue).await,
+            Request::Deposit { token, deposits } => Box::pin(self.answer_deposit(batch, &token, &deposits)).await,
+            Request::Collect { after, done } => Box::pin(self.answer_collect(batch, peer, after, &done)).await,
+            Request::Mail => {
+                self.mail_came(batch, peer);
+                Ok(Response::Mail)
+            }
         }
     }
 
@@ -219,7 +240,7 @@ impl State {
         outcome: Result<Response, RequestFailure>,
     ) -> Result<(), StoreError> {
         match self.asked.remove(&request) {
-            None => Ok(()),
+            None | Some(Asked::Nothing) => Ok(()),
             Some(Asked::Greeting) => match outcome {
                 Ok(Response::Hello { card }) => self.take_card(batch, peer, &card).await,
                 Ok(_) => {
@@ -255,6 +276,9 @@ impl State {
                 };
                 self.join_answered(batch, group, peer, verdict).await
             }
+            Some(Asked::OpenMailbox) => Box::pin(self.mailbox_opened(batch, peer, outcome)).await,
+            Some(Asked::Collect) => Box::pin(self.collected(batch, peer, outcome)).await,
+            Some(Asked::Deposit(asked)) => Box::pin(self.deposited(batch, peer, asked, outcome)).await,
             Some(Asked::Push { rows }) => match self.pushed(batch, peer, request, rows.len(), outcome) {
                 Some(verdicts) => self.settle(batch, peer, &rows, &verdicts).await,
                 None => Ok(()),

@@ -23,6 +23,7 @@ use crate::conversation::upkeep::{LOOK_EVERY_MS, UPDATE_WITHIN_MS};
 use crate::conversation::way_back::{WaysBack, WaysGiven};
 use crate::conversation::welcomes::Welcomes;
 use crate::ids::{AccountId, ConversationId, MessageId, PeerKey};
+use crate::mailbox::Mailboxes;
 use crate::network::NetworkCommand;
 use crate::outbox::Kind;
 use crate::store::{EpochKeys, GroupRow, IntentRow, Me, StoreError, Tx};
@@ -114,6 +115,8 @@ pub(crate) struct State {
     pub(crate) sets: Box<Sets>,
     /// With whom that is compared.
     pub(crate) partners: Box<Partners>,
+    /// In a box: what is held while a node starts stays small.
+    pub(crate) mailboxes: Box<Mailboxes>,
 }
 
 impl State {
@@ -165,6 +168,7 @@ impl State {
             foundings: Vec::new(),
             sets: Box::default(),
             partners: Box::default(),
+            mailboxes: Box::default(),
             intents: batch.tx.intents().await?,
             walks: BTreeMap::new(),
             requests_said_ms: BTreeMap::new(),
@@ -177,6 +181,9 @@ impl State {
         }
         for row in batch.tx.contacts().await? {
             state.hold_contact(row);
+        }
+        for row in batch.tx.mailboxes().await? {
+            state.mailboxes.own.hold(row);
         }
         for (account, peer) in batch.tx.member_peers().await? {
             state.accounts_by_peer.insert(peer, account);
@@ -205,6 +212,8 @@ impl State {
         for contact in self.contacts.values() {
             contact.know(batch);
         }
+        self.mailboxes.own.know(batch);
+        self.look_who_is_away(batch).await?;
         for joining in self.joinings.values().filter(|joining| joining.due_ms().is_some()) {
             for host in joining.hosts() {
                 batch.network(NetworkCommand::Know { peer: host.peer, addresses: host.addresses.clone() });
@@ -246,6 +255,7 @@ impl State {
         for said in self.leaves_said.values_mut() {
             said.again_ms = said.again_ms.min(latest_ms);
         }
+        self.mailboxes.own.hasten(batch.now_ms);
         self.upkeep_due_ms = self.upkeep_due_ms.min(batch.now_ms.saturating_add(LOOK_EVERY_MS));
         for due_ms in self.receipts_due.values_mut() {
             *due_ms = (*due_ms).min(batch.now_ms);
@@ -304,6 +314,7 @@ impl State {
         let due = pushes.chain(leaves).chain(receipts).chain(updates).chain(intents).chain(joins).chain(own);
         let due = due.chain(self.fellows_due_ms).chain(self.foundings.iter().map(Founding::until_ms));
         let due = due.chain(self.partners.due_ms(self.sets.version()));
+        let due = due.chain(self.mailboxes.due_ms());
         due.chain(self.resends.due_ms()).chain(self.ways_back.due_ms()).chain(self.settling.due_ms()).min()
     }
 

@@ -44,6 +44,12 @@ pub enum Refused {
     /// The card link cannot be used.
     #[error("{0}")]
     BadLink(String),
+    /// No such mailbox.
+    #[error("this node does not use that mailbox; `tidings mailbox list` shows those it does")]
+    UnknownMailbox,
+    /// This node keeps nothing for others.
+    #[error("this node keeps nothing for others: start it with `tidings up --mailbox`")]
+    NoMailbox,
     /// My own card.
     #[error("that is your own card; send it to somebody else and add theirs here")]
     OwnCard,

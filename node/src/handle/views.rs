@@ -218,6 +218,25 @@ pub struct CardLinks {
     pub short_link: String,
 }
 
+/// Who keeps envelopes for this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    /// The node.
+    pub peer: PeerKey,
+    /// The contact who runs it, or the node's peer id.
+    pub name: String,
+    /// Since when it is used.
+    pub used_since_ms: u64,
+    /// When it said first that it serves this node.
+    pub opened_at_ms: Option<u64>,
+    /// When all that it kept was collected last, to the minute.
+    pub collected_at_ms: Option<u64>,
+    /// Why it does not serve this node; empty if it does, or has not answered.
+    pub refused: String,
+    /// Whether it is connected now.
+    pub online: bool,
+}
+
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {

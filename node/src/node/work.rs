@@ -42,6 +42,8 @@ pub(super) struct Work {
     wake_at_ms: Option<u64>,
     clock_ms: u64,
     rng: ChaCha20Rng,
+    /// Whether envelopes are kept for others.
+    mailbox: bool,
 }
 
 impl Work {
@@ -74,9 +76,15 @@ impl Work {
             wake_at_ms: None,
             clock_ms: now_ms(),
             rng,
+            mailbox: false,
         };
         work.perform(outcome);
         (work, watching)
+    }
+
+    /// With or without keeping envelopes for others.
+    pub(super) fn serving(self, mailbox: bool) -> Self {
+        Self { mailbox, ..self }
     }
 
     /// What tells listeners of changed conversations, beside the loop.
@@ -86,7 +94,7 @@ impl Work {
 
     /// Runs until it is told to stop (`None`), or cannot go on (why).
     pub(super) async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Option<String> {
-        let mut inputs = vec![Input::Addresses(self.network.addresses())];
+        let mut inputs = vec![Input::ServeMailboxes(self.mailbox), Input::Addresses(self.network.addresses())];
         loop {
             if let Err(error) = self.handle(std::mem::take(&mut inputs)).await {
                 tracing::error!(%error, "the node stops: its store failed");

@@ -249,7 +249,7 @@ impl Tx<'_> {
 
     /// What each reader's node proved of my messages.
     pub async fn ledger(&mut self, conversation: ConversationId) -> Result<Vec<(NodeId, Progress)>, StoreError> {
-        let rows = sqlx::query("SELECT reader_node, delivered, seen FROM ledger WHERE conversation = ?1")
+        let rows = sqlx::query("SELECT reader_node, delivered, seen, stored FROM ledger WHERE conversation = ?1")
             .bind(conversation.0.as_slice())
             .fetch_all(self.transaction.read())
             .await?;
@@ -320,12 +320,16 @@ pub(super) fn kind(number: i64) -> ConversationKind {
     if number == 1 { ConversationKind::Direct } else { ConversationKind::Group }
 }
 
-/// A row of (node, delivered, seen).
+/// A row of (node, delivered, seen) or of (node, delivered, seen, stored).
 pub(super) fn progress_row(row: &sqlx::sqlite::SqliteRow) -> Result<(NodeId, Progress), StoreError> {
     let damaged = |_| StoreError::Damaged { what: "ledger" };
     let progress = Progress {
         delivered: Sequences::from_bytes(row.try_get(1)?).map_err(damaged)?,
         seen: Sequences::from_bytes(row.try_get(2)?).map_err(damaged)?,
+        stored: match row.len() {
+            3 => Sequences::default(),
+            _ => Sequences::from_bytes(row.try_get(3)?).map_err(damaged)?,
+        },
     };
     Ok((NodeId(fixed("ledger", row.try_get(0)?)?), progress))
 }

@@ -42,7 +42,7 @@ pub(super) async fn standing(connection: &mut SqliteConnection, id: Conversation
         names.insert(account, if name.is_empty() { unnamed(&account) } else { name });
         roles.insert(account, role(row.try_get(3)?)?);
     }
-    let rows = sqlx::query("SELECT reader_node, delivered, seen FROM ledger WHERE conversation = ?1")
+    let rows = sqlx::query("SELECT reader_node, delivered, seen, stored FROM ledger WHERE conversation = ?1")
         .bind(id.0.as_slice())
         .fetch_all(connection)
         .await?;
@@ -97,6 +97,7 @@ pub(super) async fn recipients(
         let account = recipient.account;
         let learnt_ms = match recipient.state {
             MessageState::Queued => None,
+            MessageState::Stored => stored_ms(connection, message.conversation, &recipient.nodes, sequence).await?,
             state => learnt_ms(connection, message.conversation, &recipient.nodes, state, sequence).await?,
         };
         let name = match standing.names.get(&account) {
@@ -135,6 +136,29 @@ async fn learnt_ms(
         .fetch_one(&mut *connection)
         .await?;
         first = first.into_iter().chain(learnt.map(natural)).min();
+    }
+    Ok(first)
+}
+
+/// When the first mailbox acknowledged that it keeps my message for one of these nodes.
+async fn stored_ms(
+    connection: &mut SqliteConnection,
+    conversation: ConversationId,
+    nodes: &[NodeId],
+    sequence: u64,
+) -> Result<Option<u64>, StoreError> {
+    let mut first: Option<u64> = None;
+    for node in nodes {
+        let stored: Option<i64> = sqlx::query_scalar(
+            "SELECT min(at_ms) FROM stored WHERE conversation = ?1 AND reader_node = ?2
+                 AND first_sequence <= ?3 AND last_sequence >= ?3",
+        )
+        .bind(conversation.0.as_slice())
+        .bind(node.0.as_slice())
+        .bind(integer(sequence))
+        .fetch_one(&mut *connection)
+        .await?;
+        first = first.into_iter().chain(stored.map(natural)).min();
     }
     Ok(first)
 }

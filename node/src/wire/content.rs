@@ -7,6 +7,7 @@ use tidings_crypto::identity::AccountId;
 
 use super::history::{self, Shared};
 use super::join::JOIN_BYTES_MAX;
+use super::request::CARD_BYTES_MAX;
 use crate::conversation::transcript::PARENTS_MAX;
 use crate::handle::TEXT_BYTES_MAX;
 use crate::ids::{ConversationId, MessageId};
@@ -16,6 +17,7 @@ const TEXT: u8 = 1;
 const HISTORY: u8 = 2;
 const JOIN_REQUEST: u8 = 3;
 const JOIN_REFUSED: u8 = 5;
+const CARD: u8 = 6;
 
 /// What one application message carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub enum Content {
     JoinRequest(Vec<u8>),
     /// Somebody who asked to join was declined.
     JoinRefused(AccountId),
+    /// The sender's newest signed card.
+    Card(Vec<u8>),
     /// Something that a newer version says: it is kept out of the transcript and harms nothing.
     Newer,
 }
@@ -98,6 +102,9 @@ impl Content {
             Self::JoinRefused(account) => {
                 writer.u8(JOIN_REFUSED).array(&account.0);
             }
+            Self::Card(card) => {
+                writer.u8(CARD).bytes(card);
+            }
             Self::Newer => {
                 writer.u8(u8::MAX);
             }
@@ -121,6 +128,7 @@ impl Content {
             HISTORY => Self::History(history::read(&mut reader)?),
             JOIN_REQUEST => Self::JoinRequest(reader.bytes("request to join", JOIN_BYTES_MAX)?.to_vec()),
             JOIN_REFUSED => Self::JoinRefused(AccountId(reader.array()?)),
+            CARD => Self::Card(reader.bytes("card", CARD_BYTES_MAX)?.to_vec()),
             _ => return Ok(Self::Newer),
         };
         reader.finish()?;

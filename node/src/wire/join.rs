@@ -85,8 +85,12 @@ mod tests {
     use super::*;
 
     fn request(card_of: &LocalNode, rng: &mut ChaCha20Rng) -> JoinRequest {
-        let node =
-            CardNode { certificate: card_of.certificate.clone(), addresses: Vec::new(), key_package: Vec::new() };
+        let node = CardNode {
+            certificate: card_of.certificate.clone(),
+            addresses: Vec::new(),
+            key_package: Vec::new(),
+            mailboxes: Vec::new(),
+        };
         let card = Card { account: card_of.account.public(), name: "Ada".to_owned(), serial: 1, nodes: vec![node] };
         let group = GroupId([1; 16]);
         JoinRequest {

@@ -74,8 +74,11 @@ impl UnverifiedReceipt {
         let mut authors = Vec::new();
         for _ in 0..count {
             let author = NodeId(reader.array()?);
-            let progress =
-                Progress { delivered: Sequences::decode(&mut reader)?, seen: Sequences::decode(&mut reader)? };
+            let progress = Progress {
+                delivered: Sequences::decode(&mut reader)?,
+                seen: Sequences::decode(&mut reader)?,
+                stored: Sequences::default(),
+            };
             authors.push((author, progress));
         }
         let signature = Signature(reader.array()?);

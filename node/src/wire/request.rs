@@ -10,6 +10,8 @@ mod encoding;
 use tidings_crypto::envelope::{EnvelopeId, EpochId, WAY_IN_BYTES_MAX};
 use tidings_crypto::group::{BALLOT_BYTES_MAX, GroupId};
 
+use zeroize::Zeroizing;
+
 use crate::ids::AccountId;
 #[cfg(doc)]
 use crate::sync::MESSAGE_BYTES_MAX;
@@ -37,6 +39,8 @@ pub const COMPARED_GROUPS_MAX: usize = 10_000;
 pub const LISTED_IDS_MAX: usize = 1_024;
 /// So many ballots go with the question for a way in, and with its answer.
 pub const BALLOTS_MAX: usize = 64;
+/// So many numbers of what was collected are told at once.
+pub const COLLECTED_MAX: usize = 1_024;
 
 /// What one node asks of another.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,6 +94,29 @@ pub enum Request {
         /// What it could give, as many.
         offered: Vec<EnvelopeId>,
     },
+    /// "Keep envelopes for me while I am away" (PROTOCOL §6.14).
+    OpenMailbox {
+        /// The word that admits; zeros for a contact.
+        admission: Zeroizing<[u8; 32]>,
+        /// The name of the queue.
+        queue: [u8; 32],
+    },
+    /// "Keep these for the owner of the queue."
+    Deposit {
+        /// The word that lets deposit.
+        token: [u8; 32],
+        /// At most [`PUSH_ENVELOPES_MAX`] of at most [`tidings_crypto::envelope::DEPOSIT_BYTES_MAX`] bytes.
+        deposits: Vec<Vec<u8>>,
+    },
+    /// "Give me what you keep for me."
+    Collect {
+        /// What comes after this number.
+        after: u64,
+        /// What need not be kept any more: at most [`COLLECTED_MAX`] numbers.
+        done: Vec<u64>,
+    },
+    /// "Something came for you."
+    Mail,
 }
 
 /// A group whose set is another with the answering node.
@@ -110,6 +137,26 @@ pub struct Reconciled {
     pub message: Vec<u8>,
     /// Which of what was offered it wants.
     pub wanted: Vec<EnvelopeId>,
+}
+
+/// Whether a mailbox serves who asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenVerdict {
+    /// It does.
+    Open,
+    /// It does not: the reason, as part of a sentence.
+    Refused(String),
+}
+
+/// What became of one deposit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DepositVerdict {
+    /// It is durable at the mailbox now.
+    Kept,
+    /// There is no room at the moment.
+    Full,
+    /// There is no such queue, or this is no deposit.
+    Refused,
 }
 
 /// What becomes of a request to join.
@@ -198,6 +245,25 @@ pub enum Response {
         /// None if the two do not share the group, or the message is malformed.
         answer: Option<Reconciled>,
     },
+    /// Answers [`Request::OpenMailbox`].
+    OpenMailbox {
+        /// Whether it serves.
+        verdict: OpenVerdict,
+    },
+    /// Answers [`Request::Deposit`].
+    Deposit {
+        /// One verdict a deposit, in the order of the request.
+        verdicts: Vec<DepositVerdict>,
+    },
+    /// Answers [`Request::Collect`].
+    Collect {
+        /// Whether it keeps anything for others.
+        serves: bool,
+        /// Deposits with their numbers, which rise; none if there are no more.
+        deposits: Vec<(u64, Vec<u8>)>,
+    },
+    /// Answers [`Request::Mail`].
+    Mail,
     /// Answers any request: too much is asked at the moment, ask again later.
     Busy,
 }
@@ -221,6 +287,12 @@ impl std::fmt::Debug for Request {
                 told.field("bytes", &message.len()).field("wanted", &wanted.len()).field("offered", &offered.len());
                 told.finish_non_exhaustive()
             }
+            Self::OpenMailbox { .. } => f.debug_struct("OpenMailbox").finish_non_exhaustive(),
+            Self::Deposit { deposits, .. } => {
+                f.debug_struct("Deposit").field("deposits", &deposits.len()).finish_non_exhaustive()
+            }
+            Self::Collect { done, .. } => f.debug_struct("Collect").field("done", &done.len()).finish_non_exhaustive(),
+            Self::Mail => f.write_str("Mail"),
         }
     }
 }
@@ -244,6 +316,12 @@ impl std::fmt::Debug for Response {
                 let answer = answer.as_ref().map(|answer| (answer.message.len(), answer.wanted.len()));
                 f.debug_struct("Reconcile").field("bytes_and_wanted", &answer).finish()
             }
+            Self::OpenMailbox { .. } => f.debug_struct("OpenMailbox").finish_non_exhaustive(),
+            Self::Deposit { verdicts } => f.debug_struct("Deposit").field("verdicts", verdicts).finish(),
+            Self::Collect { deposits, .. } => {
+                f.debug_struct("Collect").field("deposits", &deposits.len()).finish_non_exhaustive()
+            }
+            Self::Mail => f.write_str("Mail"),
             Self::Busy => f.write_str("Busy"),
         }
     }

@@ -1,7 +1,7 @@
 //! Whose the nodes of a world are.
 
 use anyhow::{Result, bail};
-use tidings_node::engine::{Command, Reply};
+use tidings_node::engine::{Command, Input, Reply};
 
 use super::{Fate, Place, World};
 
@@ -16,6 +16,12 @@ impl World {
             let Fate::Answered(Ok(Reply::Contact(_))) = added else { bail!("a card was not added: {added:?}") };
         }
         Ok(())
+    }
+
+    /// From here on a node keeps envelopes for others, or does not; it does so again whenever it starts.
+    pub async fn serve_mailboxes(&mut self, at: Place, serves: bool) -> Result<()> {
+        self.site(at)?.serves = serves;
+        self.input(at, Input::ServeMailboxes(serves)).await
     }
 
     /// Who a node's owner is.

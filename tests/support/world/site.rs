@@ -34,6 +34,8 @@ pub(super) struct Site {
     /// Where it stood when that was told last.
     pub(super) told: Vec<String>,
     pub(super) rng: ChaCha20Rng,
+    /// Whether it keeps envelopes for others.
+    pub(super) serves: bool,
 }
 
 /// Something that will happen.

@@ -46,6 +46,7 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             certificate: scene.joiner.certificate.clone(),
             addresses: Vec::new(),
             key_package: scene.package.bytes.clone(),
+            mailboxes: Vec::new(),
         }],
     };
     let card = SignedCard::sign(card, &scene.joiner.account).unwrap();

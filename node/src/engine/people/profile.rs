@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use tidings_crypto::card::{ADDRESSES_MAX, Card, CardNode, SignedCard, valid_name};
-use tidings_crypto::group::{KeyPackage, KeyPackageSecret, Suite};
+use tidings_crypto::card::valid_name;
+use tidings_crypto::card::{
+    ADDRESSES_MAX, Card, CardMailbox, CardNode, MAILBOX_ADDRESSES_MAX, MailboxLink, SignedCard,
+};
+use tidings_crypto::group::{GroupId, KeyPackage, KeyPackageSecret, Member, Suite};
 use tidings_crypto::identity::LocalNode;
 
 use crate::engine::batch::{Batch, Halt};
 use crate::engine::{State, StoreError};
 use crate::event::Event;
-use crate::handle::{CardLinks, Refused};
-use crate::ids::{Address, PeerKey};
+use crate::handle::{CardLinks, Refused, Standing};
+use crate::ids::{Address, ConversationId, PeerKey};
+use crate::outbox::Kind;
 use crate::store::KeyPackageUse;
+use crate::wire::content::Content;
+use zeroize::Zeroizing;
 
 /// What I say of myself.
 #[derive(Debug)]
@@ -70,7 +76,7 @@ pub(crate) async fn load_profile(
         .map_or_else(Vec::new, |node| node.addresses.clone());
     let card = match signed {
         Some(signed) => signed,
-        None => sign_card(me, &name, serial, &addresses, &key_package).map_err(|()| damaged())?,
+        None => sign_card(me, &name, serial, &addresses, &key_package, Vec::new()).map_err(|()| damaged())?,
     };
     Ok((Profile { name, serial, addresses, key_package, card }, secrets))
 }
@@ -109,7 +115,9 @@ impl State {
     pub(crate) async fn renew_card(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let profile = &mut self.profile;
         let serial = profile.serial.saturating_add(1);
-        let Ok(card) = sign_card(&self.me, &profile.name, serial, &profile.addresses, &profile.key_package) else {
+        let mailboxes = self.mailboxes.own.on_card();
+        let (addresses, package) = (&profile.addresses, &profile.key_package);
+        let Ok(card) = sign_card(&self.me, &profile.name, serial, addresses, package, mailboxes) else {
             tracing::warn!("the card could not be renewed; the last one stays");
             return Ok(());
         };
@@ -123,7 +131,50 @@ impl State {
         }
         Ok(())
     }
+
+    /// Gives my card to all members of all my conversations, by the conversations themselves: who is never met must
+    /// learn where envelopes for me are kept now.
+    pub(crate) async fn tell_card(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
+        let groups: Vec<(GroupId, ConversationId)> =
+            self.group_rows.values().map(|row| (row.id, row.conversation)).collect();
+        for (group, conversation) in groups {
+            let standing = self.conversation(batch, conversation).await?.map(|known| known.row.standing);
+            if standing != Some(Standing::Member) {
+                continue;
+            }
+            batch.tx.flush().await?;
+            batch.tx.drop_numbered(conversation, Kind::Statement, CARD).await?;
+            let card = Content::Card(self.profile.card.bytes().to_vec());
+            if let Some(envelope) = self.encrypt(batch, group, &card).await? {
+                self.spread(batch, conversation, &envelope, Kind::Statement, CARD).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A member told its newest card.
+    pub(crate) async fn take_told_card(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        sender: &Member,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        match SignedCard::decode(bytes) {
+            Ok(card) if card.account_id() == sender.account => self.put_met_card(batch, card).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The link by which others use this node's mailbox.
+    pub(crate) fn mailbox_link(&self) -> Result<Zeroizing<String>, Refused> {
+        let admission = self.mailboxes.hosting.admission.clone().ok_or(Refused::NoMailbox)?;
+        let addresses = self.profile.addresses.iter().take(MAILBOX_ADDRESSES_MAX).cloned().collect();
+        Ok(Zeroizing::new(MailboxLink { peer: self.me.keys.peer_key(), addresses, admission }.link()))
+    }
 }
+
+/// The number of a card among what is told to a group: a newer one takes the place of the one before.
+const CARD: u64 = 2;
 
 fn sign_card(
     me: &LocalNode,
@@ -131,11 +182,13 @@ fn sign_card(
     serial: u64,
     addresses: &[Address],
     key_package: &[u8],
+    mailboxes: Vec<CardMailbox>,
 ) -> Result<SignedCard, ()> {
     let node = CardNode {
         certificate: me.certificate.clone(),
         addresses: addresses.to_vec(),
         key_package: key_package.to_vec(),
+        mailboxes,
     };
     let card = Card { account: me.account.public(), name: name.to_owned(), serial, nodes: vec![node] };
     SignedCard::sign(card, &me.account).map_err(|_| ())

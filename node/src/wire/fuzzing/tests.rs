@@ -18,7 +18,7 @@ use crate::wire::{
     content::Text,
     history::Shared,
     receipt::Receipt,
-    request::{Differing, JoinVerdict, PushVerdict, Reconciled, WayInAnswer},
+    request::{DepositVerdict, Differing, JoinVerdict, OpenVerdict, PushVerdict, Reconciled, WayInAnswer},
 };
 
 fn corpus() -> PathBuf {
@@ -40,7 +40,12 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let ada = LocalNode::generate(0, u64::MAX, &mut rng);
     let group = GroupId([1; 16]);
-    let node = CardNode { certificate: ada.certificate.clone(), addresses: Vec::new(), key_package: Vec::new() };
+    let node = CardNode {
+        certificate: ada.certificate.clone(),
+        addresses: Vec::new(),
+        key_package: Vec::new(),
+        mailboxes: Vec::new(),
+    };
     let card = Card { account: ada.account.public(), name: "Ada".to_owned(), serial: 1, nodes: vec![node] };
     let card = SignedCard::sign(card, &ada.account).unwrap();
     let proof = InviteSeed::generate(&mut rng).prove(group, ada.account_id());
@@ -60,6 +65,10 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             wanted: vec![EnvelopeId([5; 32])],
             offered: vec![],
         },
+        Request::OpenMailbox { admission: zeroize::Zeroizing::new([3; 32]), queue: [4; 32] },
+        Request::Deposit { token: [5; 32], deposits: vec![vec![6; 90], vec![]] },
+        Request::Collect { after: 7, done: vec![1, 2, 9] },
+        Request::Mail,
     ];
     let verdicts =
         vec![PushVerdict::Taken, PushVerdict::Known, PushVerdict::Later, PushVerdict::Refused, PushVerdict::Gone];
@@ -72,6 +81,11 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         Response::WayIn { answer: WayInAnswer::Sealed(vec![5; 99]), ballots: vec![vec![7; 9], vec![]] },
         Response::WayIn { answer: WayInAnswer::NotAMember, ballots: vec![] },
         Response::Packages { packages: vec![vec![4; 9], vec![]] },
+        Response::OpenMailbox { verdict: OpenVerdict::Open },
+        Response::OpenMailbox { verdict: OpenVerdict::Refused("no".to_owned()) },
+        Response::Deposit { verdicts: vec![DepositVerdict::Kept, DepositVerdict::Full, DepositVerdict::Refused] },
+        Response::Collect { serves: true, deposits: vec![(1, vec![8; 40]), (9, vec![])] },
+        Response::Mail,
         Response::Join { verdict: JoinVerdict::Coming },
         Response::Join { verdict: JoinVerdict::Refused("the invite has expired".to_owned()) },
         Response::Busy,

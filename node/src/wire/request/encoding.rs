@@ -1,13 +1,15 @@
 //! How requests and responses are written and read (PROTOCOL §5.4): every limit is held on both ways.
 
 use tidings_crypto::codec::{Malformed, Reader, Writer};
-use tidings_crypto::envelope::{EnvelopeId, EpochId, WAY_IN_BYTES_MAX};
+use tidings_crypto::envelope::{DEPOSIT_BYTES_MAX, EnvelopeId, EpochId, WAY_IN_BYTES_MAX};
 use tidings_crypto::group::{BALLOT_BYTES_MAX, GroupId, KEY_PACKAGE_BYTES_MAX};
 
+use zeroize::Zeroizing;
+
 use super::{
-    BALLOTS_MAX, CARD_BYTES_MAX, COMPARED_GROUPS_MAX, Differing, ENVELOPE_BYTES_MAX, JoinVerdict, LISTED_IDS_MAX,
-    PACKAGES_MAX, PUSH_ENVELOPES_MAX, PushVerdict, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Reconciled, Request,
-    Response, VERSION, WayInAnswer,
+    BALLOTS_MAX, CARD_BYTES_MAX, COLLECTED_MAX, COMPARED_GROUPS_MAX, DepositVerdict, Differing, ENVELOPE_BYTES_MAX,
+    JoinVerdict, LISTED_IDS_MAX, OpenVerdict, PACKAGES_MAX, PUSH_ENVELOPES_MAX, PushVerdict, REQUEST_BYTES_MAX,
+    RESPONSE_BYTES_MAX, Reconciled, Request, Response, VERSION, WayInAnswer,
 };
 use crate::ids::AccountId;
 use crate::sync::MESSAGE_BYTES_MAX;
@@ -22,6 +24,10 @@ pub(super) const KIND_PACKAGES: u8 = 4;
 pub(super) const KIND_JOIN: u8 = 6;
 pub(super) const KIND_COMPARE: u8 = 7;
 pub(super) const KIND_RECONCILE: u8 = 8;
+pub(super) const KIND_OPEN_MAILBOX: u8 = 9;
+pub(super) const KIND_DEPOSIT: u8 = 10;
+pub(super) const KIND_COLLECT: u8 = 11;
+pub(super) const KIND_MAIL: u8 = 12;
 
 impl Request {
     /// Which limit this request breaks, if any.
@@ -38,13 +44,17 @@ impl Request {
                 within("request", total, REQUEST_BYTES_MAX)
             }
             Self::WayIn { ballots, .. } => check_ballots(ballots),
-            Self::Card { .. } | Self::Packages => Ok(()),
+            Self::Card { .. } | Self::Packages | Self::OpenMailbox { .. } | Self::Mail => Ok(()),
             Self::Join { request } => within("request to join", request.len(), JOIN_BYTES_MAX),
             Self::Compare { groups } => within("list of groups", groups.len(), COMPARED_GROUPS_MAX),
             Self::Reconcile { message, wanted, offered, .. } => {
                 within("message", message.len(), MESSAGE_BYTES_MAX)?;
                 within("list of envelope ids", wanted.len().max(offered.len()), LISTED_IDS_MAX)
             }
+            Self::Deposit { deposits, .. } => {
+                check_deposits(deposits.iter(), 40).and_then(|total| within("request", total, REQUEST_BYTES_MAX))
+            }
+            Self::Collect { done, .. } => within("list of numbers", done.len(), COLLECTED_MAX),
         }
     }
 
@@ -74,6 +84,16 @@ impl Request {
                 writer.u8(KIND_RECONCILE).array(key).u64(*from).bytes(message);
                 write_ids(write_ids(&mut writer, wanted), offered)
             }
+            Self::OpenMailbox { admission, queue } => writer.u8(KIND_OPEN_MAILBOX).array(&**admission).array(queue),
+            Self::Deposit { token, deposits } => {
+                writer.u8(KIND_DEPOSIT).array(token).count(deposits.len());
+                deposits.iter().fold(&mut writer, |writer, deposit| writer.bytes(deposit))
+            }
+            Self::Collect { after, done } => {
+                writer.u8(KIND_COLLECT).u64(*after).count(done.len());
+                done.iter().fold(&mut writer, |writer, number| writer.u64(*number))
+            }
+            Self::Mail => writer.u8(KIND_MAIL),
         };
         Ok(writer.into_bytes())
     }
@@ -114,6 +134,21 @@ impl Request {
                 wanted: read_ids(&mut reader)?,
                 offered: read_ids(&mut reader)?,
             },
+            KIND_OPEN_MAILBOX => {
+                Self::OpenMailbox { admission: Zeroizing::new(reader.array()?), queue: reader.array()? }
+            }
+            KIND_DEPOSIT => {
+                let token = reader.array()?;
+                let count = reader.count("list of deposits", PUSH_ENVELOPES_MAX)?;
+                let deposits = (0..count).map(|_| Ok(reader.bytes("deposit", DEPOSIT_BYTES_MAX)?.to_vec()));
+                Self::Deposit { token, deposits: deposits.collect::<Result<_, _>>()? }
+            }
+            KIND_COLLECT => {
+                let after = reader.u64()?;
+                let count = reader.count("list of numbers", COLLECTED_MAX)?;
+                Self::Collect { after, done: (0..count).map(|_| reader.u64()).collect::<Result<_, _>>()? }
+            }
+            KIND_MAIL => Self::Mail,
             _ => return Err(Malformed::Invalid { what: "kind of request" }),
         };
         reader.finish()?;
@@ -143,7 +178,21 @@ impl Response {
                 within("message", answer.message.len(), MESSAGE_BYTES_MAX)?;
                 within("list of envelope ids", answer.wanted.len(), LISTED_IDS_MAX)
             }
-            Self::Card { card: None } | Self::Join { .. } | Self::Reconcile { answer: None } | Self::Busy => Ok(()),
+            Self::OpenMailbox { verdict: OpenVerdict::Refused(reason) } => {
+                within("reason", reason.len(), REASON_BYTES_MAX)
+            }
+            Self::Deposit { verdicts } => within("list of verdicts", verdicts.len(), PUSH_ENVELOPES_MAX),
+            Self::Collect { deposits, .. } => {
+                let each = deposits.iter().map(|(_, deposit)| deposit);
+                let total = check_deposits(each, deposits.len().saturating_mul(8).saturating_add(8))?;
+                within("response", total, RESPONSE_BYTES_MAX)
+            }
+            Self::Card { card: None }
+            | Self::Join { .. }
+            | Self::OpenMailbox { verdict: OpenVerdict::Open }
+            | Self::Reconcile { answer: None }
+            | Self::Mail
+            | Self::Busy => Ok(()),
         }
     }
 
@@ -194,6 +243,22 @@ impl Response {
             Self::Reconcile { answer: Some(answer) } => {
                 write_ids(writer.u8(KIND_RECONCILE).u8(1).bytes(&answer.message), &answer.wanted)
             }
+            Self::OpenMailbox { verdict } => {
+                writer.u8(KIND_OPEN_MAILBOX);
+                match verdict {
+                    OpenVerdict::Open => writer.u8(0),
+                    OpenVerdict::Refused(reason) => writer.u8(1).bytes(reason.as_bytes()),
+                }
+            }
+            Self::Deposit { verdicts } => {
+                writer.u8(KIND_DEPOSIT).count(verdicts.len());
+                verdicts.iter().fold(&mut writer, |writer, verdict| writer.u8(verdict.to_byte()))
+            }
+            Self::Collect { serves, deposits } => {
+                writer.u8(KIND_COLLECT).u8(u8::from(*serves)).count(deposits.len());
+                deposits.iter().fold(&mut writer, |writer, (number, deposit)| writer.u64(*number).bytes(deposit))
+            }
+            Self::Mail => writer.u8(KIND_MAIL),
             Self::Busy => writer.u8(KIND_BUSY),
         };
         Ok(writer.into_bytes())
@@ -255,12 +320,47 @@ impl Response {
                 }
                 _ => return Err(Malformed::Invalid { what: "mark of an answer" }),
             },
+            KIND_OPEN_MAILBOX => {
+                let verdict = match reader.u8()? {
+                    0 => OpenVerdict::Open,
+                    1 => OpenVerdict::Refused(reader.text("reason", REASON_BYTES_MAX)?.to_owned()),
+                    _ => return Err(Malformed::Invalid { what: "verdict" }),
+                };
+                Self::OpenMailbox { verdict }
+            }
+            KIND_DEPOSIT => {
+                let count = reader.count("list of verdicts", PUSH_ENVELOPES_MAX)?;
+                let verdicts = reader.take(count)?.iter().map(|byte| DepositVerdict::from_byte(*byte));
+                Self::Deposit { verdicts: verdicts.collect::<Result<_, _>>()? }
+            }
+            KIND_COLLECT => {
+                let serves = match reader.u8()? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(Malformed::Invalid { what: "mark of a mailbox" }),
+                };
+                let count = reader.count("list of deposits", PUSH_ENVELOPES_MAX)?;
+                let mut deposit = || Ok((reader.u64()?, reader.bytes("deposit", DEPOSIT_BYTES_MAX)?.to_vec()));
+                Self::Collect { serves, deposits: (0..count).map(|_| deposit()).collect::<Result<_, _>>()? }
+            }
+            KIND_MAIL => Self::Mail,
             KIND_BUSY => Self::Busy,
             _ => return Err(Malformed::Invalid { what: "kind of response" }),
         };
         reader.finish()?;
         Ok(response)
     }
+}
+
+/// The length of so many deposits, each with its own length in front, and of `more` bytes.
+fn check_deposits<'a>(deposits: impl Iterator<Item = &'a Vec<u8>>, more: usize) -> Result<usize, Malformed> {
+    let (mut count, mut total) = (0_usize, more);
+    for deposit in deposits {
+        within("deposit", deposit.len(), DEPOSIT_BYTES_MAX)?;
+        (count, total) = (count.saturating_add(1), total.saturating_add(4).saturating_add(deposit.len()));
+    }
+    within("list of deposits", count, PUSH_ENVELOPES_MAX)?;
+    Ok(total)
 }
 
 fn check_ballots(ballots: &[Vec<u8>]) -> Result<(), Malformed> {
@@ -290,6 +390,25 @@ fn read_ids(reader: &mut Reader<'_>) -> Result<Vec<EnvelopeId>, Malformed> {
 
 fn within(what: &'static str, found: usize, limit: usize) -> Result<(), Malformed> {
     if found <= limit { Ok(()) } else { Err(Malformed::TooLong { what, limit }) }
+}
+
+impl DepositVerdict {
+    fn to_byte(self) -> u8 {
+        match self {
+            Self::Kept => 0,
+            Self::Full => 1,
+            Self::Refused => 2,
+        }
+    }
+
+    fn from_byte(byte: u8) -> Result<Self, Malformed> {
+        match byte {
+            0 => Ok(Self::Kept),
+            1 => Ok(Self::Full),
+            2 => Ok(Self::Refused),
+            _ => Err(Malformed::Invalid { what: "verdict" }),
+        }
+    }
 }
 
 impl PushVerdict {

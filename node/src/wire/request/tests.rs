@@ -1,9 +1,11 @@
 //! What is written is read, what breaks a limit is neither, and the layout is the documented one.
 
 use tidings_crypto::codec::Malformed;
+use tidings_crypto::envelope::DEPOSIT_BYTES_MAX;
 
 use super::encoding::{
-    KIND_CARD, KIND_COMPARE, KIND_HELLO, KIND_JOIN, KIND_PACKAGES, KIND_PUSH, KIND_RECONCILE, KIND_WAY_IN,
+    KIND_CARD, KIND_COLLECT, KIND_COMPARE, KIND_DEPOSIT, KIND_HELLO, KIND_JOIN, KIND_MAIL, KIND_OPEN_MAILBOX,
+    KIND_PACKAGES, KIND_PUSH, KIND_RECONCILE, KIND_WAY_IN,
 };
 use super::*;
 
@@ -15,6 +17,12 @@ fn requests() -> Vec<Request> {
         Request::Push { envelopes: vec![vec![1], vec![], vec![2; 300]] },
         Request::Push { envelopes: vec![vec![3; 8]; PUSH_ENVELOPES_MAX] },
         Request::Card { account: AccountId([9; 32]) },
+        Request::OpenMailbox { admission: Zeroizing::new([1; 32]), queue: [2; 32] },
+        Request::Deposit { token: [3; 32], deposits: vec![] },
+        Request::Deposit { token: [3; 32], deposits: vec![vec![1], vec![], vec![2; DEPOSIT_BYTES_MAX]] },
+        Request::Collect { after: u64::MAX, done: vec![] },
+        Request::Collect { after: 0, done: vec![7; COLLECTED_MAX] },
+        Request::Mail,
         Request::WayIn { group: GroupId([4; 16]), needed: false, ballots: vec![] },
         Request::WayIn { group: GroupId([4; 16]), needed: true, ballots: vec![vec![1], vec![], vec![2; 300]] },
         Request::WayIn { group: GroupId([4; 16]), needed: true, ballots: vec![vec![1; BALLOT_BYTES_MAX]; BALLOTS_MAX] },
@@ -135,8 +143,20 @@ fn every_limit_is_held_when_writing_and_when_reading() {
 
 #[test]
 fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
-    const KINDS: [u8; 8] =
-        [KIND_HELLO, KIND_PUSH, KIND_CARD, KIND_PACKAGES, KIND_WAY_IN, KIND_JOIN, KIND_COMPARE, KIND_RECONCILE];
+    const KINDS: [u8; 12] = [
+        KIND_HELLO,
+        KIND_PUSH,
+        KIND_CARD,
+        KIND_PACKAGES,
+        KIND_WAY_IN,
+        KIND_JOIN,
+        KIND_COMPARE,
+        KIND_RECONCILE,
+        KIND_OPEN_MAILBOX,
+        KIND_DEPOSIT,
+        KIND_COLLECT,
+        KIND_MAIL,
+    ];
     assert_eq!(Request::decode(&[2, 1]), Err(Malformed::Version { found: 2, known: 1 }));
     for kind in (0..=255).filter(|kind| !KINDS.contains(kind)) {
         assert_eq!(Request::decode(&[1, kind]), Err(Malformed::Invalid { what: "kind of request" }));

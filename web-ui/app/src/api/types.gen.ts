@@ -467,6 +467,64 @@ export type NewContact = {
 };
 
 /**
+ * Who keeps envelopes for this node.
+ */
+export type Mailbox = {
+  /**
+   * The node's libp2p peer id, in base 58.
+   */
+  peer_id: string,
+  /**
+   * The contact who runs it, or its peer id.
+   */
+  name: string,
+  /**
+   * Since when it is used.
+   */
+  used_since_ms: number,
+  /**
+   * When it said first that it serves this node.
+   */
+  opened_at_ms?: number,
+  /**
+   * When all that it kept was collected last, to the minute.
+   */
+  collected_at_ms?: number,
+  /**
+   * Why it does not serve this node, where it does not.
+   */
+  refused?: string,
+  /**
+   * Whether it is connected now.
+   */
+  online: boolean,
+};
+
+/**
+ * A mailbox to use: its link, or the contact who runs it.
+ */
+export type NewMailbox = {
+  /**
+   * What `tidings mailbox link` printed there.
+   */
+  link?: string,
+  /**
+   * The contact's account.
+   */
+  contact?: string,
+};
+
+/**
+ * The link by which others use this node's mailbox.
+ */
+export type MailboxLink = {
+  /**
+   * Whoever has it is served.
+   */
+  link: string,
+};
+
+/**
  * Starts a conversation.
  */
 export type NewConversation = {
