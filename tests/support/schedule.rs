@@ -9,9 +9,14 @@ use anyhow::Result;
 
 use self::people::People;
 use crate::faults::Faults;
-use crate::world::World;
+use crate::world::{Fate, World};
+use tidings_node::engine::{Command, MailboxOf};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// In one schedule of so many, the last node keeps envelopes for all others.
+const MAILBOX_EVERY: u64 = 8;
+/// Cards that name it have reached everybody by then.
+const MAILBOX_NAMED_WITHIN_MS: u64 = 5_000;
 /// When people are done and everything is mended, the checkers look after so long: later than the latest duplicate, and
 /// than the longest pause between attempts in haste. What is not right by then has some minutes more; and what is not right
 /// even then has time to heal: whoever sits on a branch that all others have left learns it from their ballots, which takes
@@ -99,6 +104,18 @@ impl Report {
     }
 }
 
+/// The last node keeps envelopes for all others.
+async fn name_a_mailbox(world: &mut World) -> Result<()> {
+    let keeper = world.nodes() - 1;
+    world.serve_mailboxes(keeper, true).await?;
+    let of = MailboxOf::Contact(world.account(keeper)?);
+    for at in 0..keeper {
+        let used = world.command(at, Command::UseMailbox(of.clone())).await?;
+        anyhow::ensure!(matches!(used, Fate::Answered(Ok(_))), "the mailbox is not used: {used:?}");
+    }
+    world.run_until(world.now_ms() + MAILBOX_NAMED_WITHIN_MS).await
+}
+
 /// Runs one schedule.
 pub async fn run(seed: u64, nodes: usize, faults: Faults, size: Size) -> Result<Report> {
     let mut world = World::new(seed, nodes, faults).await?;
@@ -107,6 +124,9 @@ pub async fn run(seed: u64, nodes: usize, faults: Faults, size: Size) -> Result<
         for other in 0..one {
             world.exchange_links(one, other).await?;
         }
+    }
+    if seed.is_multiple_of(MAILBOX_EVERY) && nodes > 2 {
+        name_a_mailbox(&mut world).await?;
     }
     world.set_faults(true);
     let weeks = faults.partition && nodes > 2 && seed % 32 == 7 && size != Size::Small;

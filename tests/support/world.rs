@@ -418,7 +418,7 @@ impl World {
                 }
             }
             NetworkCommand::Request { peer, request, body } => {
-                if let Request::Push { envelopes } = &body {
+                if let Request::Push { envelopes } | Request::Deposit { deposits: envelopes, .. } = &body {
                     for bytes in envelopes {
                         self.inspect(bytes);
                     }
