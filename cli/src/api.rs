@@ -3,6 +3,8 @@
 //! One connection a request: on a unix socket that costs nothing, and no request waits behind another.
 
 mod answers;
+mod backups;
+mod bundles;
 mod events;
 mod groups;
 
@@ -21,9 +23,11 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 pub(crate) use answers::{
-    CardLinks, Contact, Conversation, Group, History, Invite, JoinRequest, Mailbox, MailboxLink, Member, Message,
-    MessageDetail, MessagePage, Path as PeerPath, Peer, Role, SignInLink, Standing, State, Status,
+    CardLinks, Contact, Conversation, Finding, Group, History, Invite, JoinRequest, KeptBy, Mailbox, MailboxLink,
+    Member, Message, MessageDetail, MessagePage, Path as PeerPath, Peer, Recipient, Role, SignInLink, Standing, State,
+    Status, Storage, StorageLimits,
 };
+pub(crate) use bundles::{BundleTaken, unwritten};
 pub(crate) use events::{Event, Events};
 pub(crate) use groups::{NewInvite, Patch};
 
@@ -69,6 +73,10 @@ impl Api {
 
     pub(crate) async fn status(&self) -> Result<Status, Failure> {
         self.get("status").await
+    }
+
+    pub(crate) async fn doctor(&self) -> Result<Vec<Finding>, Failure> {
+        self.post("doctor", &serde_json::json!({}), None).await
     }
 
     pub(crate) async fn card(&self) -> Result<CardLinks, Failure> {
@@ -147,6 +155,15 @@ impl Api {
 
     pub(crate) async fn drop_mailbox(&self, peer_id: &str) -> Result<(), Failure> {
         self.exchange(Method::DELETE, &format!("mailboxes/{peer_id}"), None, None).await.map(drop)
+    }
+
+    pub(crate) async fn storage(&self) -> Result<Storage, Failure> {
+        self.get("storage").await
+    }
+
+    pub(crate) async fn change_storage(&self, limits: &StorageLimits) -> Result<Storage, Failure> {
+        let body = json_bytes(limits)?;
+        parse(&self.exchange(Method::PUT, "storage", Some(body), None).await?)
     }
 
     pub(crate) async fn mailbox_link(&self) -> Result<MailboxLink, Failure> {

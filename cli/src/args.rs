@@ -40,6 +40,8 @@ pub(crate) enum Verb {
         #[arg(long)]
         qr: bool,
     },
+    /// Find out what is wrong with this node, and what to do about it
+    Doctor,
     /// Add a person by their contact link
     Add {
         /// What their `tidings card` printed
@@ -104,6 +106,27 @@ pub(crate) enum Verb {
     /// Let a node that is always on keep envelopes for you while you are away
     #[command(subcommand)]
     Mailbox(MailboxVerb),
+    /// Show what this node keeps, or say for how long and how much
+    Storage(StorageTyped),
+    /// Carry what is undelivered between nodes that never meet, in a file
+    #[command(subcommand)]
+    Bundle(BundleVerb),
+    /// Write all of this node into one file, sealed under a passphrase that you choose for it
+    Backup {
+        /// The file to write; it is there when it is whole and was read back
+        file: PathBuf,
+        /// Read the passphrase from this file, instead of asking for it
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Make a node of a backup, in a home where there is none (needs no node)
+    Restore {
+        /// The file that `tidings backup` wrote
+        file: PathBuf,
+        /// Read the passphrase from this file, instead of asking for it
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
     /// Print every event as it happens
     Watch,
     /// Make a fresh sign-in link for the browser
@@ -146,6 +169,23 @@ pub(crate) struct Up {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum BundleVerb {
+    /// Write what others have not got yet into a file, sealed for each of them
+    Out {
+        /// The file to write; it is there when it is whole
+        file: PathBuf,
+        /// For whom; without it, for everybody
+        #[arg(value_name = "CONTACT or CONVERSATION")]
+        whom: Vec<String>,
+    },
+    /// Take what is for you from such a file
+    In {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum MailboxVerb {
     /// Have envelopes kept by this mailbox
     Use {
@@ -162,6 +202,29 @@ pub(crate) enum MailboxVerb {
     },
     /// Print the link by which others use the mailbox of this node
     Link,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StorageTyped {
+    /// Keep messages on this node for so many days; what is older goes, here and for good
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) keep_days: Option<u32>,
+    /// Keep messages for ever
+    #[arg(long, conflicts_with = "keep_days")]
+    pub(crate) keep_for_ever: bool,
+    /// Keep at most so many MiB of sealed envelopes for fellow members
+    #[arg(long, value_name = "MIB")]
+    pub(crate) members_mib: Option<u64>,
+    /// Keep at most so many MiB in the mailbox of this node
+    #[arg(long, value_name = "MIB")]
+    pub(crate) mailbox_mib: Option<u64>,
+}
+
+impl StorageTyped {
+    /// Whether anything is to be changed.
+    pub(crate) fn changes(&self) -> bool {
+        self.keep_for_ever || self.keep_days.is_some() || self.members_mib.is_some() || self.mailbox_mib.is_some()
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,12 @@
 //! One file a verb. A verb asks the node, and prints the answer for people or for scripts.
 
 mod add;
+mod backup;
+mod bundle;
 mod card;
 mod completions;
 mod contacts;
+mod doctor;
 mod invite;
 mod join;
 mod leave;
@@ -14,11 +17,13 @@ mod members;
 mod new;
 mod read;
 mod remove;
+mod restore;
 mod role;
 mod send;
 mod set;
 mod show;
 mod status;
+mod storage;
 mod up;
 mod watch;
 
@@ -39,6 +44,7 @@ pub(crate) async fn run(typed: Typed) -> Result<(), Failure> {
     match typed.verb {
         Verb::Up(up) => up::run(home, api, &output, up).await,
         Verb::Status => status::run(&api, &output).await,
+        Verb::Doctor => doctor::run(&api, &output).await,
         Verb::Card { qr } => card::run(&api, &output, qr).await,
         Verb::Add { link } => add::run(&api, &output, &link).await,
         Verb::Contacts => contacts::run(&api, &output).await,
@@ -55,6 +61,12 @@ pub(crate) async fn run(typed: Typed) -> Result<(), Failure> {
         Verb::Leave { conversation } => leave::run(&api, &output, &conversation).await,
         Verb::Set(typed) => set::run(&api, &output, &typed).await,
         Verb::Mailbox(verb) => mailbox::run(&api, &output, &verb).await,
+        Verb::Storage(typed) => storage::run(&api, &output, &typed).await,
+        Verb::Bundle(verb) => bundle::run(&api, &output, &verb).await,
+        Verb::Backup { file, passphrase_file } => backup::run(&api, &output, &file, passphrase_file.as_deref()).await,
+        Verb::Restore { file, passphrase_file } => {
+            restore::run(&home, &output, &file, passphrase_file.as_deref()).await
+        }
         Verb::Watch => watch::run(&api, &output).await,
         Verb::Link => link::run(&api, &output).await,
         Verb::Completions { .. } => Ok(()),

@@ -56,8 +56,11 @@ fn start(typed: args::Typed) -> anyhow::Result<Result<(), failure::Failure>> {
     ended
 }
 
+/// Only what this project says itself: what libraries log may name peers and their addresses.
+const LOGGED: &str = "tidings=warn";
+
 fn log_to_standard_error() {
-    let filter = EnvFilter::try_from_env("TIDINGS_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("TIDINGS_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -39,7 +39,7 @@ pub(crate) const LEAD: Style = AnsiColor::Cyan.on_default();
 /// What waits or wants a look.
 pub(crate) const WAITING: Style = AnsiColor::Yellow.on_default();
 /// What went wrong.
-const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// Text in a style.
 pub(crate) fn styled(style: Style, text: impl Display) -> Styled<impl Display> {

@@ -1,7 +1,7 @@
 //! What the flags mean: which home, which passphrase, where to listen.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use tidings_node::node::Config;
@@ -80,6 +80,30 @@ pub(crate) fn node_config(home: &Home, up: &Up) -> Result<Config, Failure> {
         passphrase: up.passphrase_file.as_deref().map(read_passphrase).transpose()?,
         ..Config::new(home.path.clone())
     })
+}
+
+/// A passphrase from its file, or typed: twice if it is a new one.
+pub(crate) fn passphrase(file: Option<&Path>, question: &str, is_new: bool) -> Result<Zeroizing<String>, Failure> {
+    if let Some(file) = file {
+        return read_passphrase(file);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::Usage(
+            "there is no terminal to type a passphrase at: give it with --passphrase-file".to_owned(),
+        ));
+    }
+    let ask = |question: &str| {
+        let typed = rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new);
+        typed.map_err(|error| Failure::Refused(format!("the passphrase cannot be read: {error}")))
+    };
+    let typed = ask(question)?;
+    if typed.is_empty() {
+        return Err(Failure::Refused("a passphrase has at least one character; nothing was done".to_owned()));
+    }
+    if is_new && *ask("Once more, to be sure")? != *typed {
+        return Err(Failure::Refused("the two are not the same; nothing was done".to_owned()));
+    }
+    Ok(typed)
 }
 
 /// The content of a passphrase file without the line break at its end.

@@ -7,6 +7,8 @@
 
 mod deposit;
 mod padding;
+mod parcel;
+mod prekeys;
 mod topic;
 mod way_in;
 mod welcome;
@@ -21,8 +23,10 @@ use crate::codec::{Malformed, Reader, Writer};
 pub use crate::epoch_id::{ABOVE_MAX, EpochId};
 use crate::identity::id;
 
-pub use deposit::{DEPOSIT_BYTES_MAX, DEPOSIT_OVERHEAD_BYTES, open_deposit, seal_deposit};
+pub use deposit::{DEPOSIT_BYTES_MAX, DEPOSIT_OVERHEAD_BYTES, DEPOSITED_BYTES_MAX, open_deposit, seal_deposit};
 pub use padding::PADDED_BYTES_MAX;
+pub use parcel::{PARCEL_BYTES_MAX, PARCEL_BYTES_MIN, Parcel};
+pub use prekeys::{PREKEYS_BYTES_MAX, PREKEYS_PACKAGES_MAX, Prekeys, is_sealed_length as is_prekeys_length};
 pub use topic::{MalformedTopicName, TopicSecret, TopicTag, Week};
 pub use way_in::{GROUP_INFO_BYTES_MAX, SealedWayIn, WAY_IN_BYTES_MAX, WayIn};
 pub use welcome::{APART_BYTES_MAX, APART_ENVELOPES_MAX, Apart, WelcomeContent};
@@ -31,6 +35,9 @@ pub use welcome::{APART_BYTES_MAX, APART_ENVELOPES_MAX, Apart, WelcomeContent};
 pub const ENVELOPE_BYTES_MAX: usize = 256 * 1024;
 /// The MLS message in a [`Content`] is at most this many bytes.
 pub const MESSAGE_BYTES_MAX: usize = 258_011;
+
+/// As long as an envelope with a short text in a small group: what a stand-in for one is padded to.
+pub const USUAL_ENVELOPE_BYTES: usize = HEADER_BYTES + NONCE_BYTES + 512 + AEAD_TAG_BYTES;
 
 const VERSION: u8 = 1;
 const CONTENT_VERSION: u8 = 1;

@@ -190,6 +190,9 @@ pub enum EncryptError {
     /// This account may only read.
     #[error("whoever may only read cannot write")]
     ReadOnly,
+    /// What is here comes from a backup, and its keys may have been used: this node has to come back first.
+    #[error("this node was restored from a backup and has not come back into the group yet")]
+    Restored,
     /// It has more than [`PAYLOAD_BYTES_MAX`] bytes.
     #[error("the message has {bytes} bytes; at most {PAYLOAD_BYTES_MAX} are allowed")]
     TooLong {
@@ -346,6 +349,9 @@ impl Group {
     ) -> Result<Content, EncryptError> {
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Err(EncryptError::TooLong { bytes: payload.len() });
+        }
+        if self.is_restored() {
+            return Err(EncryptError::Restored);
         }
         let epoch = self.head();
         if !self.states.get(&epoch).ok_or(EncryptError::NotAMember)?.may_write(&me.account_id()) {

@@ -4,6 +4,7 @@
 //! node's keys and the random key of the database, under which the database seals what is secret or readable.
 //! Changing the passphrase is wrapping the same secrets again.
 
+mod backup;
 mod database_key;
 mod secrets;
 
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::codec::{Malformed, Reader, Writer};
 
+pub use backup::{BackupHead, BackupReader, BackupWriter, BadBackup};
 pub use database_key::{DatabaseKey, Unsealable};
 pub use secrets::{MalformedSecrets, Secrets};
 
@@ -181,6 +183,7 @@ impl Lock {
 }
 
 /// What Argon2id is told to spend.
+#[derive(Clone, Copy)]
 struct Cost {
     memory_kib: u32,
     passes: u32,

@@ -6,6 +6,7 @@ pub mod audience;
 pub mod changes;
 pub(crate) mod coming;
 pub(crate) mod commits;
+pub(crate) mod copies;
 pub(crate) mod group;
 pub(crate) mod history;
 pub(crate) mod intents;
@@ -15,9 +16,11 @@ pub(crate) mod keeping;
 pub(crate) mod leaving;
 pub mod ledger;
 pub(crate) mod membership;
+pub(crate) mod overlooked;
 pub(crate) mod receipts;
 pub(crate) mod receive;
 pub(crate) mod resend;
+pub(crate) mod retention;
 pub(crate) mod send;
 pub(crate) mod settling;
 pub mod state;
@@ -356,7 +359,7 @@ mod tests {
                 told.extend(conversation.new_state_of(7, &audience, 1, me));
             }
         }
-        assert_eq!(told, [MessageState::Queued, MessageState::Delivered]);
+        assert_eq!(told, [MessageState::Stored, MessageState::Delivered]);
         assert!(looked_at < 20, "{looked_at}");
         assert!(!conversation.is_told(8, 1, &BTreeSet::new()), "it is for others now");
         conversation.members_changed();

@@ -5,11 +5,15 @@
 //! owed stands in the outbox, a receipt that is owed is marked so, a topic follows from its group.
 
 pub(crate) mod batch;
+pub mod bundles;
+mod checkup;
 pub(crate) mod door;
+mod full;
 pub(crate) mod packages;
 mod people;
 pub(crate) mod pushes;
 mod state;
+pub(crate) mod steady;
 mod sync;
 pub(crate) mod topics;
 mod waiting;
@@ -18,12 +22,14 @@ use rand_chacha::ChaCha20Rng;
 use tidings_crypto::identity::LocalNode;
 
 use self::batch::{Batch, Halt};
+use self::bundles::{BundlePlace, BundleScope, Packed, ParcelFate};
+use self::full::{Full, Outside};
 pub(crate) use self::pushes::Asked;
 pub(crate) use self::state::{LoadedGroup, MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::handle::{
-    CardLinks, Contact, Conversation, GroupDetail, InviteView, Mailbox, Message, NewInvite, NewMessage, NewSession,
-    Picture, PolicyPatch, Refused, Role,
+    CardLinks, Checkup, Contact, Conversation, GroupDetail, InviteView, Mailbox, Message, NewInvite, NewMessage,
+    NewSession, Picture, PolicyPatch, Refused, Role, StorageLimits,
 };
 use crate::ids::{AccountId, Address, ConversationId, InviteId, MessageId, PeerKey, SessionId};
 pub use crate::mailbox::own::MailboxOf;
@@ -144,10 +150,32 @@ pub enum Command {
     },
     /// Use a mailbox.
     UseMailbox(MailboxOf),
+    /// Find out how things stand with the others: what is known so far is answered at once.
+    CheckUp {
+        /// Whether to begin anew.
+        begin: bool,
+        /// The relays at which this node has a place, and where it is reached by each: the loop fills it in.
+        places: Vec<(PeerKey, Vec<Address>)>,
+    },
+    /// Have each mailbox of this node take a test envelope and give it back.
+    ProveMailboxes,
     /// Use a mailbox no longer.
     DropMailbox(PeerKey),
     /// The link by which others use this node's mailbox.
     MailboxLink,
+    /// Say what this node may keep, and for how long.
+    SetStorage(StorageLimits),
+    /// What a backup needs besides the database.
+    Secrets,
+    /// Make the next part of a bundle.
+    PackBundle {
+        /// For whom.
+        scope: BundleScope,
+        /// How far it is.
+        at: BundlePlace,
+    },
+    /// Take parcels of a bundle, [`bundles::PARCELS_AT_ONCE`] at the most.
+    UnpackBundle(Vec<Vec<u8>>),
     /// Make a one-time sign-in token.
     CreateSignIn,
     /// Trade a one-time token for a session.
@@ -182,10 +210,18 @@ pub enum Reply {
     Invite(InviteView),
     /// The message as it is now.
     Message(Message),
+    /// How things stand with the others, as far as it is known.
+    Checkup(Box<Checkup>),
     /// A mailbox that is used now.
     Mailbox(Mailbox),
     /// The link to this node's mailbox.
     MailboxLink(zeroize::Zeroizing<String>),
+    /// This node's secrets, encoded.
+    Secrets(zeroize::Zeroizing<Vec<u8>>),
+    /// A part of a bundle.
+    Packed(Packed),
+    /// What became of each parcel.
+    Unpacked(Vec<ParcelFate>),
     /// A one-time token.
     Token(zeroize::Zeroizing<String>),
     /// A fresh session.
@@ -233,7 +269,12 @@ pub struct Unsettled {
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
+    /// As the vault says; what was renewed since stands in the database.
+    me: Box<LocalNode>,
     state: State,
+    outside: Box<Outside>,
+    /// Since nothing could be written for want of room: what is in memory is as it was read, and not taken up yet.
+    full: Option<Full>,
 }
 
 impl Engine {
@@ -249,18 +290,15 @@ impl Engine {
     ) -> Result<(Self, Outcome), StoreError> {
         let mut tx = store.begin().await?;
         let mut batch = Batch::new(&mut tx, now_ms, rng);
-        let mut state = State::load(me, name, &mut batch).await?;
-        state.resume(&mut batch).await?;
-        state.finish(&mut batch).await?;
-        let outcome = batch.into_outcome(&state);
+        let state = State::load(me.clone(), name, &mut batch).await?;
         tx.commit().await?;
-        let mut engine = Self { store, state };
-        // What a run forgot that ended in a crash may be in the log still.
-        let outcome = engine.committed(outcome, now_ms, true).await;
+        let mut engine = Self { store, me: Box::new(me), state, outside: Box::default(), full: None };
+        let outcome = Box::pin(engine.begin(now_ms, rng)).await?;
         Ok((engine, outcome))
     }
 
-    /// Decides these inputs in one transaction.
+    /// Decides these inputs in one transaction. On a full disk all that writes is refused and nothing is changed; it is
+    /// tried again with later inputs.
     ///
     /// On an error nothing was committed and this engine must not be used again: open a new one on [`Self::into_store`].
     pub async fn handle(
@@ -269,8 +307,16 @@ impl Engine {
         now_ms: u64,
         rng: &mut ChaCha20Rng,
     ) -> Result<Outcome, StoreError> {
+        Box::pin(self.handle_or_refuse(inputs, now_ms, rng)).await
+    }
+
+    async fn decide(&mut self, inputs: Vec<Input>, now_ms: u64, rng: &mut ChaCha20Rng) -> Result<Outcome, StoreError> {
         let mut tx = self.store.begin().await?;
         let mut batch = Batch::new(&mut tx, now_ms, rng);
+        self.state.clock.look(&mut batch);
+        if self.full.is_some() {
+            Box::pin(full::resume(&mut self.state, &self.outside, &mut batch)).await?;
+        }
         batch.look_up_envelopes(&inputs).await?;
         for input in inputs {
             self.state.apply(&mut batch, input).await?;
@@ -390,9 +436,23 @@ impl State {
             Command::MarkSeen { conversation, up_to } => {
                 self.mark_seen(batch, conversation, up_to).await.map(|()| Reply::Done)
             }
+            Command::CheckUp { begin, places } => {
+                if begin {
+                    self.begin_checkup(batch, places);
+                }
+                Ok(Reply::Checkup(Box::new(self.checkup(batch).await?)))
+            }
+            Command::ProveMailboxes => {
+                self.prove_mailboxes(batch);
+                Ok(Reply::Done)
+            }
             Command::UseMailbox(of) => self.use_mailbox(batch, of).await.map(Reply::Mailbox),
             Command::DropMailbox(peer) => self.drop_mailbox(batch, peer).await.map(|()| Reply::Done),
             Command::MailboxLink => Ok(Reply::MailboxLink(self.mailbox_link()?)),
+            Command::Secrets => Ok(Reply::Secrets(batch.tx.secrets(&self.me))),
+            Command::SetStorage(limits) => self.set_storage(batch, limits).await.map(|()| Reply::Done),
+            Command::PackBundle { scope, at } => Box::pin(self.pack_bundle(batch, &scope, at)).await.map(Reply::Packed),
+            Command::UnpackBundle(parcels) => Ok(Reply::Unpacked(Box::pin(self.unpack_bundle(batch, &parcels)).await?)),
             Command::CreateSignIn => door::create_sign_in(batch).await.map(Reply::Token),
             Command::SignIn { token, user_agent } => {
                 door::sign_in(batch, &token, &user_agent).await.map(Reply::Session)
@@ -436,7 +496,7 @@ impl State {
 
     /// What a batch ends with: receipts, what is owed to connected peers, and what was changed in memory.
     async fn finish(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        Box::pin(self.found_waiting(batch)).await?;
+        Box::pin(self.end_waiting(batch)).await?;
         self.follow_heads(batch).await?;
         self.try_kept_welcomes(batch).await?;
         self.follow_heads(batch).await?; // A Welcome may have led somewhere else.
@@ -445,13 +505,14 @@ impl State {
         self.ask_ways_in(batch).await?;
         self.send_due_receipts(batch).await?;
         self.save_conversations(batch).await?;
+        self.clock.keep(batch).await?;
         batch.tx.flush().await?;
         self.announce(batch).await?;
         if self.partners.due_ms(self.sets.version()).is_some_and(|due_ms| due_ms <= batch.now_ms) {
             Box::pin(self.sync_due(batch)).await?;
         }
         self.push_due(batch).await?;
-        self.collect_due(batch);
+        Box::pin(self.collect_due(batch)).await?;
         Box::pin(self.deposit_due(batch)).await?;
         self.tell_of_deposits(batch);
         self.unload_idle();

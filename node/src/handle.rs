@@ -1,22 +1,30 @@
 //! What the page, the API and the command line hold: commands by a bounded channel, queries by a read pool,
 //! a stream of events. Cheap to clone.
 
+pub mod bundles;
+mod checkup;
+mod doctor;
 mod group;
 mod refused;
+mod storage;
 mod views;
+
+use std::path::PathBuf;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use zeroize::Zeroizing;
 
+pub use self::checkup::{AddressStanding, Checkup, Machine, Nat, Owed, Reach, Router};
 pub use self::group::{
     GroupDetail, History, InviteView, JoinRequest, MessageKind, NewInvite, Permission, Picture, PolicyPatch, Role,
     Standing, Suite, SystemChange, SystemLine, Who,
 };
 pub(crate) use self::group::{role_from_number, role_number};
 pub use self::refused::Refused;
+pub use self::storage::{KEEP_DAYS_MAX, Storage, StorageLimits};
 pub use self::views::{
-    CardLinks, Contact, Conversation, Mailbox, Member, Message, MessageDetail, MessagePage, MessageState, NewMessage,
-    PageAt, Path, Peer, Recipient, Session, Status,
+    CardLinks, Contact, Conversation, KeptBy, Mailbox, Member, Message, MessageDetail, MessagePage, MessageState,
+    NewMessage, PageAt, Path, Peer, Recipient, Session, Status,
 };
 use crate::engine::door::token_hash;
 use crate::engine::{Command, MailboxOf, Reply};
@@ -76,6 +84,11 @@ pub(crate) struct Now {
     pub(crate) addresses: Vec<String>,
     pub(crate) peers: Vec<Peer>,
     pub(crate) passphrase: bool,
+    pub(crate) disk_full: bool,
+    pub(crate) mailbox: bool,
+    /// How this node is reached, as it was when somebody asked last.
+    pub(crate) reach: Reach,
+    pub(crate) home: PathBuf,
 }
 
 /// The events of a node, from one place on.
@@ -107,6 +120,17 @@ impl Handle {
         Self { asks, reader, events, now, clock }
     }
 
+    /// What reads go through.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The home, whether a passphrase opens it, and what time it is.
+    pub(crate) fn where_and_when(&self) -> (PathBuf, bool, u64) {
+        let now = self.now.borrow();
+        (now.home.clone(), now.passphrase, (self.clock)())
+    }
+
     /// Who I am and how things stand.
     pub async fn status(&self) -> Result<Status, Refused> {
         let now = self.now.borrow().clone();
@@ -118,6 +142,8 @@ impl Handle {
             peers: now.peers,
             queued: self.reader.queued().await.map_err(unreadable)?,
             passphrase: now.passphrase,
+            disk_full: now.disk_full,
+            mailbox: now.mailbox,
         })
     }
 
@@ -334,7 +360,11 @@ impl Handle {
         let session = self.reader.session(&token_hash(token)).await.map_err(unreadable)?;
         let session = session.ok_or(Refused::NotSignedIn)?;
         if (self.clock)().saturating_sub(session.last_used_at_ms) >= TOUCH_AFTER_MS {
-            self.ask(Command::TouchSession(session.id)).await?;
+            match self.ask(Command::TouchSession(session.id)).await {
+                // Reading goes on.
+                Err(Refused::DiskFull) | Ok(_) => {}
+                Err(refused) => return Err(refused),
+            }
         }
         Ok(session)
     }
@@ -367,7 +397,7 @@ impl Handle {
         }
     }
 
-    async fn ask(&self, command: Command) -> Result<Reply, Refused> {
+    pub(crate) async fn ask(&self, command: Command) -> Result<Reply, Refused> {
         let (reply, answer) = oneshot::channel();
         self.asks.send(Ask { command, reply }).await.map_err(|_| Refused::Stopped)?;
         answer.await.map_err(|_| Refused::Stopped)?

@@ -59,9 +59,105 @@ impl Home {
         made.map(drop).map_err(|error| StartError::Home { path: file, reason: error.to_string() })
     }
 
+    /// Whether the last run stopped cleanly and nobody has put another database there since: then it need not be looked
+    /// through.
+    pub(crate) fn ended_cleanly(&self) -> bool {
+        let noted = fs::read_to_string(self.clean()).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        noted.is_some() && noted == self.database_bytes()
+    }
+
+    /// A run begins. That is durable before it writes anything, and needs no room on the disk.
+    pub(crate) fn begin(&self) -> Result<(), StartError> {
+        let file = self.clean();
+        let begun = match fs::remove_file(&file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => File::open(&self.path).and_then(|home| home.sync_all()),
+        };
+        begun.map_err(|error| StartError::Home { path: file, reason: error.to_string() })
+    }
+
+    /// The run ended cleanly, and its database is closed. If that cannot be noted, the next run looks through it.
+    pub(crate) fn end(&self) {
+        let noted = self.database_bytes().map(|bytes| write_whole(&self.clean(), format!("{bytes}\n").as_bytes()));
+        if let Some(Err(error)) = noted {
+            tracing::warn!(%error, "that the node stopped cleanly could not be noted");
+        }
+    }
+
+    /// Whether a node lives here. One whose restoring did not end does not.
+    pub(crate) fn is_taken(&self) -> bool {
+        let is_there = self.database().exists() || self.vault().exists() || self.key_file().exists();
+        is_there && !self.restoring().exists()
+    }
+
+    /// A backup is being restored here: until that ends, no node starts.
+    pub(crate) fn begin_restoring(&self) -> Result<(), StartError> {
+        write_whole(&self.restoring(), b"A backup is being restored here.\n")
+    }
+
+    /// It is restored.
+    pub(crate) fn end_restoring(&self) -> Result<(), StartError> {
+        let file = self.restoring();
+        let ended = fs::remove_file(&file).and_then(|()| File::open(&self.path)?.sync_all());
+        ended.map_err(|error| StartError::Home { path: file, reason: error.to_string() })
+    }
+
+    /// Restoring failed: nothing of it stays.
+    pub(crate) fn clear(&self) {
+        for file in [self.vault(), self.key_file(), self.clean(), self.path.join("lock"), self.restoring()] {
+            // What cannot be removed is said again by whoever tries next.
+            drop(fs::remove_file(file));
+        }
+    }
+
+    /// Makes a vault for secrets that were restored: under a passphrase, or a new key file.
+    pub(crate) fn lock_away(
+        &self,
+        secrets: &Secrets,
+        passphrase: Option<&str>,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<(), StartError> {
+        let file = self.vault();
+        let mut key = Zeroizing::new([0; 32]);
+        let unlock = if let Some(passphrase) = passphrase {
+            Unlock::Passphrase(passphrase)
+        } else {
+            rng.fill_bytes(key.as_mut_slice());
+            write_whole(&self.key_file(), key.as_slice())?;
+            Unlock::KeyFile(&key)
+        };
+        let damaged = |error: VaultError| StartError::VaultDamaged { file: file.clone(), reason: error.to_string() };
+        let vault = Vault::create(secrets, unlock, rng).map_err(damaged)?;
+        write_whole(&file, &vault)
+    }
+
+    fn vault(&self) -> PathBuf {
+        self.path.join("vault")
+    }
+
+    fn restoring(&self) -> PathBuf {
+        self.path.join("restoring")
+    }
+
+    fn clean(&self) -> PathBuf {
+        self.path.join("stopped")
+    }
+
+    fn database_bytes(&self) -> Option<u64> {
+        fs::metadata(self.database()).ok().map(|found| found.len())
+    }
+
     /// Opens the vault, or makes it at the first run.
     pub(crate) fn secrets(&self, config: &Config, now_ms: u64, rng: &mut ChaCha20Rng) -> Result<Secrets, StartError> {
-        let file = self.path.join("vault");
+        if self.restoring().exists() {
+            return Err(StartError::Home {
+                path: self.path.clone(),
+                reason: "restoring a backup into this home was not finished: run `tidings restore` once more"
+                    .to_owned(),
+            });
+        }
+        let file = self.vault();
         match fs::metadata(&file) {
             Ok(found) if found.len() > VAULT_BYTES_MAX => {
                 Err(StartError::VaultDamaged { file, reason: "it is far too long".to_owned() })
@@ -76,11 +172,11 @@ impl Home {
                 reason: "it is missing, and without it the database cannot be opened; put it back from a backup"
                     .to_owned(),
             }),
-            Err(_) => self.create(&file, config, now_ms, rng),
+            Err(_) => self.create(config, now_ms, rng),
         }
     }
 
-    fn create(&self, file: &Path, config: &Config, now_ms: u64, rng: &mut ChaCha20Rng) -> Result<Secrets, StartError> {
+    fn create(&self, config: &Config, now_ms: u64, rng: &mut ChaCha20Rng) -> Result<Secrets, StartError> {
         let name = config.name.as_deref().ok_or(StartError::NameMissing)?;
         if !tidings_crypto::card::valid_name(name) {
             return Err(StartError::BadName);
@@ -88,17 +184,7 @@ impl Home {
         let (from_ms, to_ms) =
             (now_ms.saturating_sub(CERTIFICATE_BEFORE_MS), now_ms.saturating_add(CERTIFICATE_AFTER_MS));
         let secrets = Secrets { node: LocalNode::generate(from_ms, to_ms, rng), database: DatabaseKey::generate(rng) };
-        let mut key = Zeroizing::new([0; 32]);
-        let unlock = if let Some(passphrase) = &config.passphrase {
-            Unlock::Passphrase(passphrase)
-        } else {
-            rng.fill_bytes(key.as_mut_slice());
-            write_whole(&self.key_file(), key.as_slice())?;
-            Unlock::KeyFile(&key)
-        };
-        let damaged = |error: VaultError| StartError::VaultDamaged { file: file.to_owned(), reason: error.to_string() };
-        let vault = Vault::create(&secrets, unlock, rng).map_err(damaged)?;
-        write_whole(file, &vault)?;
+        self.lock_away(&secrets, config.passphrase.as_ref().map(|passphrase| passphrase.as_str()), rng)?;
         Ok(secrets)
     }
 

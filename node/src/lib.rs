@@ -3,7 +3,9 @@
 //! [`node::Node`] runs it; [`handle::Handle`] is what everything else holds. How the parts hang together is told in
 //! `docs/ARCHITECTURE.md`.
 
+pub mod backup;
 pub mod conversation;
+pub mod doctor;
 pub mod engine;
 pub mod event;
 mod event_log;

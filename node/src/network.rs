@@ -9,6 +9,7 @@ mod address;
 mod address_book;
 mod behaviour;
 mod codec;
+mod courier;
 mod deadline;
 mod event;
 mod gate;
@@ -18,6 +19,7 @@ mod one_connection;
 mod peer;
 mod probing;
 mod proofs;
+mod reach;
 mod reaching;
 mod relaying;
 mod relays;
@@ -36,13 +38,14 @@ use libp2p::{Multiaddr, PeerId, identify, mdns, relay};
 use tokio::time::{Instant, sleep_until};
 use zeroize::Zeroizing;
 
-pub use address::{ADDRESS_BYTES_MAX, address_text, parse_address};
+pub use address::{ADDRESS_BYTES_MAX, address_text, leads_elsewhere, parse_address};
 pub use behaviour::{REQUEST_TIMEOUT, TOPICS_MAX};
 pub use event::{AnswerId, GossipId, NetworkCommand, NetworkError, NetworkEvent, Published, RequestFailure, Verdict};
 pub use relaying::RelayLimits;
 
 use address_book::{AddressBook, Due};
 use behaviour::{Behaviour, BehaviourEvent, ProtocolsEvent, topic, topic_tag};
+use courier::{Couriers, Order};
 use known::Known;
 use listen::Listeners;
 use peer::{peer_id, peer_key};
@@ -97,6 +100,8 @@ pub struct Network {
     listeners: Listeners,
     book: AddressBook,
     requests: Requests,
+    /// What is asked under keys of their own.
+    couriers: Couriers,
     /// The messages that wait for verdicts, and who sent them.
     verdicts: BTreeMap<GossipId, (MessageId, PeerId)>,
     gossip_next: u64,
@@ -130,6 +135,7 @@ impl Network {
             listeners,
             book: AddressBook::new(config.chance),
             requests: Requests::default(),
+            couriers: Couriers::default(),
             verdicts: BTreeMap::new(),
             gossip_next: 0,
             connected: BTreeMap::new(),
@@ -159,6 +165,7 @@ impl Network {
             let due = due_ms.map(|due_ms| self.started + Duration::from_millis(due_ms));
             let event = tokio::select! {
                 event = self.swarm.select_next_some() => event,
+                outcome = self.couriers.next() => return outcome,
                 () = sleep_until(due.unwrap_or(self.started)), if due.is_some() => continue,
             };
             if let Some(event) = self.happened(event) {
@@ -185,6 +192,10 @@ impl Network {
                 let protocol = &mut self.swarm.behaviour_mut().protocols().requests;
                 let connected = self.connected.contains_key(&peer);
                 self.outcomes.extend(self.requests.ask(protocol, peer, request, body, connected));
+            }
+            NetworkCommand::RequestApart { key, peer, addresses, request, body } => {
+                let addresses = self.elsewhere(&addresses);
+                self.outcomes.extend(self.couriers.ask(&key, Order { peer, addresses, request, body }));
             }
             NetworkCommand::Answer { answer, body } => {
                 self.requests.answer(&mut self.swarm.behaviour_mut().protocols().requests, answer, body);
@@ -255,11 +266,18 @@ impl Network {
         }
     }
 
+    /// Those of a peer's addresses that lead to somebody else. Where this node listens itself, on its own machine or in a
+    /// network whose addresses are like those of others, it would meet itself, and with that the whole dial would end.
+    fn elsewhere(&self, addresses: &[Address]) -> Vec<Multiaddr> {
+        let own = self.listeners.addresses();
+        addresses.iter().filter(|address| !own.contains(address)).filter_map(address::to_multiaddr).collect()
+    }
+
     /// Dials everybody who is due.
     fn dial_due(&mut self) {
         let now_ms = self.now_ms();
         while let Some(Due { peer, addresses, beside }) = self.book.take_due(now_ms) {
-            let addresses: Vec<Multiaddr> = addresses.iter().filter_map(address::to_multiaddr).collect();
+            let addresses = self.elsewhere(&addresses);
             let condition = if beside { PeerCondition::NotDialing } else { PeerCondition::DisconnectedAndNotDialing };
             // A port of its own for each dial: two nodes that dial each other from the ports at which they listen would
             // open one TCP connection from both ends, and each would wait for the other to answer.
@@ -313,9 +331,10 @@ impl Network {
                 }
                 None
             }
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), .. } => {
-                let now_ms = self.now_ms();
-                self.book.failed(&peer_key(&peer)?, now_ms);
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(peer), error, .. } => {
+                let (peer, now_ms) = (peer_key(&peer)?, self.now_ms());
+                self.book.failed(&peer, now_ms);
+                self.reaching.seen.failed(peer, &error);
                 None
             }
             SwarmEvent::NewListenAddr { listener_id, address } => {
@@ -357,6 +376,7 @@ impl Network {
         let peer = peer_key(peer)?;
         let now_ms = self.now_ms();
         self.book.connected(&peer, path == Path::Relayed, now_ms);
+        self.reaching.seen.reached(&peer);
         self.connected.insert(peer, path);
         self.forget_offer(&peer);
         Some(NetworkEvent::Connected { peer, path })

@@ -1,5 +1,6 @@
 //! `Node::start`: opens the home, runs the loop, and stops cleanly.
 
+mod machine;
 mod work;
 
 use std::path::PathBuf;
@@ -11,7 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
+pub(crate) use self::machine::examine_machine;
 use self::work::Work;
+use crate::backup::clear_away;
 use crate::engine::Engine;
 use crate::event_log::EventLog;
 use crate::handle::Handle;
@@ -106,6 +109,22 @@ pub enum StartError {
         /// The newest schema known here.
         known: i64,
     },
+    /// The database is damaged.
+    #[error(
+        "the database {file} is damaged ({found}): nothing was changed. Keep a copy of the file and put back a backup; without one, `sqlite3 {file} .recover` may save what can still be read"
+    )]
+    DatabaseDamaged {
+        /// The file.
+        file: PathBuf,
+        /// What was found first.
+        found: String,
+    },
+    /// The disk is full.
+    #[error("the disk is full, and the database {file} cannot be opened: make room and start again; nothing was lost")]
+    DiskFull {
+        /// The file.
+        file: PathBuf,
+    },
     /// The database cannot be opened.
     #[error("the database {file} cannot be opened: {reason}")]
     Database {
@@ -139,7 +158,7 @@ pub struct Node {
     /// Dropping it asks the loop to stop.
     stop: Option<oneshot::Sender<()>>,
     tasks: JoinSet<Option<String>>,
-    _home: Home,
+    home: Home,
 }
 
 impl Node {
@@ -147,20 +166,33 @@ impl Node {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let mut rng = fresh_rng();
         let home = Home::open(&config.home)?;
+        clear_away(&config.home);
         let secrets = home.secrets(&config, now_ms(), &mut rng)?;
         let file = home.database();
         let explain = |error: StoreError| match error {
             StoreError::Newer { found, known } => StartError::DatabaseNewer { file: file.clone(), found, known },
+            StoreError::Corrupt { found } => StartError::DatabaseDamaged { file: file.clone(), found },
+            StoreError::DiskFull => StartError::DiskFull { file: file.clone() },
             other => StartError::Database { file: file.clone(), reason: other.to_string() },
         };
         let seed = secrets.node.keys.peer_seed();
         home.make_database_private()?;
+        Store::look_at(&file, !home.ended_cleanly()).await.map_err(explain)?;
+        home.begin()?;
         let mut store = Store::open(&file, secrets.database).await.map_err(explain)?;
         // A first run may have made the home and then failed to listen: the name is still wanted then.
         if config.name.is_none() && store.reader().setting("name").await.map_err(explain)?.is_none() {
             return Err(StartError::NameMissing);
         }
-        let network = Box::pin(start_network(&config, seed, &mut store, &mut rng)).await?;
+        let network = match Box::pin(start_network(&config, seed, &mut store, &mut rng)).await {
+            Ok(network) => network,
+            Err(error) => {
+                // Nothing ran: what was whole is whole.
+                store.close().await;
+                home.end();
+                return Err(error);
+            }
+        };
         let name = config.name.as_deref().unwrap_or_default();
         let engine = Engine::open(store, secrets.node, name, now_ms(), &mut rng).await.map_err(explain)?;
 
@@ -168,14 +200,15 @@ impl Node {
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let reader = engine.0.reader();
         let (stop, stopped) = oneshot::channel();
-        let (work, now) = Work::new(engine, network, asked, events.clone(), config.passphrase.is_some(), rng);
+        let (work, now) =
+            Work::new(engine, network, asked, events.clone(), (config.passphrase.is_some(), config.home.clone()), rng);
         let work = work.serving(config.mailbox);
         let mut tasks = JoinSet::new();
         let announcer = work.announcer(reader.clone());
         tasks.spawn(work.run(stopped));
         tasks.spawn(announcer.run());
         let handle = Handle::new(asks, reader, events, now, now_ms);
-        Ok(Self { handle, stop: Some(stop), tasks, _home: home })
+        Ok(Self { handle, stop: Some(stop), tasks, home })
     }
 
     /// What commands and queries go through.
@@ -198,7 +231,13 @@ impl Node {
     /// Stops cleanly: what is in flight is committed, connections are closed.
     pub async fn shutdown(mut self) {
         drop(self.stop.take());
-        while self.tasks.join_next().await.is_some() {}
+        let mut is_clean = true;
+        while let Some(ended) = self.tasks.join_next().await {
+            is_clean &= matches!(ended, Ok(None));
+        }
+        if is_clean {
+            self.home.end();
+        }
     }
 }
 
@@ -269,14 +308,22 @@ fn everywhere(port: u16) -> Vec<String> {
 
 /// The only place where the node reads the clock.
 #[expect(clippy::disallowed_methods, reason = "the loop is where time comes in")]
-fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What something came to, and how many microseconds it took.
+#[expect(clippy::disallowed_methods, reason = "how fast the disk is, is told to people and decides nothing")]
+fn elapsed_us<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let begun = std::time::Instant::now();
+    let done = work();
+    (done, u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX))
+}
+
 /// The only place where the node asks the system for randomness.
 #[expect(clippy::disallowed_methods, clippy::panic, reason = "a node without randomness must not run")]
-fn fresh_rng() -> ChaCha20Rng {
+pub(crate) fn fresh_rng() -> ChaCha20Rng {
     let mut seed = Zeroizing::new([0; 32]);
     if let Err(error) = getrandom::fill(seed.as_mut_slice()) {
         panic!("the operating system gives no randomness: {error}");

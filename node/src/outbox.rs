@@ -75,15 +75,19 @@ pub fn next_attempt_ms(now_ms: u64, attempts: u32, chance: u32) -> u64 {
     now_ms.saturating_add(pause_ms).saturating_add(spread_ms)
 }
 
-/// How many of these envelopes, given by their lengths and in this order, go into one push: at least one.
-pub fn push_length(lengths: impl IntoIterator<Item = usize>) -> usize {
+/// So many bytes go into one push through a relay, or it is one envelope: relays cut a circuit after so many (the library's
+/// after 128 KiB), and what is cut begins anew.
+pub(crate) const RELAYED_BYTES_MAX: usize = 32 * 1024;
+
+/// How many of these envelopes, given by their lengths and in this order, go into one push of so many bytes: at least one.
+pub(crate) fn push_length(lengths: impl IntoIterator<Item = usize>, bytes_max: usize) -> usize {
     let mut bytes = 0_usize;
     let fitting = lengths
         .into_iter()
         .take(PUSH_ENVELOPES_MAX)
         .take_while(|length| {
             bytes = bytes.saturating_add(*length);
-            bytes <= PUSH_BYTES_MAX
+            bytes <= bytes_max
         })
         .count();
     fitting.max(1)
@@ -106,8 +110,9 @@ mod tests {
 
     #[test]
     fn a_push_is_bounded_in_number_and_bytes_and_never_empty() {
-        assert_eq!(push_length(vec![100; 1_000]), PUSH_ENVELOPES_MAX);
-        assert_eq!(push_length(vec![256 * 1024; 10]), 3);
-        assert_eq!(push_length([PUSH_BYTES_MAX * 2]), 1);
+        assert_eq!(push_length(vec![100; 1_000], PUSH_BYTES_MAX), PUSH_ENVELOPES_MAX);
+        assert_eq!(push_length(vec![256 * 1024; 10], PUSH_BYTES_MAX), 3);
+        assert_eq!(push_length(vec![10 * 1024; 10], RELAYED_BYTES_MAX), 3);
+        assert_eq!(push_length([PUSH_BYTES_MAX * 2], PUSH_BYTES_MAX), 1);
     }
 }

@@ -3,6 +3,8 @@
 //! The writer is a [`Tx`]: everything that one batch of inputs decides is committed together or not at all. Reads for
 //! the page and the command line go through [`Reader`] and never wait for the writer. SQL is written nowhere else.
 
+mod backup;
+mod bundles;
 mod changes;
 mod contacts;
 mod conversations;
@@ -10,6 +12,7 @@ mod envelopes;
 mod erase;
 mod groups;
 mod held;
+mod integrity;
 mod invites;
 mod mailbox;
 mod messages;
@@ -19,6 +22,7 @@ mod recipients;
 mod sent;
 mod sessions;
 mod settings;
+mod storage;
 mod transaction;
 mod views;
 mod welcomes;
@@ -27,13 +31,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection, QueryBuilder, Sqlite};
 use tidings_crypto::vault::DatabaseKey;
 
+pub use self::backup::Contents;
+pub(crate) use self::backup::RESTORED;
 pub use self::changes::{IntentRow, LineRow};
 pub use self::contacts::ContactRow;
 pub use self::conversations::{ConversationKind, ConversationRow, MemberRow};
@@ -41,7 +47,7 @@ pub use self::envelopes::{Parked, ParkedBy};
 pub use self::groups::{EpochKeys, GroupRow};
 pub use self::held::{Gift, HeldAt, Keeper};
 pub use self::invites::{JoinRequestRow, JoiningRow};
-pub use self::mailbox::{Depositable, MailboxRow};
+pub use self::mailbox::{Depositable, MailboxRow, TallyRow};
 pub use self::messages::{MessageRow, RowKind};
 pub use self::outbox::{Due, OutboxRow, Taken};
 pub use self::packages::{KeyPackageRow, KeyPackageUse};
@@ -59,7 +65,7 @@ const LOG_BYTES_MAX: &str = "4194304";
 /// Rows a statement, in falling order, so that few distinct statements are prepared.
 const ROWS_A_STATEMENT: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
 
-/// Why the store did not do what was asked. A store that cannot commit stops the node.
+/// Why the store did not do what was asked. But for a full disk, a store that cannot commit stops the node.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk is full; the batch was not committed.
@@ -72,6 +78,12 @@ pub enum StoreError {
         found: i64,
         /// The newest schema known here.
         known: i64,
+    },
+    /// The file is damaged.
+    #[error("the database is damaged: {found}")]
+    Corrupt {
+        /// What SQLite found first.
+        found: String,
     },
     /// A row does not say what this version wrote.
     #[error("the database holds a damaged {what}")]
@@ -89,13 +101,36 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        // SQLITE_FULL is 13: https://www.sqlite.org/rescode.html
-        match error.as_database_error().and_then(sqlx::error::DatabaseError::code) {
-            Some(code) if code == "13" => Self::DiskFull,
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        let code = code.and_then(|code| code.parse::<u32>().ok()).unwrap_or(0);
+        match (code, code % PRIMARY) {
+            (NO_ROOM_FOR_LOCKS, _) | (_, FULL) => Self::DiskFull,
+            (_, CORRUPT | NO_DATABASE) => Self::Corrupt { found: error.to_string() },
             _ => Self::Failed { reason: error.to_string() },
         }
     }
 }
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            other => Self::Failed { reason: other.to_string() },
+        }
+    }
+}
+
+// What SQLite calls its failures: https://www.sqlite.org/rescode.html
+/// A code modulo this is the primary one.
+const PRIMARY: u32 = 256;
+/// `SQLITE_FULL`.
+const FULL: u32 = 13;
+/// `SQLITE_IOERR_SHMSIZE`: the memory that the log's readers share lies in a file.
+const NO_ROOM_FOR_LOCKS: u32 = 4_874;
+/// `SQLITE_CORRUPT`.
+const CORRUPT: u32 = 11;
+/// `SQLITE_NOTADB`.
+const NO_DATABASE: u32 = 26;
 
 /// How many prepared statements a connection keeps: more than there are in this folder, so that none is prepared twice.
 const STATEMENTS_CACHED: usize = 512;
@@ -122,16 +157,12 @@ pub struct Reader {
 impl Store {
     /// Opens the file, making or migrating it. Nothing is changed when it is from a newer version.
     pub async fn open(file: &Path, key: DatabaseKey) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("secure_delete", "on")
-            .pragma("journal_size_limit", LOG_BYTES_MAX)
-            .busy_timeout(Duration::from_millis(erase::BUSY_MS.into()))
-            .statement_cache_capacity(STATEMENTS_CACHED);
-        Ok(Self { has_log: true, ..Self::connect(options, key).await? })
+        Ok(Self { has_log: true, ..Self::connect(in_file(file), key).await? })
+    }
+
+    /// The same through a file layer that SQLite knows under this name: for tests of what a disk can do.
+    pub async fn open_through(layer: &'static str, file: &Path, key: DatabaseKey) -> Result<Self, StoreError> {
+        Ok(Self { has_log: true, ..Self::connect(in_file(file).vfs(layer), key).await? })
     }
 
     /// A database that lives as long as this value: for the simulator. `name` tells databases of one process apart.
@@ -148,10 +179,7 @@ impl Store {
     async fn connect(options: SqliteConnectOptions, key: DatabaseKey) -> Result<Self, StoreError> {
         let mut writer = SqliteConnection::connect_with(&options).await?;
         refuse_newer(&mut writer).await?;
-        MIGRATIONS
-            .run_direct(None, &mut writer, false)
-            .await
-            .map_err(|error| StoreError::Failed { reason: error.to_string() })?;
+        MIGRATIONS.run_direct(None, &mut writer, false).await?;
         let pool = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .test_before_acquire(false) // There is no server that could have gone away.
@@ -195,6 +223,19 @@ impl Store {
             tracing::warn!(%error, "the database did not close cleanly");
         }
     }
+}
+
+/// How a file is opened.
+fn in_file(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "on")
+        .pragma("journal_size_limit", LOG_BYTES_MAX)
+        .busy_timeout(Duration::from_millis(erase::BUSY_MS.into()))
+        .statement_cache_capacity(STATEMENTS_CACHED)
 }
 
 /// Refuses a database that a newer version migrated, before anything is written to it.

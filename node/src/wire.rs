@@ -2,6 +2,7 @@
 //!
 //! Pure: bytes in, values or a reason out. What a peer sent is parsed whole or refused whole.
 
+pub mod bundle;
 pub mod content;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

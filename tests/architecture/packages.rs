@@ -105,13 +105,22 @@ fn packages_use_only_what_is_inside_them(graph: &Graph) -> Vec<Finding> {
     findings
 }
 
+/// The one package that may hold what is unsafe: it names the lints itself, all of those of the workspace that make code
+/// safe among them, because what the workspace forbids nothing below it can allow.
+const UNSAFE: &str = "tests/disk/Cargo.toml";
+
 /// Every dependency stands once, in the manifest of the workspace under its reason, and every package keeps the lints.
 fn manifests_defer_to_the_workspace(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in
         tree.files().filter(|(path, _)| path.ends_with("/Cargo.toml") && !path.starts_with("tests/fuzz/"))
     {
-        if !text.contains("[lints]\nworkspace = true") {
+        let keeps_lints = if path == UNSAFE {
+            text.contains("unsafe_code = \"deny\"") && text.contains("undocumented_unsafe_blocks = \"warn\"")
+        } else {
+            text.contains("[lints]\nworkspace = true")
+        };
+        if !keeps_lints {
             findings.push(Finding {
                 file: path.to_owned(),
                 line: 1,
@@ -175,7 +184,11 @@ fn a_manifest_with_a_version_or_lints_of_its_own_is_caught() {
     let tree = Tree::sample(&[
         ("cli/Cargo.toml", "[lints]\nworkspace = true\n[dependencies]\nanyhow.workspace = true\nserde = \"1\"\n"),
         ("crypto/Cargo.toml", "[package]\nname = \"x\"\n[dependencies]\nblake3 = { workspace = true }\n"),
+        ("tests/disk/Cargo.toml", "[lints.rust]\nunsafe_code = \"allow\"\n"),
         ("node/Cargo.toml", "[lints]\nworkspace = true\n[features]\nx = []\n[dependencies]\n# a = \"1\"\n"),
     ]);
-    assert_caught(&manifests_defer_to_the_workspace(&tree), &["cli/Cargo.toml", "crypto/Cargo.toml"]);
+    assert_caught(
+        &manifests_defer_to_the_workspace(&tree),
+        &["cli/Cargo.toml", "crypto/Cargo.toml", "tests/disk/Cargo.toml"],
+    );
 }

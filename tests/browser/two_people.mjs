@@ -29,6 +29,7 @@ async function talk(homes) {
   await step("the first message is delivered, then seen", () => firstMessage(ada, bob));
   await step(`${each_sends} messages each way`, () => manyMessages(ada, bob));
   await step("a node is killed while its person writes", () => killedWhileWriting(ada, bob));
+  await step("what may be kept is limited", () => storageIsLimited(ada));
   await step("axe finds nothing", () => everyScreenIsAccessible(ada));
   await step("the pages complained of nothing", () => {
     assert.deepEqual(complaints(), []);
@@ -118,6 +119,26 @@ async function killedWhileWriting(ada, bob) {
   assert.deepEqual(texts, ["Before the plug is pulled", "While the node is away", "Back again"]);
 }
 
+async function storageIsLimited(ada) {
+  const { page } = ada;
+  await ada.goTo("/settings/storage");
+  const size = page.getByRole("textbox", { name: "In your mailbox for others, in GiB" });
+  const save = page.getByRole("button", { name: "Save" });
+  await size.fill("half of one");
+  await save.click();
+  await page.getByRole("alert").filter({ hasText: "Sizes are numbers of GiB" }).waitFor();
+  await size.fill("0,5");
+  await page.getByRole("combobox", { name: "Messages" }).selectOption("For 30 days");
+  await save.click();
+  // Nothing is forgotten without a question.
+  assert.equal((await ada.api("storage")).limits.keep_days ?? null, null);
+  await page.getByRole("dialog").getByRole("button", { name: "Forget them" }).click();
+  await page.getByText("Saved.").waitFor();
+  const limits = { keep_days: 30, held_bytes_max: 4 * 1024 ** 3, mailbox_bytes_max: 512 * 1024 ** 2 };
+  assert.deepEqual((await ada.api("storage")).limits, limits);
+  assert.equal(await size.inputValue(), "0.5");
+}
+
 async function everyScreenIsAccessible(ada) {
   const [{ conversation }] = await ada.api("conversations");
   const [{ contact }] = await ada.api("contacts");
@@ -132,6 +153,9 @@ async function everyScreenIsAccessible(ada) {
     profile: "/settings/profile",
     appearance: "/settings/appearance",
     sessions: "/settings/sessions",
+    storage: "/settings/storage",
+    mailboxes: "/settings/mailboxes",
+    doctor: "/settings/doctor",
     status: "/settings/status",
   };
   const found = [];

@@ -14,6 +14,7 @@
 //!   exit 4
 //!   lines 50
 //!   once 1..50 "text":"a <n>"    each of these fits exactly one line
+//! until alice mailbox list       the same, again and again until it comes
 //! start bob-reads bob read Alice --follow
 //! see bob-reads a line that comes, perhaps after others
 //! see-all bob-reads 1..50 "text":"a <n>"
@@ -31,6 +32,11 @@
 //! copy alice/vault.key kept.key  copy a file, below the case's folder
 //! remove alice/vault.key         and delete one
 //! newer alice                    make its database one of a newer version
+//! kept 11                        take the homes alice and bob that a version of schema 11 left behind (tests/kept)
+//! damage alice                   spoil the pages of its database
+//! sql alice DELETE FROM draft    change its database behind its back; it must not run
+//! clock alice 3600000            its programs' clock is so many milliseconds ahead; or `1970`, or `right`. It changes under a
+//!                                program that runs if one was set before that began
 //! empty alice                    expect that the home holds no file
 //! ```
 

@@ -5,11 +5,13 @@ use std::fmt;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::burst;
-use crate::database::make_newer;
+use crate::clock;
+use crate::database::{damage, execute, make_newer, take_kept};
 use crate::pattern::{Names, fill, fits, occurs};
 use crate::program::{Ended, Program, Running, run};
 use crate::script::{Step, range, words};
@@ -17,6 +19,10 @@ use crate::snapshot::{self, Snapshot};
 
 /// Where a node of a case listens at first: nothing outside the machine is reached or reaches it.
 const LOOPBACK: [&str; 2] = ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"];
+
+/// What must come in the end is looked for so often, with this pause.
+const TRIES_MAX: u32 = 240;
+const TRY_PAUSE: Duration = Duration::from_millis(250);
 
 /// Which line failed, and how.
 #[derive(Debug)]
@@ -91,6 +97,7 @@ impl Stage {
                 let ended = self.run(first, &words(more), &input)?;
                 self.check(step, &ended)
             }
+            "until" => self.run_until(step, first, &words(more)),
             "start" => {
                 let (home, arguments) = more.split_once(' ').ok_or("start NAME HOME VERB")?;
                 let running = Running::start(self.command(home, &words(arguments)))?;
@@ -124,6 +131,10 @@ impl Stage {
             "copy" => copy(&self.home(first), &self.home(more)),
             "remove" => std::fs::remove_file(self.home(first)).map_err(|error| format!("{first}: {error}")),
             "newer" => make_newer(&self.home(first)),
+            "kept" => take_kept(first, self.folder.path()),
+            "damage" => damage(&self.home(first)),
+            "sql" => execute(&self.home(first), more),
+            "clock" => clock::set(self.folder.path(), first, more),
             other => Err(format!("there is no step {other}")),
         }
     }
@@ -133,7 +144,9 @@ impl Stage {
     }
 
     fn command(&self, home: &str, arguments: &[String]) -> Command {
-        self.program.command(home, arguments)
+        let mut command = self.program.command(home, arguments);
+        clock::show(self.folder.path(), home, &mut command);
+        command
     }
 
     fn up(&mut self, home: &str, arguments: &[String]) -> Result<(), String> {
@@ -221,6 +234,21 @@ impl Stage {
     fn input(&self, step: &Step) -> Result<String, String> {
         let lines = step.expected.iter().filter(|(what, _)| what == "in");
         lines.map(|(_, line)| fill(line, &self.names).map(|line| line + "\n")).collect()
+    }
+
+    /// Runs a verb again and again until what must come of it comes.
+    #[expect(clippy::disallowed_methods, reason = "it looks at a running program until it is so, with a limit")]
+    fn run_until(&mut self, step: &Step, home: &str, arguments: &[String]) -> Result<(), String> {
+        let mut tries = 0;
+        loop {
+            let ended = self.run(home, arguments, "")?;
+            let checked = self.check(step, &ended);
+            tries += 1;
+            if checked.is_ok() || tries == TRIES_MAX {
+                return checked;
+            }
+            std::thread::sleep(TRY_PAUSE);
+        }
     }
 
     fn run(&self, home: &str, arguments: &[String], input: &str) -> Result<Ended, String> {

@@ -1,9 +1,14 @@
-//! A small internet in network namespaces: a core that routes, hosts on it, and hosts behind routers that translate.
+//! A small internet in network namespaces: a core that routes, hosts on it, hosts behind routers that translate, and
+//! hosts on a switch that delays and loses.
 
+use std::collections::HashMap;
 use std::io::{self, Write as _};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::switch::{Line, Switch, Way};
 
 /// How a router translates addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +24,11 @@ pub(crate) struct Lab {
     prefix: String,
     spaces: Vec<String>,
     networks: u8,
+    switch: Option<Switch>,
+    /// The ports of the hosts on the switch.
+    ports: HashMap<String, usize>,
+    /// What runs on routers, and where its settings are.
+    daemons: Vec<(Child, tempfile::TempDir)>,
 }
 
 impl Lab {
@@ -40,7 +50,9 @@ impl Lab {
     fn new() -> Self {
         static LABS: AtomicU32 = AtomicU32::new(0);
         let number = LABS.fetch_add(1, Ordering::Relaxed);
-        let mut lab = Self { prefix: format!("td{}x{number}", std::process::id()), spaces: Vec::new(), networks: 0 };
+        let prefix = format!("td{}x{number}", std::process::id());
+        let mut lab =
+            Self { prefix, spaces: Vec::new(), networks: 0, switch: None, ports: HashMap::new(), daemons: Vec::new() };
         lab.space("core");
         lab.shell("core", "echo 1 > /proc/sys/net/ipv4/ip_forward");
         lab
@@ -81,9 +93,93 @@ impl Lab {
                  nft 'add chain ip guard in {{ type filter hook input priority 0 ; }}' && \
                  nft add rule ip guard in iifname wan ct state new drop && \
                  nft 'add chain ip guard through {{ type filter hook forward priority 0 ; }}' && \
+                 nft add rule ip guard through iifname wan ct status dnat accept && \
                  nft add rule ip guard through iifname wan ct state new drop"
             ),
         );
+    }
+
+    /// The router of this host opens ports when it is asked to (UPnP): with the program that many home routers run.
+    pub(crate) fn let_router_open_ports(&mut self, name: &str) {
+        let router = format!("{name}nat");
+        self.shell(
+            &router,
+            "nft add table inet upnp && \
+             nft 'add chain inet upnp miniupnpd' && \
+             nft 'add chain inet upnp prerouting_miniupnpd' && \
+             nft 'add chain inet upnp postrouting_miniupnpd' && \
+             nft 'add chain inet upnp forward { type filter hook forward priority -1 ; }' && \
+             nft add rule inet upnp forward jump miniupnpd && \
+             nft 'add chain inet upnp prerouting { type nat hook prerouting priority -100 ; }' && \
+             nft add rule inet upnp prerouting jump prerouting_miniupnpd && \
+             nft 'add chain inet upnp postrouting { type nat hook postrouting priority 99 ; }' && \
+             nft add rule inet upnp postrouting jump postrouting_miniupnpd",
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, pid) = (folder.path().join("settings"), folder.path().join("pid"));
+        let text = "ext_ifname=wan\nlistening_ip=lan\nport=0\nenable_upnp=yes\nenable_natpmp=no\nipv6_disable=yes\n\
+                    secure_mode=yes\nupnp_table_name=upnp\nupnp_nat_table_name=upnp\n\
+                    uuid=7e5fd1a2-0000-4000-8000-000000000001\n\
+                    allow 1024-65535 192.168.1.0/24 1024-65535\ndeny 0-65535 0.0.0.0/0 0-65535\n";
+        std::fs::write(&settings, text).unwrap();
+        let mut daemon = self.inside(&router, std::path::Path::new("miniupnpd"));
+        daemon.arg("-d").arg("-f").arg(&settings).arg("-P").arg(&pid).stdout(Stdio::null()).stderr(Stdio::null());
+        self.daemons.push((daemon.spawn().unwrap(), folder));
+    }
+
+    /// A host on the switch. All of these reach each other, as far as the switch lets them.
+    pub(crate) fn switched_host(&mut self, name: &str) {
+        const SEED: u64 = 4;
+        self.space(name);
+        let switch = self.switch.get_or_insert_with(|| Switch::new(SEED));
+        // An interface's name is at most 15 bytes; it has its own in the namespace.
+        let interface = format!("{}p{}", self.prefix.trim_start_matches("td"), self.ports.len());
+        let port = switch.plug(&interface);
+        self.ports.insert(name.to_owned(), port);
+        let space = self.named(name);
+        succeed(Command::new("ip").args(["link", "set", &interface, "netns", &space, "name", "wan"]));
+        self.shell(
+            name,
+            &format!(
+                "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; \
+                 ip addr add 11.1.0.{}/16 dev wan && ip link set wan up",
+                port + 1
+            ),
+        );
+    }
+
+    /// The host is in another network from now on: its old address is gone.
+    pub(crate) fn move_host(&self, name: &str, network: u8) {
+        let address = format!("11.1.{network}.{}/16", self.ports[name] + 1);
+        self.shell(name, &format!("ip addr flush dev wan && ip addr add {address} dev wan"));
+    }
+
+    /// Sets one way of a host's cable to the switch.
+    pub(crate) fn set(&self, name: &str, way: Way, line: Line) {
+        self.switch().set(self.ports[name], way, line);
+    }
+
+    /// Sets both ways of all these hosts' cables.
+    pub(crate) fn set_both(&self, names: &[&str], line: Line) {
+        for (name, way) in names.iter().flat_map(|name| [(name, Way::Up), (name, Way::Down)]) {
+            self.set(name, way, line);
+        }
+    }
+
+    /// Takes these hosts apart from all others, or joins them again (part 0).
+    pub(crate) fn put_into_part(&self, names: &[&str], part: u8) {
+        for name in names {
+            self.switch().put_into_part(self.ports[*name], part);
+        }
+    }
+
+    /// How many bytes went one way over a host's cable, and how many frames were dropped.
+    pub(crate) fn counted(&self, name: &str, way: Way) -> (u64, u64) {
+        self.switch().counted(self.ports[name], way)
+    }
+
+    fn switch(&self) -> &Switch {
+        self.switch.as_ref().unwrap()
     }
 
     /// A program inside a namespace.
@@ -133,11 +229,35 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        for (daemon, _) in &mut self.daemons {
+            drop(daemon.kill());
+            drop(daemon.wait());
+        }
         for space in &self.spaces {
             // What is left of a namespace goes when the last process in it does.
             drop(Command::new("ip").args(["netns", "del", space]).output());
         }
     }
+}
+
+/// Lets real time pass: for how long a network is cut, or how often somebody writes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real programs live in real time, and some tests are about how much of it"
+)]
+pub(crate) fn pass(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Whether tests that have a shorter form take all the time that they are about: `TIDINGS_NETNS=full`.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("TIDINGS_NETNS").is_some_and(|how| how == "full")
+}
+
+/// What was measured, for whoever reads the output.
+pub(crate) fn report(line: &str) {
+    // Not `eprintln!`: the test harness would keep it to itself.
+    writeln!(io::stderr(), "{line}").unwrap();
 }
 
 /// What this machine lacks.
@@ -150,6 +270,12 @@ fn missing() -> Option<String> {
     }
     if !works("nft", &["--version"]) {
         return Some("the program nft is missing: install nftables".to_owned());
+    }
+    if !works("sh", &["-c", "command -v miniupnpd"]) {
+        return Some("the program miniupnpd is missing: install miniupnpd-nftables".to_owned());
+    }
+    if std::fs::File::options().read(true).write(true).open("/dev/net/tun").is_err() {
+        return Some("/dev/net/tun cannot be opened: load the kernel's module tun".to_owned());
     }
     let probe = format!("td{}probe", std::process::id());
     if !works("ip", &["netns", "add", &probe]) {

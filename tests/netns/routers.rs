@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::lab::{Lab, Nat};
+use crate::ill::says;
+use crate::lab::{Lab, Nat, pass};
 use crate::person::{Person, has_circuit, path_in};
 
 /// Two people who have each other's cards, with a place at the relay of a third.
@@ -42,8 +43,7 @@ impl Friends {
     }
 }
 
-#[test]
-fn behind_two_routers_people_meet_at_a_friends_relay() {
+pub(crate) fn behind_two_routers_people_meet_at_a_friends_relay() {
     let Some(lab) = Lab::for_test("two people behind routers") else { return };
     let friends = friends(lab, Nat::Cone);
     let (conversation, bob) = friends.conversation();
@@ -52,9 +52,7 @@ fn behind_two_routers_people_meet_at_a_friends_relay() {
     friends.deliver(&conversation, "through both routers");
 }
 
-#[test]
-#[expect(clippy::disallowed_methods, reason = "what is shown is that nothing ends within two minutes of real time")]
-fn behind_two_symmetric_routers_a_conversation_lives_on_the_relay_past_two_minutes_and_128_kib() {
+pub(crate) fn behind_two_symmetric_routers_a_conversation_lives_on_the_relay_past_two_minutes_and_128_kib() {
     let Some(lab) = Lab::for_test("a long conversation through a relay") else { return };
     let friends = friends(lab, Nat::Symmetric);
     let (conversation, bob) = friends.conversation();
@@ -62,8 +60,27 @@ fn behind_two_symmetric_routers_a_conversation_lives_on_the_relay_past_two_minut
     for number in 0..26 {
         friends.deliver(&conversation, &format!("{number} {}", "word ".repeat(2_000)));
         assert_eq!(friends.ada.path_to(&bob).as_deref(), Some("relayed"), "after {number}");
-        std::thread::sleep(Duration::from_secs(5));
+        pass(Duration::from_secs(5));
     }
     friends.deliver(&conversation, "and still there");
     assert_eq!(friends.ada.path_to(&bob).as_deref(), Some("relayed"));
+}
+
+pub(crate) fn behind_a_router_that_opens_ports_on_request_a_node_is_reached_without_a_relay() {
+    let Some(mut lab) = Lab::for_test("a router that opens ports (UPnP)") else { return };
+    lab.public_host("bob");
+    lab.host_behind("ada", Nat::Cone);
+    lab.let_router_open_ports("ada");
+    let ada = Person::start_asking_the_router(&lab, "ada");
+    let bob = Person::start(&lab, "bob", &[]);
+    let outside = |status: &serde_json::Value| status["addresses"].to_string().contains("/ip4/11.0.");
+    ada.until("an address of the router's", outside);
+    // She does not know him: it is his node that comes to hers.
+    bob.says(&["add", &ada.text_of(&["card"], "link")]);
+    let her = ada.text_of(&["status"], "peer_id");
+    bob.until("a connection", |status| path_in(status, &her).as_deref() == Some("direct"));
+    ada.says(&["add", &bob.text_of(&["card"], "link")]);
+    let conversation = bob.text_of(&["new", "ada"], "conversation");
+    bob.says(&["send", &conversation, "through your router", "--wait", "delivered", "--timeout", "60"]);
+    says(&ada, "reachability", "good", "the router leads a port here");
 }

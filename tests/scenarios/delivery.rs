@@ -122,7 +122,7 @@ fn who_was_removed_holds_no_message_back_and_is_never_shown_as_having_it() {
         world.crash(2).unwrap();
         let sent = send(&mut world, 0, hiking, "while one is away").await;
         run_for(&mut world, 30_000).await;
-        assert_eq!(state(&mut world, 0, hiking, sent).await, MessageState::Queued);
+        assert_eq!(state(&mut world, 0, hiking, sent).await, MessageState::Stored, "the other has it");
         remove(&mut world, 0, hiking, 2).await;
         run_for(&mut world, 30_000).await;
         assert_eq!(state(&mut world, 0, hiking, sent).await, MessageState::Delivered);

@@ -218,6 +218,9 @@ fn a_node_whose_certificate_has_run_out_is_removed_by_whoever_notices() {
             world.input(0, Input::Deadline).await.unwrap();
             run_for(&mut world, 10_000).await;
         }
+        // Nobody is removed at a clock's word (PROTOCOL §8.7): only when it has gone on like that for days.
+        assert_eq!(view(&mut world, 0, id).await.members.len(), 3);
+        run_for(&mut world, 5 * 24 * 60 * 60 * 1_000).await;
         let alone = view(&mut world, 0, id).await;
         assert_eq!((alone.standing, alone.members.len()), (Standing::Member, 1));
     });

@@ -1,7 +1,8 @@
 //! Mailboxes: people who are never on together, and a third node that keeps envelopes for them.
 
+use tidings_crypto::card::CardLink;
 use tidings_node::engine::{Command, MailboxOf, Reply};
-use tidings_node::handle::{Mailbox, MessageState, Refused};
+use tidings_node::handle::{KeptBy, Mailbox, MessageState, Refused};
 use tidings_node::ids::{ConversationId, MessageId};
 use tidings_tests::faults::Faults;
 use tidings_tests::world::{Place, World};
@@ -206,6 +207,81 @@ fn who_has_no_link_and_is_no_contact_is_refused_and_a_contact_is_served() {
 }
 
 #[test]
+fn one_of_two_mailboxes_that_gives_nothing_is_found_out_by_what_the_other_gives() {
+    block_on(async {
+        let mut world = World::new(67, 4, Faults::NONE).await.unwrap();
+        world.exchange_links(ALICE, BOB).await.unwrap();
+        for keeper in [2, 3] {
+            world.serve_mailboxes(keeper, true).await.unwrap();
+            let Ok(Reply::MailboxLink(link)) = ask(&mut world, keeper, Command::MailboxLink).await else { panic!() };
+            use_link(&mut world, BOB, link.to_string()).await;
+        }
+        let id = start_talking(&mut world).await;
+        run_for(&mut world, 60_000).await;
+        let honest = mailboxes(&mut world, BOB).await;
+        assert!(honest.iter().all(|one| one.proved_at_ms.is_some() && one.unproved.is_empty()), "{honest:?}");
+
+        world.crash(BOB).unwrap();
+        for text in ["one", "two", "three"] {
+            send(&mut world, ALICE, id, text).await;
+            run_for(&mut world, 60_000).await;
+        }
+        world.crash(ALICE).unwrap();
+        world.withhold(3).unwrap();
+        world.start(BOB).await.unwrap();
+        run_for(&mut world, 40 * 60_000).await;
+        assert_eq!(texts(&mut world, BOB, id).await, ["one", "two", "three"], "the other mailbox gave them");
+        let (good, bad) = (world.peer(2).unwrap(), world.peer(3).unwrap());
+        let found = mailboxes(&mut world, BOB).await;
+        let of = |peer| found.iter().find(|one| one.peer == peer).unwrap();
+        assert_eq!((of(good).missing, of(good).missing_says), (0, 0));
+        assert!(of(bad).missing >= 2 && of(bad).missing_says == 1, "{:?}", of(bad));
+
+        // It is tested, and does not give the test envelope back either.
+        ask(&mut world, BOB, Command::ProveMailboxes).await.unwrap();
+        run_for(&mut world, 5 * 60_000).await;
+        let found = mailboxes(&mut world, BOB).await;
+        let of = |peer| found.iter().find(|one| one.peer == peer).unwrap();
+        assert_eq!(of(bad).unproved, "it took a test envelope and did not give it back");
+        assert_eq!(of(good).unproved, "");
+    });
+}
+
+#[test]
+fn who_is_owed_something_and_whose_clock_is_off_is_found_out() {
+    block_on(async {
+        let mut world = world(68).await;
+        world.set_clock(BOB, 2 * 60 * 60 * 1_000);
+        let link = link(&mut world).await;
+        use_link(&mut world, ALICE, link).await;
+        let id = start_talking(&mut world).await;
+        run_for(&mut world, 60_000).await;
+        let checkup = |reply| match reply {
+            Ok(Reply::Checkup(checkup)) => *checkup,
+            other => panic!("{other:?}"),
+        };
+        let begun = checkup(ask(&mut world, ALICE, Command::CheckUp { begin: true, places: vec![] }).await);
+        assert_eq!((begun.waiting, begun.owed.len()), (2, 0), "Bob and the mailbox are asked");
+        world.crash(KEEPER).unwrap();
+        run_for(&mut world, 30_000).await;
+        let mut found = checkup(ask(&mut world, ALICE, Command::CheckUp { begin: false, places: vec![] }).await);
+        found.offsets_ms.sort_unstable();
+        assert_eq!(found.waiting, 0);
+        let bobs = *found.offsets_ms.last().unwrap();
+        assert!((7_199_000..7_201_000).contains(&bobs), "{:?}", found.offsets_ms);
+
+        world.crash(BOB).unwrap();
+        run_for(&mut world, 30_000).await;
+        send(&mut world, ALICE, id, "one").await;
+        send(&mut world, ALICE, id, "two").await;
+        run_for(&mut world, 60_000).await;
+        let found = checkup(ask(&mut world, ALICE, Command::CheckUp { begin: false, places: vec![] }).await);
+        let [owed] = found.owed.as_slice() else { panic!("{found:?}") };
+        assert_eq!((owed.name.as_str(), owed.messages, owed.online, owed.mailboxes), ("Node 1", 2, false, 0));
+    });
+}
+
+#[test]
 fn a_mailbox_holds_nothing_that_can_be_read_and_no_name_or_key_of_either_side() {
     let folder = tempfile::tempdir().unwrap();
     block_on(async {
@@ -216,12 +292,17 @@ fn a_mailbox_holds_nothing_that_can_be_read_and_no_name_or_key_of_either_side() 
         use_link(&mut world, BOB, link).await;
         let id = start_talking(&mut world).await;
         run_for(&mut world, 60_000).await;
+        let Ok(Reply::Card(card)) = ask(&mut world, BOB, Command::Card).await else { panic!("no card") };
+        let Ok(CardLink::Full(card)) = CardLink::parse(&card.link) else { panic!("no card") };
         world.crash(BOB).unwrap();
         let sent = send(&mut world, ALICE, id, "nobody else reads this").await;
         run_for(&mut world, 60_000).await;
         assert_eq!(state(&mut world, ALICE, id, sent).await, MessageState::Stored);
         assert!(world.engine(KEEPER).unwrap().reader().deposits_kept().await.unwrap() > 0);
-
+        assert_eq!(world.engine(KEEPER).unwrap().reader().prekeys_kept().await.unwrap(), 1);
+        let node = &card.card().nodes[0];
+        let (account_key, signature_key) = (card.card().account.0, node.certificate.signature_key().0);
+        let (mailbox_key, package) = (node.certificate.mailbox_key().0, &node.key_package[20..52]);
         let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap_or_default();
         let keeper = [read("2.db"), read("2.db-wal")].concat();
         let alice = [read("0.db"), read("0.db-wal")].concat();
@@ -237,10 +318,56 @@ fn a_mailbox_holds_nothing_that_can_be_read_and_no_name_or_key_of_either_side() 
             &peer.0,
             &bobs.0,
             &bobs_peer.0,
+            &account_key,
+            &signature_key,
+            &mailbox_key,
+            package,
         ];
         for (number, word) in words.into_iter().enumerate() {
             assert!(holds(&alice, word), "{number}: this test would find it");
             assert!(!holds(&keeper, word), "{number} lies at the mailbox");
         }
+    });
+}
+
+#[test]
+fn what_one_member_has_is_stored_for_the_others_and_who_keeps_it_is_named() {
+    block_on(async {
+        let mut world = World::new(69, 3, Faults::NONE).await.unwrap();
+        for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+            world.exchange_links(one, other).await.unwrap();
+        }
+        let contacts = vec![world.account(1).unwrap(), world.account(2).unwrap()];
+        let new = Command::CreateConversation { contacts, name: Some("Three".to_owned()) };
+        let Ok(Reply::Conversation(group)) = ask(&mut world, ALICE, new).await else { panic!("no group") };
+        run_for(&mut world, 60_000).await;
+        world.crash(2).unwrap();
+        run_for(&mut world, 30_000).await;
+        let sent = send(&mut world, ALICE, group.id, "for both").await;
+        run_for(&mut world, 30_000).await;
+        assert_eq!(state(&mut world, ALICE, group.id, sent).await, MessageState::Stored);
+        let detail = async |world: &mut World| {
+            let engine = world.engine(ALICE).unwrap();
+            let (reader, me) = (engine.reader(), engine.me());
+            reader.message_detail(sent, &me).await.unwrap().unwrap().recipients
+        };
+        let (with, away) = (world.account(1).unwrap(), world.account(2).unwrap());
+        for recipient in detail(&mut world).await {
+            if recipient.account == away {
+                assert_eq!(recipient.state, MessageState::Stored);
+                let keepers = [KeptBy::Member { account: with, name: "Node 1".to_owned() }];
+                assert_eq!(recipient.kept_by, keepers);
+            } else {
+                assert_eq!((recipient.state, recipient.kept_by), (MessageState::Delivered, vec![]));
+            }
+        }
+        // The author goes; the member who has it hands it over; and that is known when the author comes back.
+        world.crash(ALICE).unwrap();
+        world.start(2).await.unwrap();
+        run_for(&mut world, 120_000).await;
+        assert_eq!(texts(&mut world, 2, group.id).await.last().map(String::as_str), Some("for both"));
+        world.start(ALICE).await.unwrap();
+        run_for(&mut world, 120_000).await;
+        assert_eq!(state(&mut world, ALICE, group.id, sent).await, MessageState::Delivered);
     });
 }

@@ -1,6 +1,7 @@
 //! `simulate`: runs a range of seeded schedules and says whether anything was lost, doubled, unreadable or diverged.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command for people")]
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::num::NonZero;
 use std::pin::pin;
@@ -23,7 +24,7 @@ struct Args {
     /// How many nodes: N, or FROM..TO (TO is included) to vary it with the seed.
     #[arg(long, default_value = "3..8", value_parser = nodes)]
     nodes: (usize, usize),
-    /// all, none, or some of loss,delay,duplicate,reorder,partition,crash,clock
+    /// all, none, or some of loss,delay,duplicate,reorder,partition,crash,clock,jump,relay,power,full; lie makes disks lose things
     #[arg(long, default_value = "all")]
     faults: String,
     /// How much happens in a schedule.
@@ -56,6 +57,10 @@ struct Summary {
     failed: u64,
     healed: u64,
     crashes: u64,
+    circuits: u64,
+    jumps: u64,
+    cuts: BTreeMap<String, u64>,
+    fills: u64,
     violations: u64,
     wall_ms: u64,
     schedules_a_minute: u64,
@@ -121,6 +126,14 @@ fn main() -> Result<ExitCode> {
             summary.schedules_a_minute,
         );
     }
+    let has_disks = summary.fills > 0 || !summary.cuts.is_empty();
+    if !args.json && has_disks {
+        let cuts: u64 = summary.cuts.values().sum();
+        println!("power went {cuts} times, {:?}; disks were full {} times", summary.cuts, summary.fills);
+    }
+    if !args.json && summary.circuits + summary.jumps > 0 {
+        println!("relays let go of {} circuits; clocks jumped {} times", summary.circuits, summary.jumps);
+    }
     match summary.first_violation {
         None => Ok(ExitCode::SUCCESS),
         Some(seed) => {
@@ -162,6 +175,12 @@ impl Summary {
                 self.diverged += report.diverged;
                 self.readable += report.readable;
                 self.crashes += report.crashes;
+                self.circuits += report.circuits;
+                self.jumps += report.jumps;
+                self.fills += report.fills;
+                for (kind, count) in &report.cuts {
+                    *self.cuts.entry(kind.clone()).or_default() += count;
+                }
                 self.healed += u64::from(report.healed && report.is_clean());
                 (!report.is_clean()).then(|| report.findings.join("\n"))
             }

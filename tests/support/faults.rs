@@ -20,12 +20,34 @@ pub struct Faults {
     pub crash: bool,
     /// Clocks are up to an hour off.
     pub clock: bool,
+    /// Clocks jump, for a while or for good, and lids are closed.
+    pub jump: bool,
+    /// Some nodes only meet at a relay, which lets go of them.
+    pub relay: bool,
+    /// Power goes at the writes of a node's disk, and comes back.
+    pub power: bool,
+    /// A node's disk fills, and has room again.
+    pub full: bool,
+    /// That disk says of syncs that they are done, and they are not: then things are lost, and must be found missing.
+    pub lie: bool,
 }
 
 impl Faults {
-    /// Every fault.
-    pub const ALL: Self =
-        Self { loss: true, delay: true, duplicate: true, reorder: true, partition: true, crash: true, clock: true };
+    /// Every fault that loses nothing.
+    pub const ALL: Self = Self {
+        loss: true,
+        delay: true,
+        duplicate: true,
+        reorder: true,
+        partition: true,
+        crash: true,
+        clock: true,
+        jump: true,
+        relay: true,
+        power: true,
+        full: true,
+        lie: false,
+    };
     /// No fault.
     pub const NONE: Self = Self {
         loss: false,
@@ -35,6 +57,11 @@ impl Faults {
         partition: false,
         crash: false,
         clock: false,
+        jump: false,
+        relay: false,
+        power: false,
+        full: false,
+        lie: false,
     };
 }
 
@@ -57,9 +84,15 @@ impl FromStr for Faults {
                 "partition" => &mut faults.partition,
                 "crash" => &mut faults.crash,
                 "clock" => &mut faults.clock,
+                "jump" => &mut faults.jump,
+                "relay" => &mut faults.relay,
+                "power" => &mut faults.power,
+                "full" => &mut faults.full,
+                "lie" => &mut faults.lie,
                 _ => {
                     return Err(format!(
-                        "there is no fault '{name}': all, none, or some of loss,delay,duplicate,reorder,partition,crash,clock"
+                        "there is no fault '{name}': all, none, or some of \
+                         loss,delay,duplicate,reorder,partition,crash,clock,jump,relay,power,full,lie"
                     ));
                 }
             };

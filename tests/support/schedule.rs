@@ -5,6 +5,8 @@ mod check;
 mod people;
 mod weather;
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 
 use self::people::People;
@@ -15,6 +17,8 @@ use tidings_node::engine::{Command, MailboxOf};
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// In one schedule of so many, the last node keeps envelopes for all others.
 const MAILBOX_EVERY: u64 = 8;
+/// In one schedule of so many of those with every fault, clocks jump.
+const JUMP_EVERY: u64 = 2;
 /// Cards that name it have reached everybody by then.
 const MAILBOX_NAMED_WITHIN_MS: u64 = 5_000;
 /// When people are done and everything is mended, the checkers look after so long: later than the latest duplicate, and
@@ -86,6 +90,16 @@ pub struct Report {
     pub readable: u64,
     /// Crashes on the way.
     pub crashes: u64,
+    /// How many circuits of relays ended under people.
+    pub circuits: u64,
+    /// How often a clock jumped.
+    pub jumps: u64,
+    /// What a node with a failing disk had promised, and did not have when it started again: among those lost.
+    pub forgotten: u64,
+    /// At what its disk was when power went, and how often.
+    pub cuts: BTreeMap<String, u64>,
+    /// How often its disk was full.
+    pub fills: u64,
     /// Whether it took longer than the usual time until all was right, or until it was seen that it is not.
     pub healed: bool,
     /// Inputs that were handled.
@@ -130,6 +144,9 @@ pub async fn run(seed: u64, nodes: usize, faults: Faults, size: Size) -> Result<
     }
     world.set_faults(true);
     let weeks = faults.partition && nodes > 2 && seed % 32 == 7 && size != Size::Small;
+    if faults.jump && (faults != Faults::ALL || seed % JUMP_EVERY == 1) {
+        world.let_clocks_jump(if weeks { 50 * DAY_MS } else { size.talk_ms() });
+    }
     let mut people = People::new(size);
     if weeks {
         weather::part_for_weeks(&mut world);

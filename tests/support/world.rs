@@ -3,9 +3,14 @@
 //! Nothing in it waits for real time. What happens next is the earliest happening of one queue; ties go by the order
 //! in which they were made.
 
+mod backups;
+mod clocks;
 mod databases;
+mod disks;
 mod lives;
+mod network;
 mod people;
+mod relays;
 mod site;
 mod telling;
 
@@ -16,11 +21,11 @@ use anyhow::{Context, Result};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use tidings_node::engine::{Command, Effect, Engine, Input, Outcome, Reply, Ticket};
-use tidings_node::handle::{Path, Refused};
-use tidings_node::ids::TopicTag;
-use tidings_node::network::{AnswerId, GossipId, NetworkCommand, NetworkEvent, Published, RequestFailure, Verdict};
-use tidings_node::wire::request::Request;
+use tidings_node::handle::Refused;
+use tidings_node::network::{NetworkEvent, RequestFailure};
 
+use self::disks::Ailing;
+use self::relays::Relays;
 use self::site::{Happening, Site, local_node, pair};
 use crate::faults::Faults;
 
@@ -37,7 +42,7 @@ const REQUEST_TIMEOUT_MS: u64 = 20_000;
 /// An answer that waits for other nodes is looked for this often …
 const ANSWER_STEP_MS: u64 = 50;
 /// … and so many times.
-const ANSWER_STEPS_MAX: u32 = 60;
+const ANSWER_STEPS_MAX: u32 = 100;
 
 /// Names a node of the world.
 pub type Place = usize;
@@ -69,6 +74,7 @@ pub struct World {
     /// Answers that came after the command's own batch.
     late: BTreeMap<Ticket, Result<Reply, Refused>>,
     rng: ChaCha20Rng,
+    relays: Relays,
     faults: Faults,
     faults_on: bool,
     trace: blake3::Hasher,
@@ -76,8 +82,14 @@ pub struct World {
     pub steps: u64,
     /// How many times a node crashed.
     pub crashes: u64,
+    /// How often a clock jumped.
+    pub jumps: u64,
+    /// How many circuits of relays ended.
+    pub circuits_ended: u64,
     /// How many envelopes had something readable in them, below all encryption of the transport.
     pub readable: u64,
+    /// What was promised and is not there after a power cut.
+    pub forgotten: Vec<String>,
     /// Whether each input and effect is told on the standard error: for whoever hunts a seed.
     tells: bool,
 }
@@ -115,21 +127,28 @@ impl World {
             next_ticket: 0,
             late: BTreeMap::new(),
             rng: ChaCha20Rng::seed_from_u64(rng.next_u64()),
+            relays: Relays::of(seed, nodes, faults),
             faults,
             faults_on: true,
             trace: blake3::Hasher::new(),
             steps: 0,
             crashes: 0,
+            circuits_ended: 0,
+            jumps: 0,
             readable: 0,
+            forgotten: Vec::new(),
             tells: std::env::var_os("TIDINGS_SIMULATE_TELL").is_some(),
         };
+        let mut ailing = Ailing::of(seed, nodes, faults)?;
         for place in 0..nodes {
             let mut me_seed = [0; 32];
             rng.fill_bytes(&mut me_seed);
             let me = local_node(me_seed);
+            let ailing = ailing.take_if(|(at, _)| *at == place).map(|(_, ailing)| ailing);
             let store = match folder {
-                Some(folder) => databases::open(&folder.join(format!("{place}.db"))).await?,
-                None => databases::take().await?,
+                _ if ailing.is_some() => None,
+                Some(folder) => Some(databases::open(&folder.join(format!("{place}.db"))).await?),
+                None => Some(databases::take().await?),
             };
             let clock_offset_ms = if faults.clock { i64::from(rng.next_u32() % 7_200_000) - 3_600_000 } else { 0 };
             world.sites.push(Site {
@@ -138,10 +157,14 @@ impl World {
                 peer: me.keys.peer_key(),
                 name: format!("Node {place}"),
                 engine: None,
-                store: Some(store),
+                store,
+                ailing,
                 start: 0,
                 wake_at_ms: None,
                 clock_offset_ms,
+                clock_jump_ms: 0,
+                loop_ms: 0,
+                asleep_until_ms: None,
                 subscribed: BTreeSet::new(),
                 known: BTreeSet::new(),
                 gossip_seen: BTreeSet::new(),
@@ -150,6 +173,7 @@ impl World {
                 told: Vec::new(),
                 rng: ChaCha20Rng::seed_from_u64(rng.next_u64()),
                 serves: false,
+                withholds: false,
             });
             // A node may die while it starts; people begin with nodes that run.
             while !world.is_up(place) {
@@ -162,7 +186,7 @@ impl World {
     /// Ends a world in memory, and leaves its databases to the next one.
     pub async fn end(self) -> Result<()> {
         for site in self.sites {
-            if let Some(store) = site.engine.map(Engine::into_store).or(site.store) {
+            if let Some(store) = Self::reusable(site) {
                 databases::give_back(store).await?;
             }
         }
@@ -227,7 +251,7 @@ impl World {
 
     /// Gives a node a command. With crashes among the faults, the node may die right after committing it.
     pub async fn command(&mut self, at: Place, command: Command) -> Result<Fate> {
-        if !self.is_up(at) {
+        if !self.is_up(at) || self.sleeps_until(at).is_some() {
             return Ok(Fate::Unanswered);
         }
         self.next_ticket += 1;
@@ -264,10 +288,12 @@ impl World {
 
     /// From here on nothing fails any more: every way is mended and every node started.
     pub async fn heal(&mut self) -> Result<()> {
-        self.faults_on = false;
+        self.set_faults(false);
+        self.set_clocks_right();
         for (one, other) in std::mem::take(&mut self.cut) {
             self.schedule(self.now_ms, Happening::Dial { one, other });
         }
+        self.dial_at_relay();
         for at in 0..self.sites.len() {
             self.start(at).await?;
         }
@@ -275,6 +301,12 @@ impl World {
     }
 
     async fn happen(&mut self, happening: Happening) -> Result<()> {
+        if let Happening::Input { to: at, .. } | Happening::Wake { at, .. } | Happening::Look { at, .. } = &happening
+            && let Some(until_ms) = self.sleeps_until(*at)
+        {
+            self.schedule(until_ms, happening);
+            return Ok(());
+        }
         match happening {
             Happening::Input { to, start, input } => {
                 if self.site(to)?.start == start {
@@ -291,11 +323,24 @@ impl World {
                     self.late.extend(late);
                 }
             }
+            Happening::Look { at, start } => {
+                let site = self.site(at)?;
+                if site.start == start {
+                    site.wake_at_ms = None;
+                    let late = self.handle(at, Input::Deadline).await?;
+                    self.late.extend(late);
+                }
+            }
+            Happening::Clock { at, jump_ms } => self.jump(at, jump_ms)?,
+            Happening::Lid { at, open_ms } => self.site(at)?.asleep_until_ms = Some(open_ms),
+            Happening::CircuitEnds { one, other, number } => self.circuit_is_over(one, other, number)?,
             Happening::Restart { at } => self.start(at).await?,
+            Happening::Room { at } => self.make_room(at)?,
             Happening::Link { one, other, up } => {
                 if up {
                     self.cut.remove(&pair(one, other));
                     self.schedule(self.now_ms + REDIAL_MS, Happening::Dial { one, other });
+                    self.dial_at_relay();
                 } else {
                     self.cut.insert(pair(one, other));
                     self.schedule(self.now_ms + NOTICE_MS, Happening::Notice { one, other });
@@ -303,9 +348,12 @@ impl World {
             }
             Happening::Dial { one, other } => self.dial(one, other)?,
             Happening::Notice { one, other } => {
-                if self.cut.contains(&pair(one, other)) && self.connected.remove(&pair(one, other)) {
-                    self.disconnect_side(one, other)?;
-                    self.disconnect_side(other, one)?;
+                if self.cut.contains(&pair(one, other)) {
+                    self.notice_at_relay(one, other)?;
+                    if self.relay_of(one, other).is_none() && self.connected.remove(&pair(one, other)) {
+                        self.disconnect_side(one, other)?;
+                        self.disconnect_side(other, one)?;
+                    }
                 }
             }
             Happening::TimeOut { from, start, to, request } => {
@@ -341,9 +389,8 @@ impl World {
     fn dial(&mut self, one: Place, other: Place) -> Result<()> {
         let (one_peer, other_peer) = (self.site(one)?.peer, self.site(other)?.peer);
         let wanted = self.site(one)?.known.contains(&other_peer) || self.site(other)?.known.contains(&one_peer);
-        let possible = self.is_up(one) && self.is_up(other) && !self.cut.contains(&pair(one, other));
-        if wanted && possible && self.connected.insert(pair(one, other)) {
-            let path = Path::Direct;
+        if wanted && self.has_way(one, other) && self.connected.insert(pair(one, other)) {
+            let path = self.open_way(one, other);
             self.deliver(one, NetworkEvent::Connected { peer: other_peer, path }, 1)?;
             self.deliver(other, NetworkEvent::Connected { peer: one_peer, path }, 2)?;
         }
@@ -359,14 +406,22 @@ impl World {
 
     /// One input, one transaction; then the effects, unless the node dies in between.
     async fn handle(&mut self, at: Place, input: Input) -> Result<Vec<(Ticket, Result<Reply, Refused>)>> {
-        let now_ms = self.clock_of(at);
+        let (now_ms, inputs) = self.loop_clock(at, input)?;
         self.steps += 1;
         self.trace.update(&self.now_ms.to_be_bytes());
-        self.trace.update(format!("{at} {input:?}").as_bytes());
-        self.tell(at, &input);
+        self.trace.update(format!("{at} {inputs:?}").as_bytes());
+        self.tell(at, &inputs);
+        self.fill_a_disk(at)?;
+        self.let_go_of_circuits(at)?;
         let site = self.site(at)?;
         let Some(engine) = site.engine.as_mut() else { return Ok(Vec::new()) };
-        let outcome = engine.handle(vec![input], now_ms, &mut site.rng).await?;
+        let outcome = match engine.handle(inputs, now_ms, &mut site.rng).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.store_failed(at, error)?;
+                return Ok(Vec::new());
+            }
+        };
         self.tell_standings(at)?;
         if self.faults_on && self.faults.crash && self.below(400) == 0 {
             self.crash(at)?;
@@ -381,6 +436,9 @@ impl World {
         let mut replies = Vec::new();
         for effect in outcome.effects {
             self.tell(at, &effect);
+            if let Some(ailing) = &mut self.site(at)?.ailing {
+                ailing.said(&effect);
+            }
             match effect {
                 Effect::Reply { ticket, reply } => replies.push((ticket, reply)),
                 Effect::Network(command) => self.network(at, command)?,
@@ -391,7 +449,7 @@ impl World {
             let sooner = site.wake_at_ms.is_none_or(|set| wake_at_ms < set);
             if sooner {
                 site.wake_at_ms = Some(wake_at_ms);
-                let (start, offset_ms) = (site.start, site.clock_offset_ms);
+                let (start, offset_ms) = (site.start, site.clock_offset_ms.saturating_add(site.clock_jump_ms));
                 let world_ms = wake_at_ms.saturating_add_signed(-offset_ms);
                 self.schedule(world_ms.max(self.now_ms + 1), Happening::Wake { at, start });
             }
@@ -399,148 +457,9 @@ impl World {
         Ok(replies)
     }
 
-    fn network(&mut self, at: Place, command: NetworkCommand) -> Result<()> {
-        match command {
-            NetworkCommand::Subscribe(topic) => {
-                self.site(at)?.subscribed.insert(topic);
-            }
-            NetworkCommand::Unsubscribe(topic) => {
-                self.site(at)?.subscribed.remove(&topic);
-            }
-            NetworkCommand::Publish { topic, publication, bytes } => {
-                self.inspect(&bytes);
-                self.publish(at, topic, publication, &bytes)?;
-            }
-            NetworkCommand::Verdict { message, verdict } => {
-                let held = self.site(at)?.gossip_held.remove(&message);
-                if let (Some((topic, bytes)), Verdict::Accept) = (held, verdict) {
-                    self.gossip(at, topic, &bytes)?;
-                }
-            }
-            NetworkCommand::Request { peer, request, body } => {
-                if let Request::Push { envelopes } | Request::Deposit { deposits: envelopes, .. } = &body {
-                    for bytes in envelopes {
-                        self.inspect(bytes);
-                    }
-                }
-                let to = self.sites.iter().position(|site| site.peer == peer);
-                let reachable = to.filter(|to| self.connected.contains(&pair(at, *to)));
-                let Some(to) = reachable else {
-                    let outcome = Err(RequestFailure::NotConnected);
-                    return self.deliver(at, NetworkEvent::Answered { peer, request, outcome }, 1);
-                };
-                let start = self.site(at)?.start;
-                self.pending_requests.insert((at, request), to);
-                self.schedule(self.now_ms + REQUEST_TIMEOUT_MS, Happening::TimeOut { from: at, start, to, request });
-                if self.cut.contains(&pair(at, to)) || self.is_lost(20) {
-                    return Ok(());
-                }
-                self.next_answer += 1;
-                let answer = AnswerId(self.next_answer);
-                let from_peer = self.site(at)?.peer;
-                self.site(to)?.answers_owed.insert(answer, (at, start, request));
-                let after_ms = self.latency_ms();
-                self.deliver(to, NetworkEvent::Requested { peer: from_peer, answer, body }, after_ms)?;
-            }
-            NetworkCommand::Answer { answer, body } => {
-                let Some((from, start, request)) = self.site(at)?.answers_owed.remove(&answer) else { return Ok(()) };
-                let lost = self.cut.contains(&pair(at, from)) || self.is_lost(20);
-                if lost || self.site(from)?.start != start {
-                    return Ok(());
-                }
-                if self.pending_requests.remove(&(from, request)).is_some() {
-                    let peer = self.site(at)?.peer;
-                    let after_ms = self.latency_ms();
-                    self.deliver(from, NetworkEvent::Answered { peer, request, outcome: Ok(body) }, after_ms)?;
-                }
-            }
-            NetworkCommand::Know { peer, .. } => {
-                self.site(at)?.known.insert(peer);
-                if let Some(other) = self.sites.iter().position(|site| site.peer == peer) {
-                    self.schedule(self.now_ms + 5, Happening::Dial { one: at, other });
-                }
-            }
-            NetworkCommand::Forget(peer) => {
-                self.site(at)?.known.remove(&peer);
-            }
-        }
-        Ok(())
-    }
-
-    fn publish(&mut self, at: Place, topic: TopicTag, publication: u64, bytes: &[u8]) -> Result<()> {
-        let hearers = self.hearers(at, topic);
-        let outcome = if hearers.is_empty() {
-            Published::NobodySubscribed
-        } else if self.is_lost(30) {
-            Published::QueuesFull
-        } else {
-            Published::Sent
-        };
-        if outcome == Published::Sent {
-            self.site(at)?.gossip_seen.insert(*blake3::hash(bytes).as_bytes());
-            self.gossip(at, topic, bytes)?;
-        }
-        self.deliver(at, NetworkEvent::Published { publication, outcome }, 0)
-    }
-
-    /// Looks for a name or the words of a message in what the swarm is given to carry.
-    fn inspect(&mut self, bytes: &[u8]) {
-        let readable = [b"message ".as_slice(), b"Node 0", b"Node 1"];
-        let shows = |word: &[u8]| bytes.windows(word.len()).any(|window| window == word);
-        self.readable += u64::from(readable.into_iter().any(shows));
-    }
-
-    fn hearers(&self, at: Place, topic: TopicTag) -> Vec<Place> {
-        let hears = |place: &Place| {
-            self.connected.contains(&pair(at, *place))
-                && self.sites.get(*place).is_some_and(|site| site.subscribed.contains(&topic))
-        };
-        (0..self.sites.len()).filter(|place| *place != at).filter(hears).collect()
-    }
-
-    fn gossip(&mut self, from: Place, topic: TopicTag, bytes: &[u8]) -> Result<()> {
-        for to in self.hearers(from, topic) {
-            if self.cut.contains(&pair(from, to)) || self.is_lost(10) {
-                continue;
-            }
-            let copies = if self.faults_on && self.faults.duplicate && self.below(8) == 0 { 2 } else { 1 };
-            for copy in 0..copies {
-                // A duplicate slips past the gossip cache, as one does after a minute.
-                if !self.site(to)?.gossip_seen.insert(*blake3::hash(bytes).as_bytes()) && copy == 0 {
-                    break;
-                }
-                self.next_gossip += 1;
-                let message = GossipId(self.next_gossip);
-                self.site(to)?.gossip_held.insert(message, (topic, bytes.to_vec()));
-                let peer = self.site(from)?.peer;
-                let after_ms = self.latency_ms() + copy * 70_000;
-                let event = NetworkEvent::Gossip { message, topic, bytes: bytes.to_vec(), from: peer };
-                self.deliver(to, event, after_ms)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// One in `odds`, if losses are among the faults.
-    fn is_lost(&mut self, odds: u64) -> bool {
-        self.faults_on && self.faults.loss && self.below(odds) == 0
-    }
-
-    fn latency_ms(&mut self) -> u64 {
-        match (self.faults_on && self.faults.delay, self.faults_on && self.faults.reorder) {
-            (false, false) => 1,
-            (true, false) => 200,
-            (_, true) => 1 + self.below(800),
-        }
-    }
-
-    fn clock_of(&self, at: Place) -> u64 {
-        let offset_ms = self.sites.get(at).map_or(0, |site| site.clock_offset_ms);
-        self.now_ms.saturating_add_signed(offset_ms)
-    }
-
     /// Turns the faults on or off.
     pub fn set_faults(&mut self, on: bool) {
         self.faults_on = on;
+        self.set_disks(on);
     }
 }

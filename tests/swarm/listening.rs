@@ -39,10 +39,13 @@ async fn an_address_that_cannot_be_listened_at_is_named_in_a_sentence() {
     let not_mine = "this machine has no such address";
     for (address, reason) in [
         ("nonsense", "it is not a multiaddr"),
-        ("/ip4/127.0.0.1", "only /ip4/…/tcp/…, /ip4/…/udp/…/quic-v1 and their /ip6 forms can be listened at"),
+        (
+            "/ip4/127.0.0.1",
+            "only /ip4/…/tcp/…, /ip4/…/udp/…/quic-v1, /ip4/…/tcp/…/ws and their /ip6 forms can be listened at",
+        ),
         (
             "/dns4/example.org/tcp/4001",
-            "only /ip4/…/tcp/…, /ip4/…/udp/…/quic-v1 and their /ip6 forms can be listened at",
+            "only /ip4/…/tcp/…, /ip4/…/udp/…/quic-v1, /ip4/…/tcp/…/ws and their /ip6 forms can be listened at",
         ),
         ("/ip4/192.0.2.1/tcp/0", not_mine),
         ("/ip4/192.0.2.1/udp/0/quic-v1", not_mine),

@@ -4,6 +4,8 @@
 //! and fail only when it does not happen for a long time.
 
 #[cfg(test)]
+mod apart;
+#[cfg(test)]
 mod capture;
 #[cfg(test)]
 mod carrying;

@@ -107,7 +107,11 @@ impl Node {
                         Response::Deposit { verdicts: vec![DepositVerdict::Kept; deposits.len()] }
                     }
                     Request::Collect { .. } => Response::Collect { serves: true, deposits: Vec::new() },
+                    Request::Groups => Response::Groups { groups: Vec::new() },
                     Request::Mail => Response::Mail,
+                    Request::LeavePrekeys { .. } => Response::LeavePrekeys { verdict: DepositVerdict::Refused },
+                    Request::Prekeys { .. } => Response::Prekeys { prekeys: None },
+                    Request::Time => Response::Time { at_ms: 1 },
                 };
                 self.network.perform(NetworkCommand::Answer { answer: *answer, body });
             }

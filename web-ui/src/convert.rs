@@ -1,5 +1,6 @@
 //! The node's types as the API's. Nothing is decided here; a field that is missing there is missing here.
 
+mod doctor;
 mod groups;
 
 use tidings_node::event::{Event, EventId};
@@ -106,6 +107,18 @@ impl From<handle::Recipient> for dto::Recipient {
             state: recipient.state.into(),
             at_ms: recipient.at_ms,
             removed: recipient.removed,
+            kept_by: recipient.kept_by.into_iter().map(dto::KeptBy::from).collect(),
+        }
+    }
+}
+
+impl From<handle::KeptBy> for dto::KeptBy {
+    fn from(keeper: handle::KeptBy) -> Self {
+        match keeper {
+            handle::KeptBy::Mailbox(peer) => Self { mailbox: Some(peer.to_peer_id()), account: None, name: None },
+            handle::KeptBy::Member { account, name } => {
+                Self { mailbox: None, account: Some(account.to_string()), name: Some(name) }
+            }
         }
     }
 }
@@ -176,6 +189,13 @@ impl From<handle::Contact> for dto::Contact {
     }
 }
 
+impl From<handle::bundles::BundleTaken> for dto::BundleTaken {
+    fn from(taken: handle::bundles::BundleTaken) -> Self {
+        let handle::bundles::BundleTaken { new, known, later, useless, others } = taken;
+        Self { new, known, later, useless, others }
+    }
+}
+
 impl From<handle::Mailbox> for dto::Mailbox {
     fn from(mailbox: handle::Mailbox) -> Self {
         Self {
@@ -186,6 +206,10 @@ impl From<handle::Mailbox> for dto::Mailbox {
             collected_at_ms: mailbox.collected_at_ms,
             refused: Some(mailbox.refused).filter(|refused| !refused.is_empty()),
             online: mailbox.online,
+            missing: mailbox.missing,
+            missing_says: mailbox.missing_says,
+            proved_at_ms: mailbox.proved_at_ms,
+            unproved: Some(mailbox.unproved).filter(|unproved| !unproved.is_empty()),
         }
     }
 }
@@ -215,6 +239,8 @@ impl From<handle::Status> for dto::Status {
             peers: status.peers.into_iter().map(dto::Peer::from).collect(),
             queued: status.queued,
             passphrase: status.passphrase,
+            disk_full: status.disk_full,
+            mailbox: status.mailbox,
         }
     }
 }

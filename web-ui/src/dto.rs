@@ -5,26 +5,35 @@
 //! Ids are lower-case hexadecimal; `*_ms` are milliseconds since 1970; a field that may be absent is left out.
 //! Lists that have no cursor (contacts, conversations, sessions) are plain arrays.
 
+mod backups;
+mod bundles;
 mod conversations;
+mod doctor;
 mod events;
 pub mod groups;
 mod mailboxes;
 mod messages;
 mod people;
 mod sessions;
+mod storage;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
+pub use backups::NewBackup;
+pub use bundles::{BundleQuery, BundleTaken};
 pub use conversations::{Conversation, Member, NewConversation};
+pub use doctor::{Check, Finding, Verdict};
 pub use events::{Event, Frame, ResumeQuery, StateChange};
 pub use mailboxes::{Mailbox, MailboxLink, NewMailbox};
 pub use messages::{
-    HistoryQuery, Message, MessageDetail, MessageKind, MessagePage, MessageState, NewMessage, Recipient, SeenUpTo,
+    HistoryQuery, KeptBy, Message, MessageDetail, MessageKind, MessagePage, MessageState, NewMessage, Recipient,
+    SeenUpTo,
 };
 pub use people::{CardLinks, Contact, NewContact, NewProfile, Peer, PeerPath, Status};
 pub use sessions::{Session, SignIn, SignInLink};
+pub use storage::{Storage, StorageLimits};
 
 /// Why something was not done (RFC 9457). Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
@@ -81,6 +90,7 @@ mod tests {
             MessageState,
             MessageKind,
             Message,
+            KeptBy,
             Recipient,
             MessageDetail,
             MessagePage,
@@ -96,9 +106,15 @@ mod tests {
             SignIn,
             NewProfile,
             NewContact,
+            StorageLimits,
+            Storage,
             Mailbox,
             NewMailbox,
             MailboxLink,
+            Check,
+            Verdict,
+            Finding,
+            BundleTaken,
             NewConversation,
             NewMessage,
             SeenUpTo,

@@ -1,5 +1,6 @@
 //! Every route on one screen, what stands in front of them at each door, and what they share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,8 +16,8 @@ use crate::assets;
 use crate::error::RequestError;
 use crate::extract::BODY_BYTES_MAX;
 use crate::routes::{
-    card, contacts, conversations, events, groups, invites, join, mailboxes, messages, openapi, profile, sessions,
-    sign_in, status,
+    backups, bundles, card, contacts, conversations, events, groups, invites, join, mailboxes, messages, openapi,
+    profile, sessions, sign_in, status, storage,
 };
 use crate::session::{self, Door, SignIns};
 
@@ -31,12 +32,15 @@ pub(crate) struct App {
     pub(crate) door: Arc<Door>,
     pub(crate) sign_ins: Arc<SignIns>,
     pub(crate) streams: Arc<events::Streams>,
+    /// Where what comes in lies until all of it is here.
+    pub(crate) spool: PathBuf,
 }
 
 /// The routes for whoever is signed in.
 fn signed_in() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(status::show))
+        .routes(routes!(status::doctor))
         .routes(routes!(profile::change))
         .routes(routes!(card::show))
         .routes(routes!(card::qr))
@@ -63,6 +67,9 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(mailboxes::list, mailboxes::add))
         .routes(routes!(mailboxes::remove))
         .routes(routes!(mailboxes::link))
+        .routes(routes!(storage::show, storage::change))
+        .routes(routes!(backups::make))
+        .routes(routes!(bundles::out, bundles::take))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::revoke))
         .routes(routes!(sign_in::sign_out))
@@ -135,6 +142,7 @@ mod tests {
             "DELETE /conversations/{conversation}/picture",
             "DELETE /mailboxes/{peer}",
             "DELETE /sessions/{session}",
+            "GET /bundle",
             "GET /card",
             "GET /card/qr.svg",
             "GET /contacts",
@@ -152,6 +160,9 @@ mod tests {
             "GET /openapi.json",
             "GET /sessions",
             "GET /status",
+            "GET /storage",
+            "POST /backup",
+            "POST /bundle",
             "POST /contacts",
             "POST /conversations",
             "POST /conversations/{conversation}/invites",
@@ -161,6 +172,7 @@ mod tests {
             "POST /conversations/{conversation}/removals",
             "POST /conversations/{conversation}/requests/{account}",
             "POST /conversations/{conversation}/seen",
+            "POST /doctor",
             "POST /join",
             "POST /mailboxes",
             "POST /sign-in",
@@ -170,6 +182,7 @@ mod tests {
             "PUT /conversations/{conversation}/members/{account}/role",
             "PUT /conversations/{conversation}/picture",
             "PUT /profile",
+            "PUT /storage",
         ];
         assert_eq!(found, promised);
     }

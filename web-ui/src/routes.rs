@@ -1,6 +1,7 @@
 //! One file a resource: each route reads its request, makes one call of the node, and turns the answer into JSON.
 
 pub(crate) mod status;
+pub(crate) mod storage;
 
 pub(crate) mod profile;
 
@@ -17,6 +18,9 @@ pub(crate) mod invites;
 pub(crate) mod join;
 
 pub(crate) mod qr;
+
+pub(crate) mod backups;
+pub(crate) mod bundles;
 
 pub(crate) mod mailboxes;
 

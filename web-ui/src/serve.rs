@@ -118,7 +118,8 @@ pub async fn serve(options: Options) -> Result<Server, ServeError> {
     let door = Arc::new(Door::new(account, address));
     let streams = Arc::new(Streams::new(closed.clone()));
     let sign_ins = Arc::new(SignIns::default());
-    let app = App { handle, account, door: Arc::clone(&door), sign_ins, streams: Arc::clone(&streams) };
+    let spool = socket.parent().unwrap_or_else(|| Path::new(".")).to_owned();
+    let app = App { handle, account, door: Arc::clone(&door), sign_ins, streams: Arc::clone(&streams), spool };
 
     let mut tasks = JoinSet::new();
     let page = router::fenced(router::browser(app.clone()), &door);

@@ -43,6 +43,16 @@ impl Message {
     }
 }
 
+/// What was looked at, and what is wrong with it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) check: String,
+    pub(crate) verdict: String,
+    pub(crate) says: String,
+    #[serde(default)]
+    pub(crate) advice: Option<String>,
+}
+
 /// Who keeps envelopes for me.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Mailbox {
@@ -55,6 +65,14 @@ pub(crate) struct Mailbox {
     #[serde(default)]
     pub(crate) refused: Option<String>,
     pub(crate) online: bool,
+    #[serde(default)]
+    pub(crate) missing: u64,
+    #[serde(default)]
+    pub(crate) missing_says: u64,
+    #[serde(default)]
+    pub(crate) proved_at_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) unproved: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -77,6 +95,19 @@ pub(crate) struct Recipient {
     pub(crate) at_ms: u64,
     #[serde(default)]
     pub(crate) removed: bool,
+    #[serde(default)]
+    pub(crate) kept_by: Vec<KeptBy>,
+}
+
+/// Who keeps a message for somebody who does not have it yet: a mailbox, or a member.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct KeptBy {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mailbox: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -211,6 +242,29 @@ pub(crate) struct Status {
     pub(crate) peers: Vec<Peer>,
     pub(crate) queued: u64,
     pub(crate) passphrase: bool,
+    #[serde(default)]
+    pub(crate) disk_full: bool,
+    #[serde(default)]
+    pub(crate) mailbox: bool,
+}
+
+/// What is kept; printed as it comes.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct Storage {
+    pub(crate) database_bytes: u64,
+    pub(crate) free_bytes: u64,
+    pub(crate) messages: u64,
+    pub(crate) held_bytes: u64,
+    pub(crate) mailbox_bytes: u64,
+    pub(crate) limits: StorageLimits,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub(crate) struct StorageLimits {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keep_days: Option<u32>,
+    pub(crate) held_bytes_max: u64,
+    pub(crate) mailbox_bytes_max: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -64,8 +64,20 @@ fn shown(mailboxes: &[Mailbox]) -> String {
         // Writing to a string cannot fail.
         let _written =
             writeln!(shown, "{}  {}", styled(STRONG, cut(&one_line(&mailbox.name), 60)), styled(style, state));
+        for doubt in doubts(mailbox) {
+            let _written = writeln!(shown, "    {}", styled(WAITING, doubt));
+        }
     }
     shown
+}
+
+/// What speaks against a mailbox.
+pub(super) fn doubts(mailbox: &Mailbox) -> Vec<String> {
+    let unproved = mailbox.unproved.as_deref().map(|reason| format!("failed its last test: {}", one_line(reason)));
+    let says = if mailbox.missing_says == 1 { "one sender says" } else { "several senders say" };
+    let missing = (mailbox.missing > 0)
+        .then(|| format!("did not give {} of the envelopes that, as {says}, it keeps for you", mailbox.missing));
+    unproved.into_iter().chain(missing).collect()
 }
 
 async fn drop_one(api: &Api, output: &Output, typed: &str) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::api::{Api, MessageDetail};
+use crate::api::{Api, MessageDetail, Recipient};
 use crate::failure::Failure;
 use crate::output::table::{Cell, table};
 use crate::output::text::{lines as text_lines, one_line, wrapped};
@@ -19,6 +19,19 @@ pub(super) async fn run(api: &Api, output: &Output, typed: &str) -> Result<(), F
         return output.object(&lines::MessageDetail::from(&detail));
     }
     output.text(shown(&detail, &output.page()))
+}
+
+/// Who keeps it meanwhile.
+fn kept_by(recipient: &Recipient) -> String {
+    let mailboxes = recipient.kept_by.iter().filter(|keeper| keeper.mailbox.is_some()).count();
+    let mailboxes = match mailboxes {
+        0 => None,
+        1 => Some("a mailbox".to_owned()),
+        count => Some(format!("{count} mailboxes")),
+    };
+    let members = recipient.kept_by.iter().filter_map(|keeper| keeper.name.as_deref()).map(one_line);
+    let all: Vec<String> = mailboxes.into_iter().chain(members).collect();
+    if all.is_empty() { String::new() } else { format!(" with {}", all.join(", ")) }
 }
 
 fn shown(detail: &MessageDetail, page: &Page) -> String {
@@ -52,7 +65,10 @@ fn shown(detail: &MessageDetail, page: &Page) -> String {
                     if recipient.removed {
                         Cell::new(QUIET, format!("{}, no longer in it", word(recipient.state)))
                     } else {
-                        Cell::new(state_style(recipient.state), word(recipient.state))
+                        Cell::new(
+                            state_style(recipient.state),
+                            format!("{}{}", word(recipient.state), kept_by(recipient)),
+                        )
                     },
                     Cell::new(QUIET, page.clock.moment(recipient.at_ms)),
                 ]

@@ -45,6 +45,12 @@ fn shown(status: &Status, contacts: &[Contact]) -> String {
     for (at, peer) in status.peers.iter().enumerate() {
         row(if at == 0 { "connected" } else { "" }, &connected(peer, &names));
     }
+    if status.mailbox {
+        row("mailbox", &"keeps envelopes for others");
+    }
+    if status.disk_full {
+        row("disk", &styled(WAITING, "full: nothing is sent or taken until there is room; nothing was lost"));
+    }
     match status.queued {
         0 => row("waiting", &"nothing: everything you sent has arrived"),
         1 => row("waiting", &styled(WAITING, "1 message that somebody has not acknowledged yet")),

@@ -15,7 +15,7 @@ use crate::api::{Api, Status};
 use crate::args::Up;
 use crate::failure::Failure;
 use crate::output::text::one_line;
-use crate::output::{LEAD, Output, QUIET, STRONG, lines, styled, warn};
+use crate::output::{LEAD, Output, QUIET, STRONG, WAITING, lines, styled, warn};
 use crate::settings::{self, Home};
 
 /// A clean stop takes at most this long; what is not done by then is done at the next start. A guess.
@@ -97,6 +97,10 @@ async fn start(config: Config, home: &Home) -> Result<Node, Failure> {
     };
     let started = match Box::pin(Node::start(config)).await {
         Err(StartError::NameMissing) => Box::pin(Node::start(Config { name: Some(ask_for_name()?), ..again })).await,
+        Err(StartError::PassphraseMissing) if io::stdin().is_terminal() => {
+            let passphrase = settings::passphrase(None, "The passphrase of this home", false)?;
+            Box::pin(Node::start(Config { passphrase: Some(passphrase), ..again })).await
+        }
         started => started,
     };
     started.map_err(|error| match error {
@@ -139,7 +143,8 @@ fn ask_for_name() -> Result<String, Failure> {
 /// Says where the page is and how to reach this node.
 async fn announce(home: &Home, api: &Api, output: &Output, up: &Up, server: &Server) -> Result<(), Failure> {
     let status = api.status().await?;
-    let sign_in = api.sign_in_link().await?.url;
+    // A link is remembered, which a full disk does not allow; those who are signed in can read.
+    let sign_in = if status.disk_full { None } else { Some(api.sign_in_link().await?.url) };
     if output.is_json() {
         return output.object(&lines::Ready {
             event: "ready",
@@ -147,21 +152,27 @@ async fn announce(home: &Home, api: &Api, output: &Output, up: &Up, server: &Ser
             peer_id: &status.peer_id,
             addresses: &status.addresses,
             http: &server.http_url(),
-            sign_in: &sign_in,
+            sign_in: sign_in.as_deref().unwrap_or_default(),
         });
     }
-    output.text(welcome(home, &status, &sign_in))?;
+    output.text(welcome(home, &status, sign_in.as_deref()))?;
     if up.name.as_ref().is_some_and(|name| *name != status.name) {
         warn("--name is for the first run; change your name in the page's settings");
     }
     Ok(())
 }
 
-fn welcome(home: &Home, status: &Status, sign_in: &str) -> String {
+fn welcome(home: &Home, status: &Status, sign_in: Option<&str>) -> String {
     let mut shown = format!("Tidings is running, and you are {}.\n\n", styled(STRONG, one_line(&status.name)));
     // Writing to a string cannot fail, here and below. The link is on a line of its own, so that it can be copied whole.
-    let _written = writeln!(shown, "This link opens the page and signs one browser in, once, within an hour:");
-    let _written = writeln!(shown, "{}\n", styled(LEAD, sign_in));
+    if let Some(sign_in) = sign_in {
+        let _written = writeln!(shown, "This link opens the page and signs one browser in, once, within an hour:");
+        let _written = writeln!(shown, "{}\n", styled(LEAD, sign_in));
+    } else {
+        let full =
+            "The disk is full: nothing is sent or taken until there is room. Nothing was lost, and reading works.";
+        let _written = writeln!(shown, "{}\n", styled(WAITING, full));
+    }
     let mut row = |label: &str, text: &dyn std::fmt::Display| {
         let _written = writeln!(shown, "  {} {text}", styled(QUIET, format_args!("{label:<LABEL$}")));
     };

@@ -23,6 +23,12 @@ pub(crate) struct Status<'a> {
     addresses: &'a [String],
     peers: Vec<Peer<'a>>,
     queued: u64,
+    /// Only while it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    disk_full: bool,
+    /// Only where it does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    mailbox: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,6 +45,8 @@ impl<'a> From<&'a api::Status> for Status<'a> {
             addresses: &status.addresses,
             peers: status.peers.iter().map(|peer| Peer { peer_id: &peer.id, path: peer.path }).collect(),
             queued: status.queued,
+            disk_full: status.disk_full,
+            mailbox: status.mailbox,
         }
     }
 }
@@ -84,6 +92,27 @@ pub(crate) struct Link<'a> {
     pub(crate) sign_in: &'a str,
 }
 
+/// `doctor`, a line a finding.
+#[derive(Debug, Serialize)]
+pub(crate) struct Finding<'a> {
+    check: &'a str,
+    verdict: &'a str,
+    says: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'a str>,
+}
+
+impl<'a> From<&'a api::Finding> for Finding<'a> {
+    fn from(finding: &'a api::Finding) -> Self {
+        Self {
+            check: &finding.check,
+            verdict: &finding.verdict,
+            says: &finding.says,
+            advice: finding.advice.as_deref(),
+        }
+    }
+}
+
 /// `mailbox use`, `mailbox drop`, and `mailbox list`, a line a mailbox.
 #[derive(Debug, Serialize)]
 pub(crate) struct Mailbox<'a> {
@@ -96,6 +125,12 @@ pub(crate) struct Mailbox<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<&'a str>,
     online: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proved_at_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unproved: Option<&'a str>,
 }
 
 impl<'a> From<&'a api::Mailbox> for Mailbox<'a> {
@@ -107,8 +142,37 @@ impl<'a> From<&'a api::Mailbox> for Mailbox<'a> {
             collected_at_ms: mailbox.collected_at_ms,
             refused: mailbox.refused.as_deref(),
             online: mailbox.online,
+            missing: Some(mailbox.missing).filter(|missing| *missing > 0),
+            proved_at_ms: mailbox.proved_at_ms,
+            unproved: mailbox.unproved.as_deref(),
         }
     }
+}
+
+/// `backup`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Backup<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) bytes: u64,
+}
+
+/// `restore`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Restored<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) made_at_ms: u64,
+    pub(crate) conversations: u64,
+    pub(crate) messages: u64,
+}
+
+/// `bundle out`.
+#[derive(Debug, Serialize)]
+pub(crate) struct BundleOut<'a> {
+    pub(crate) file: &'a str,
+    pub(crate) parcels: u64,
+    pub(crate) bytes: u64,
+    pub(crate) more: bool,
 }
 
 /// `mailbox link`.
@@ -196,6 +260,8 @@ struct Recipient<'a> {
     at_ms: u64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     removed: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    kept_by: &'a [api::KeptBy],
 }
 
 impl<'a> From<&'a api::MessageDetail> for MessageDetail<'a> {
@@ -208,6 +274,7 @@ impl<'a> From<&'a api::MessageDetail> for MessageDetail<'a> {
                 state: recipient.state,
                 at_ms: recipient.at_ms,
                 removed: recipient.removed,
+                kept_by: &recipient.kept_by,
             })
             .collect();
         Self { message: Message::from(&detail.message), recipients }

@@ -1,5 +1,5 @@
-//! Deposits (PROTOCOL §4.7): an envelope as it lies at a mailbox, sealed to the mailbox key of the node that it is for
-//! with HPKE (RFC 9180, base mode, X25519, HKDF-SHA256, ChaCha20-Poly1305).
+//! Deposits (PROTOCOL §4.7): an envelope, and a few words with it, as they lie at a mailbox, sealed to the mailbox key of
+//! the node that they are for with HPKE (RFC 9180, base mode, X25519, HKDF-SHA256, ChaCha20-Poly1305).
 //!
 //! Whoever keeps it sees its size and nothing else: not the topic's tag, not whether it is a welcome or a message, not
 //! whether two deposits hold the same envelope. Who made it is said and proved inside the envelope.
@@ -16,8 +16,10 @@ use super::{AEAD_TAG_BYTES, ENVELOPE_BYTES_MAX, SealError, Unopenable};
 use crate::identity::{MailboxPublic, NodeKeys};
 
 /// A deposit is at most this many bytes.
-pub const DEPOSIT_BYTES_MAX: usize = DEPOSIT_OVERHEAD_BYTES + ENVELOPE_BYTES_MAX;
-/// A deposit is longer than its envelope by this many bytes.
+pub const DEPOSIT_BYTES_MAX: usize = DEPOSIT_OVERHEAD_BYTES + DEPOSITED_BYTES_MAX;
+/// What is sealed is at most this many bytes: an envelope, and room for what is said with it.
+pub const DEPOSITED_BYTES_MAX: usize = ENVELOPE_BYTES_MAX + 256;
+/// A deposit is longer than what is sealed by this many bytes.
 pub const DEPOSIT_OVERHEAD_BYTES: usize = HEADER_BYTES + ENCAPSULATED_BYTES + AEAD_TAG_BYTES;
 
 const CONTEXT: &[u8] = b"tidings v1 deposit";
@@ -25,14 +27,15 @@ const VERSION: u8 = 1;
 /// The version, which is authenticated with what is sealed.
 const HEADER_BYTES: usize = 1;
 
-/// Seals the bytes of an envelope, which is padded already, for the node with this mailbox key.
+/// Seals bytes of at most [`DEPOSITED_BYTES_MAX`], whose length tells nothing (an envelope is padded), for the node with
+/// this mailbox key.
 pub fn seal_deposit<R: CryptoRng + ?Sized>(
-    envelope: &[u8],
+    bytes: &[u8],
     mailbox: &MailboxPublic,
     mut rng: &mut R,
 ) -> Result<Vec<u8>, SealError> {
-    if envelope.len() > ENVELOPE_BYTES_MAX {
-        return Err(SealError::TooLong { bytes: envelope.len() });
+    if bytes.len() > DEPOSITED_BYTES_MAX {
+        return Err(SealError::TooLong { bytes: bytes.len() });
     }
     let bad_key = |_| SealError::BadMailboxKey;
     let recipient = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(&mailbox.0).map_err(bad_key)?;
@@ -40,7 +43,7 @@ pub fn seal_deposit<R: CryptoRng + ?Sized>(
         &OpModeS::Base,
         &recipient,
         CONTEXT,
-        envelope,
+        bytes,
         &[VERSION],
         &mut rng,
     )
@@ -48,7 +51,7 @@ pub fn seal_deposit<R: CryptoRng + ?Sized>(
     Ok([[VERSION].as_slice(), &encapsulated.to_bytes(), &sealed].concat())
 }
 
-/// Opens a deposit with the node's mailbox key: the bytes of the envelope, which is not looked into here.
+/// Opens a deposit with the node's mailbox key: what was sealed, which is not looked into here.
 pub fn open_deposit(deposit: &[u8], keys: &NodeKeys) -> Result<Vec<u8>, Unopenable> {
     let forged = |_| Unopenable::Forged;
     let (header, body) = deposit.split_at_checked(HEADER_BYTES).ok_or(Unopenable::Forged)?;
@@ -81,14 +84,14 @@ mod tests {
     fn a_deposit_is_opened_by_whom_it_is_for_and_looks_different_each_time() {
         let mut rng = ChaCha20Rng::from_seed([1; 32]);
         let (mine, other) = (NodeKeys::generate(&mut rng), NodeKeys::generate(&mut rng));
-        for envelope in [vec![], vec![7; 300], vec![9; ENVELOPE_BYTES_MAX]] {
+        for envelope in [vec![], vec![7; 300], vec![9; DEPOSITED_BYTES_MAX]] {
             let deposit = seal_deposit(&envelope, &mine.mailbox_public(), &mut rng).unwrap();
             assert_eq!(deposit.len(), envelope.len() + DEPOSIT_OVERHEAD_BYTES);
             assert_eq!(open_deposit(&deposit, &mine), Ok(envelope.clone()));
             assert_eq!(open_deposit(&deposit, &other), Err(Unopenable::Forged));
             assert_ne!(seal_deposit(&envelope, &mine.mailbox_public(), &mut rng).unwrap(), deposit);
         }
-        let too_long = vec![0; ENVELOPE_BYTES_MAX + 1];
+        let too_long = vec![0; DEPOSITED_BYTES_MAX + 1];
         assert!(seal_deposit(&too_long, &mine.mailbox_public(), &mut rng).is_err());
         assert!(seal_deposit(&[1], &MailboxPublic([0; 32]), &mut rng).is_err());
     }

@@ -14,7 +14,7 @@ pub const PADDED_BYTES_MAX: usize = 63 * 4096;
 const STEP_BYTES_MIN: usize = 256;
 
 /// The bucket that holds `bytes`; `None` above the largest.
-fn bucket(bytes: usize, largest: usize) -> Option<usize> {
+pub(super) fn bucket(bytes: usize, largest: usize) -> Option<usize> {
     let magnitude = bytes.max(STEP_BYTES_MIN).ilog2();
     let kept_bits = magnitude.ilog2().saturating_add(1);
     let step = 1_usize.checked_shl(magnitude.saturating_sub(kept_bits))?.max(STEP_BYTES_MIN);

@@ -50,6 +50,9 @@ pub enum CommitError {
     /// This node is not a member any more.
     #[error("this node is no longer a member of the group")]
     NotAMember,
+    /// What is here comes from a backup: this node has to come back first.
+    #[error("this node was restored from a backup and has not come back into the group yet: try again when it has")]
+    Restored,
     /// A key package cannot be used.
     #[error(transparent)]
     KeyPackage(#[from] BadKeyPackage),
@@ -125,6 +128,9 @@ impl Group {
         rng: &mut R,
     ) -> Result<Committed, CommitError> {
         let parent = self.head_state().ok_or(CommitError::NotAMember)?;
+        if self.is_restored() {
+            return Err(CommitError::Restored);
+        }
         let plan = self.plan(parent, me, &change, moment)?;
         self.commit(me, plan, Claims { moment, evidence: change.evidence }, rng)
     }

@@ -144,6 +144,8 @@ pub struct EpochTree {
     unstamped: bool,
     next_turn_ms: Option<u64>,
     left_behind: bool,
+    /// What is here comes from a backup: whoever ran on from it may have used these keys since.
+    restored: bool,
     root: EpochId,
     head: EpochId,
     goal: EpochId,
@@ -224,6 +226,7 @@ impl EpochTree {
             unstamped: false,
             next_turn_ms: None,
             left_behind: false,
+            restored: false,
             root: id,
             head: id,
             goal: id,
@@ -258,6 +261,7 @@ impl EpochTree {
             unstamped: true,
             next_turn_ms: None,
             left_behind: false,
+            restored: false,
             root,
             head: root,
             goal: root,
@@ -430,6 +434,7 @@ impl EpochTree {
         self.children.clear();
         self.passed_over = Memory::default();
         self.left_behind = false;
+        self.restored = false;
         self.next_turn_ms = None;
         self.plant(EpochNode { since_ms: now_ms, ..root }, electorate);
         self.know_above(above);
@@ -437,6 +442,17 @@ impl EpochTree {
         self.drop_idle_ballots();
         self.refresh(now_ms);
         forgotten
+    }
+
+    /// All that is here comes from a backup: it can be read, and this node is stranded until it comes into the group
+    /// elsewhere ([`EpochTree::reroot`]).
+    pub fn hold_back(&mut self) {
+        self.restored = true;
+    }
+
+    /// Whether it does.
+    pub fn is_held_back(&self) -> bool {
+        self.restored
     }
 
     /// Remembers an epoch that never will be here: it follows one that is gone, detached or from before the root.

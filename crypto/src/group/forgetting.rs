@@ -71,6 +71,11 @@ impl Group {
         !forgotten.is_empty()
     }
 
+    /// No time in it lies ahead of this one any more.
+    pub fn set_back(&mut self, now_ms: u64) {
+        self.tree.set_back(now_ms);
+    }
+
     /// When there is something to forget next.
     pub fn forget_due_at_ms(&self) -> Option<u64> {
         self.tree.forget_due_at_ms()

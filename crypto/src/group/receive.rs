@@ -154,6 +154,14 @@ impl Group {
         }
     }
 
+    /// What a commit says of itself.
+    pub(super) fn commit_claims(&self, content: &Content) -> Option<Claims> {
+        match self.unpack(content) {
+            Ok(Unpacked::Commit { claims, .. }) => Some(claims),
+            _ => None,
+        }
+    }
+
     /// Decodes, and checks everything that can be seen without keys: a commit is public, a message private.
     fn unpack(&self, content: &Content) -> Result<Unpacked, Refusal> {
         if content.message.len() > MESSAGE_BYTES_MAX {

@@ -5,7 +5,8 @@
 //! everything that it would check of a commit and of a Welcome, and that the giver is somebody whom it knows from
 //! the group; what it held before stays readable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use openmls::{
     messages::group_info::VerifiableGroupInfo,
@@ -16,10 +17,10 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{
-    BadLeaf, Committed, Forbidden, Group, Member, Moment, Refusal,
+    BadLeaf, Committed, Forbidden, Group, GroupId, Member, Moment, Refusal,
     authenticated::{Authenticated, Claims},
     check::Checked,
-    epochs::{EpochNode, Rank, Standing},
+    epochs::{EpochNode, EpochTree, NodeKind, Rank, Standing},
     forgetting::Shell,
     framing::CommitFrame,
     join_config,
@@ -62,6 +63,9 @@ pub enum ComeBackError {
     /// This node is not a member where it leads.
     #[error("this node is not a member of the group any more")]
     NotAMember,
+    /// A node with the same keys, and a newer certificate, is the member there: another copy of this one.
+    #[error("another copy of this node has taken its place in the group")]
+    Copied,
     /// A member there does not say who it is.
     #[error("the group has a member whose certificate is wrong: {0}")]
     Member(#[from] BadLeaf),
@@ -99,6 +103,23 @@ impl From<NoPublicEpoch> for ComeBackError {
 }
 
 impl Group {
+    /// All that is here comes from a backup (PROTOCOL §8.6). It is read with, and nothing is encrypted or committed with it:
+    /// whoever ran on from it may have used the same keys. This node is stranded until it comes back, as a new leaf. That is
+    /// not saved with the group: whoever loads it says it again.
+    pub fn restore(&mut self) {
+        self.tree.hold_back();
+    }
+
+    /// Whether that is so still.
+    pub fn is_restored(&self) -> bool {
+        self.tree.is_held_back()
+    }
+
+    /// When a commit says that it was made, ms since 1970; none for what is no commit.
+    pub fn committed_at_ms(&self, content: &Content) -> Option<u64> {
+        self.commit_claims(content).map(|claims| claims.moment.now_ms)
+    }
+
     /// A way into this node's head for a node that is a member there, sealed to its mailbox key; none for others, and
     /// none from a node that has itself to come back.
     pub fn way_in<R: CryptoRng + ?Sized>(&self, me: &LocalNode, to: NodeId, rng: &mut R) -> Option<SealedWayIn> {
@@ -149,7 +170,8 @@ impl Group {
         if way_in.group != self.id.0 {
             return Err(ComeBackError::OtherGroup);
         }
-        if self.tree.standing() == Standing::Member || self.tree.leads_to_head(way_in.epoch) {
+        let is_here = self.tree.leads_to_head(way_in.epoch) && !self.is_restored();
+        if self.tree.standing() == Standing::Member || is_here {
             return Err(ComeBackError::NotNeeded);
         }
         let info = read_group_info(way_in)?;
@@ -157,58 +179,50 @@ impl Group {
         if *info.group_id() != self.mls_id || !is_our_suite {
             return Err(ComeBackError::OtherGroup);
         }
-        let (parent, mut parent_rows) = PublicEpoch::of_group_info(info.clone())?;
-        if self.kind().is_some_and(|kind| kind != parent.policy.kind) {
+        let found = Found::of(way_in, info, me, moment)?;
+        if self.kind().is_some_and(|kind| kind != found.parent.policy.kind) {
             return Err(ComeBackError::OtherGroup);
         }
-        check_members(&parent, me, moment.now_ms)?;
-        let giver = giver(&parent, way_in)?;
-        giver.certificate.check_time(moment.now_ms)?;
-        if !self.members_here().iter().any(|member| member.account == giver.account) {
+        if !self.members_here().iter().any(|member| member.account == found.giver.account) {
             return Err(ComeBackError::Stranger);
         }
-        let mut rows = Rows::default();
-        let provider = Provider::seeded(Overlay::writing(&mut rows), rng);
-        let claims = Claims { moment, evidence: Vec::new() };
-        let authenticated = Authenticated::Commit { parent: way_in.epoch, claims: claims.clone() };
-        let (group, message) = stage_return(&provider, me, info, authenticated.encode())?;
-        drop(provider);
-        if message.len() > MESSAGE_BYTES_MAX {
-            return Err(ComeBackError::TooLarge { bytes: message.len() });
-        }
-        let checked = self.take_own(&parent, &message, &claims)?;
-        let epoch = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
-        let node = Self::return_node(way_in, epoch, &group, &checked);
-        let summary = checked.into_summary(way_in.epoch, &parent.policy, moment);
-        let members = state::members(&group, &Known::new()).map_err(|_| LibraryFailure)?;
-        if let Some(inviter) = self.brought_in_by() {
-            rows.put(Slot::Inviter.key(), Zeroizing::new(inviter.0.to_vec()));
-        }
-        let state = EpochState::adopt(rows, group, members, Some(way_in.topic.clone()))?;
-        parent_rows.put(Slot::RankKey.key(), Zeroizing::new(way_in.rank_key.to_vec()));
-        let shell = Shell { rows: parent_rows, members: parent.members };
-        self.land_below(shell, way_in.above.clone(), Child { node, state: Some(state) }, moment.now_ms);
-        Ok(Committed { content: Content { epoch: way_in.epoch, message }, welcome: None, epoch, summary })
+        let Return { shell, child, committed } =
+            found.take(self.id, self.brought_in_by(), (me, way_in, moment), rng)?;
+        self.land_below(shell, way_in.above.clone(), child, moment.now_ms);
+        Ok(committed)
     }
 
-    /// The node of the own commit, ranked as everybody else there ranks it.
-    fn return_node(way_in: &WayIn, epoch: EpochId, group: &MlsGroup, checked: &Checked) -> EpochNode {
-        let committer = checked.committer.node;
-        let lottery = state::lottery(&way_in.rank_key, committer);
-        EpochNode {
-            parent: Some(way_in.epoch),
-            committer: Some(committer),
-            rank: Rank { class: checked.class, power: checked.power, lottery, commit: epoch },
-            ..EpochNode::root(epoch, group.epoch().as_u64(), 0)
+    /// Comes into a group that this node is a member of and has nothing of, because it came into it after its backup was
+    /// made (PROTOCOL §8.6). Whether whoever gives the way in is to be believed that this is so, like whoever invites, is for the
+    /// caller to say.
+    pub fn come_in<R: CryptoRng + ?Sized>(
+        me: &LocalNode,
+        way_in: &WayIn,
+        moment: Moment,
+        rng: &mut R,
+    ) -> Result<(Self, Committed, Member), ComeBackError> {
+        let id = GroupId(way_in.group);
+        let info = read_group_info(way_in)?;
+        if *info.group_id() != id.to_mls() {
+            return Err(ComeBackError::OtherGroup);
         }
-    }
-
-    /// Takes the own commit as everybody else there will, by what is public.
-    fn take_own(&self, parent: &PublicEpoch, message: &[u8], claims: &Claims) -> Result<Checked, ComeBackError> {
-        let message = MlsMessageIn::tls_deserialize_exact_bytes(message).map_err(|_| LibraryFailure)?;
-        let message = message.try_into_protocol_message().map_err(|_| LibraryFailure)?;
-        let (checked, _) = parent.receive(self.id, message, claims).map_err(ComeBackError::Refused)?;
-        Ok(checked)
+        let found = Found::of(way_in, info, me, moment)?;
+        let giver = found.giver.clone();
+        let Return { shell, child, committed } = found.take(id, Some(giver.account), (me, way_in, moment), rng)?;
+        let number = child.node.number.checked_sub(1).ok_or(LibraryFailure)?;
+        let root = EpochNode { kind: NodeKind::Skeleton, ..EpochNode::root(way_in.epoch, number, moment.now_ms) };
+        let mut group = Self {
+            id,
+            mls_id: id.to_mls(),
+            tree: EpochTree::new(root, Arc::new(shell.electorate())),
+            states: BTreeMap::new(),
+            shells: BTreeMap::from([(way_in.epoch, shell)]),
+            ballots: BTreeMap::new(),
+            recently_used: VecDeque::new(),
+        };
+        group.tree.know_above(way_in.above.iter().copied());
+        group.adopt(child, moment.now_ms);
+        Ok((group, committed, giver))
     }
 
     /// The members where this node stands: in its head or, if that removed it, in the epoch before.
@@ -223,12 +237,91 @@ impl Group {
     }
 }
 
+/// What a way in leads to, checked like a Welcome.
+struct Found {
+    info: VerifiableGroupInfo,
+    parent: PublicEpoch,
+    rows: Rows,
+    giver: Member,
+}
+
+/// What an external commit made, not in any tree yet.
+struct Return {
+    shell: Shell,
+    child: Child,
+    committed: Committed,
+}
+
+impl Found {
+    fn of(way_in: &WayIn, info: VerifiableGroupInfo, me: &LocalNode, moment: Moment) -> Result<Self, ComeBackError> {
+        let (parent, rows) = PublicEpoch::of_group_info(info.clone())?;
+        check_members(&parent, me, moment.now_ms)?;
+        let giver = giver(&parent, way_in)?.clone();
+        giver.certificate.check_time(moment.now_ms)?;
+        Ok(Self { info, parent, rows, giver })
+    }
+
+    fn take<R: CryptoRng + ?Sized>(
+        self,
+        id: GroupId,
+        inviter: Option<AccountId>,
+        (me, way_in, moment): (&LocalNode, &WayIn, Moment),
+        rng: &mut R,
+    ) -> Result<Return, ComeBackError> {
+        let Self { info, parent, rows: mut parent_rows, .. } = self;
+        let mut rows = Rows::default();
+        let provider = Provider::seeded(Overlay::writing(&mut rows), rng);
+        let claims = Claims { moment, evidence: Vec::new() };
+        let authenticated = Authenticated::Commit { parent: way_in.epoch, claims: claims.clone() };
+        let (group, message) = stage_return(&provider, me, info, authenticated.encode())?;
+        drop(provider);
+        if message.len() > MESSAGE_BYTES_MAX {
+            return Err(ComeBackError::TooLarge { bytes: message.len() });
+        }
+        let checked = take_own(id, &parent, &message, &claims)?;
+        let epoch = CommitFrame::read(&message).map_err(|_| LibraryFailure)?.id;
+        let node = return_node(way_in, epoch, &group, &checked);
+        let summary = checked.into_summary(way_in.epoch, &parent.policy, moment);
+        let members = state::members(&group, &Known::new()).map_err(|_| LibraryFailure)?;
+        if let Some(inviter) = inviter {
+            rows.put(Slot::Inviter.key(), Zeroizing::new(inviter.0.to_vec()));
+        }
+        let state = EpochState::adopt(rows, group, members, Some(way_in.topic.clone()))?;
+        parent_rows.put(Slot::RankKey.key(), Zeroizing::new(way_in.rank_key.to_vec()));
+        let shell = Shell { rows: parent_rows, members: parent.members };
+        let content = Content { epoch: way_in.epoch, message };
+        let committed = Committed { content, welcome: None, epoch, summary };
+        Ok(Return { shell, child: Child { node, state: Some(state) }, committed })
+    }
+}
+
+/// The node of the own commit, ranked as everybody else there ranks it.
+fn return_node(way_in: &WayIn, epoch: EpochId, group: &MlsGroup, checked: &Checked) -> EpochNode {
+    let committer = checked.committer.node;
+    let lottery = state::lottery(&way_in.rank_key, committer);
+    EpochNode {
+        parent: Some(way_in.epoch),
+        committer: Some(committer),
+        rank: Rank { class: checked.class, power: checked.power, lottery, commit: epoch },
+        ..EpochNode::root(epoch, group.epoch().as_u64(), 0)
+    }
+}
+
+/// Takes the own commit as everybody else there will, by what is public.
+fn take_own(id: GroupId, parent: &PublicEpoch, message: &[u8], claims: &Claims) -> Result<Checked, ComeBackError> {
+    let message = MlsMessageIn::tls_deserialize_exact_bytes(message).map_err(|_| LibraryFailure)?;
+    let message = message.try_into_protocol_message().map_err(|_| LibraryFailure)?;
+    let (checked, _) = parent.receive(id, message, claims).map_err(ComeBackError::Refused)?;
+    Ok(checked)
+}
+
 /// What is checked of a Welcome: the policy allows the members, and this node is one of them.
 fn check_members(parent: &PublicEpoch, me: &LocalNode, now_ms: u64) -> Result<(), ComeBackError> {
     parent.policy.permits_members(parent.members.iter())?;
     parent.suite.permits_members(parent.members.len())?;
-    if !parent.members.iter().any(|member| member.node == me.node_id()) {
-        return Err(ComeBackError::NotAMember);
+    let mine = parent.members.iter().find(|member| member.node == me.node_id()).ok_or(ComeBackError::NotAMember)?;
+    if mine.certificate.number() > me.certificate.number() {
+        return Err(ComeBackError::Copied);
     }
     Ok(me.certificate.check_time(now_ms)?)
 }

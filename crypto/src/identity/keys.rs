@@ -20,7 +20,7 @@ pub(crate) fn random_secret<R: CryptoRng + ?Sized>(rng: &mut R) -> Zeroizing<[u8
 }
 
 /// An account's signing key: it signs cards and node certificates.
-#[derive(ZeroizeOnDrop)]
+#[derive(Clone, ZeroizeOnDrop)]
 pub struct AccountKey {
     key: SigningKey,
 }
@@ -62,7 +62,7 @@ impl fmt::Debug for AccountKey {
 }
 
 /// A node's three keys: for groups (Ed25519), for its mailbox (X25519), for libp2p (Ed25519).
-#[derive(ZeroizeOnDrop)]
+#[derive(Clone, ZeroizeOnDrop)]
 pub struct NodeKeys {
     signature: SigningKey,
     mailbox: StaticSecret,
@@ -141,7 +141,7 @@ impl fmt::Debug for NodeKeys {
 }
 
 /// Who I am: my account, and this node of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LocalNode {
     /// The account's key.
     pub account: AccountKey,

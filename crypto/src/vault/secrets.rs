@@ -35,6 +35,9 @@ pub enum MalformedSecrets {
 }
 
 impl Secrets {
+    /// Their encoding is this many bytes long.
+    pub const BYTES: usize = SECRETS_BYTES;
+
     /// The secrets as bytes, for where only the node itself reads.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::with_capacity(SECRETS_BYTES);

@@ -1,7 +1,7 @@
 //! Whom a message was for (PROTOCOL §6.8): the members' nodes when it was sent. Pure.
 //!
 //! Who joins later is not waited for, and who was removed since does not hold a message back; but nothing is ever shown
-//! as delivered that no receipt proved.
+//! as delivered that no receipt proved. What one member has, it keeps for the others (§6.13): for these it is *stored*.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,7 +70,14 @@ impl Audience {
             removed: !nodes.iter().any(&is_member),
             nodes,
         };
-        accounts.into_iter().map(standing).collect()
+        let mut standings: Vec<Standing> = accounts.into_iter().map(standing).collect();
+        if keepers(&standings).next().is_some() {
+            let lacks = |standing: &&mut Standing| !standing.removed && standing.state == MessageState::Queued;
+            for standing in standings.iter_mut().filter(lacks) {
+                standing.state = MessageState::Stored;
+            }
+        }
+        standings
     }
 
     /// As bytes for the store: 64 bytes a node (node, account).
@@ -105,7 +112,9 @@ impl Told {
     /// What is told by what is proved for each account of an audience.
     pub fn of(audience: u64, standings: &[Standing]) -> Self {
         let state = state_of(standings);
-        let there = standings.iter().find(|standing| !standing.removed && standing.state == state);
+        // The first who has it keeps it for all: what is queued may be stored when anybody proves something.
+        let waits = |standing: &&Standing| !standing.removed && standing.state == state;
+        let there = standings.iter().find(waits).filter(|_| state != MessageState::Queued);
         Self { state, audience, waits_for: there.map(|standing| standing.account) }
     }
 
@@ -118,6 +127,11 @@ impl Told {
     pub fn holds(&self, audience: u64, provers: &BTreeSet<AccountId>) -> bool {
         self.audience == audience && self.waits_for.is_some_and(|account| !provers.contains(&account))
     }
+}
+
+/// The members who have a message, and keep it for those who lack it.
+pub fn keepers(standings: &[Standing]) -> impl Iterator<Item = &Standing> {
+    standings.iter().filter(|standing| !standing.removed && standing.state >= MessageState::Delivered)
 }
 
 /// The state of a message as a whole: what is proved for everybody who is still there. Where nobody is, what was proved
@@ -151,8 +165,9 @@ mod tests {
     }
 
     #[test]
-    fn a_member_who_proved_nothing_holds_a_message_back() {
-        assert_eq!(state(&[0, 1, 2, 3], &[1, 2]), MessageState::Queued);
+    fn a_member_who_proved_nothing_holds_a_message_back_and_the_others_keep_it() {
+        assert_eq!(state(&[0, 1, 2, 3], &[]), MessageState::Queued);
+        assert_eq!(state(&[0, 1, 2, 3], &[1, 2]), MessageState::Stored);
         assert_eq!(state(&[0, 1, 2, 3], &[1, 2, 3]), MessageState::Delivered);
     }
 
@@ -160,7 +175,8 @@ mod tests {
     fn who_was_removed_holds_nothing_back_and_who_joined_is_not_waited_for() {
         assert_eq!(state(&[0, 1, 2], &[1, 2]), MessageState::Delivered);
         assert_eq!(state(&[0, 1, 2, 9], &[1, 2]), MessageState::Delivered);
-        assert_eq!(state(&[0, 1, 2], &[1, 3]), MessageState::Queued);
+        assert_eq!(state(&[0, 1, 2], &[1, 3]), MessageState::Stored);
+        assert_eq!(state(&[0, 1, 2], &[3]), MessageState::Queued, "who was removed keeps nothing for the others");
     }
 
     #[test]

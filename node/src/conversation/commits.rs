@@ -82,15 +82,15 @@ impl State {
             policy: wanted.policy,
             evidence: wanted.evidence,
         };
-        let moment = Moment { now_ms: batch.now_ms, place };
+        let moment = Moment { now_ms: batch.steady_ms, place };
         let committed = match loaded.group.change(&self.me, change, moment, batch.rng) {
             Ok(committed) => committed,
             Err(error) => return Ok(Err(error)),
         };
         let parent_secret = loaded.group.topic_secret(committed.content.epoch).cloned();
         self.save_group(batch, id).await?;
-        let sealed =
-            parent_secret.and_then(|secret| Envelope::seal(&secret, Week::of(batch.now_ms), &committed.content).ok());
+        let sealed = parent_secret
+            .and_then(|secret| Envelope::seal(&secret, Week::of(batch.steady_ms), &committed.content).ok());
         if let Some(envelope) = sealed {
             // Before the members change: who goes has to learn it too.
             self.spread(batch, row.conversation, &envelope, Kind::Commit, 0).await?;
@@ -402,7 +402,7 @@ impl State {
             mine: false,
             seen: true,
             sent_at_ms: line.committed_at_ms,
-            received_at_ms: batch.now_ms,
+            received_at_ms: batch.stamp_ms,
             place: line.place,
             parents: Vec::new(),
             reply_to: None,

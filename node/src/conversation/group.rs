@@ -65,6 +65,10 @@ impl State {
         match self.want(batch, group, intent).await? {
             Tried::Done | Tried::Committed(_) => {}
             Tried::Dropped(why) => return Err(Refused::NotNow { why }.into()),
+            // A mailbox of theirs may be away only for now.
+            Tried::Later if matches!(intent, Intent::Add(of) if of.iter().any(|one| self.has_mailbox(one))) => {
+                self.want_once_keys_come(batch, group, intent).await?;
+            }
             Tried::Later => {
                 let why =
                     "their keys for this conversation are not here; they come as soon as you can reach each other";
@@ -240,7 +244,11 @@ impl State {
                 && let Ok(intent) = Intent::decode(&row.body)
                 && let Some(wish) = self.wish(&intent)
             {
-                let why = "is made again, because the group went on without it";
+                let why = if self.mailboxes.asking.awaiting.contains(&row.id) {
+                    "waits for their keys: neither they nor a mailbox of theirs could be reached yet"
+                } else {
+                    "is made again, because the group went on without it"
+                };
                 pending.push(format!("{wish} {why}."));
             }
         }

@@ -36,7 +36,7 @@ impl State {
         };
         let from_ms = match policy.history {
             History::Nothing => return Ok(()),
-            History::Days(days) => batch.now_ms.saturating_sub(u64::from(days).saturating_mul(DAY_MS)),
+            History::Days(days) => batch.steady_ms.saturating_sub(u64::from(days).saturating_mul(DAY_MS)),
             History::Everything => 0,
         };
         batch.tx.flush().await?;
@@ -107,7 +107,7 @@ impl State {
                 mine: false,
                 seen: true,
                 sent_at_ms: message.sent_at_ms,
-                received_at_ms: batch.now_ms,
+                received_at_ms: batch.stamp_ms,
                 place: placed.place,
                 parents: Vec::new(),
                 reply_to: message.reply_to,

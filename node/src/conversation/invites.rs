@@ -63,7 +63,7 @@ impl State {
         let invite = Invite {
             key: seed.public(),
             creator: self.me.account_id(),
-            expires_at_ms: batch.now_ms.saturating_add(new.expires_in_ms),
+            expires_at_ms: batch.steady_ms.saturating_add(new.expires_in_ms),
             uses: new.uses,
             role: new.role,
             approval: new.approval,
@@ -207,10 +207,10 @@ impl State {
         if request.proof.verify(request.group, &invite.key).is_err() {
             return Err("the link does not prove that it is one of this group".to_owned());
         }
-        if invite.expires_at_ms < batch.now_ms {
+        if invite.expires_at_ms < batch.steady_ms {
             return Err("the invite has expired".to_owned());
         }
-        if request.usable_packages(self.suite_of(request.group), batch.now_ms).is_empty() {
+        if request.usable_packages(self.suite_of(request.group), batch.steady_ms).is_empty() {
             return Err("the request carries no keys that are valid now".to_owned());
         }
         Ok(())
@@ -233,7 +233,7 @@ impl State {
             return Ok(Plan::Dropped(reason));
         }
         Ok(Plan::Commit(Box::new(Wanted {
-            add: request.usable_packages(self.suite_of(group), batch.now_ms),
+            add: request.usable_packages(self.suite_of(group), batch.steady_ms),
             evidence: vec![Evidence::Invitation(request.proof)],
             ..Wanted::default()
         })))
@@ -249,7 +249,7 @@ impl State {
             group: request.group,
             account: request.proof.account,
             request: bytes.to_vec(),
-            asked_at_ms: batch.now_ms,
+            asked_at_ms: batch.steady_ms,
         };
         batch.tx.put_join_request(&row).await?;
         batch.touched.insert(ConversationId::of_group(request.group));
@@ -310,10 +310,10 @@ impl State {
             let stands = match (invite, &policy) {
                 (_, None) => false,
                 (None, Some(policy)) => {
-                    !policy.invites.is_empty() && row.asked_at_ms.saturating_add(DECLINED_FOR_MS) > batch.now_ms
+                    !policy.invites.is_empty() && row.asked_at_ms.saturating_add(DECLINED_FOR_MS) > batch.steady_ms
                 }
                 (Some(invite), Some(policy)) => {
-                    policy.invite(invite).is_some_and(|invite| invite.expires_at_ms >= batch.now_ms)
+                    policy.invite(invite).is_some_and(|invite| invite.expires_at_ms >= batch.steady_ms)
                 }
             };
             if !stands {
@@ -342,7 +342,7 @@ impl State {
         group: GroupId,
         account: AccountId,
     ) -> Result<(), StoreError> {
-        let row = JoinRequestRow { group, account, request: Vec::new(), asked_at_ms: batch.now_ms };
+        let row = JoinRequestRow { group, account, request: Vec::new(), asked_at_ms: batch.steady_ms };
         batch.tx.put_join_request(&row).await?;
         batch.touched.insert(ConversationId::of_group(group));
         Ok(())

@@ -105,7 +105,7 @@ impl State {
             let row = JoiningRow {
                 group,
                 link: zeroize::Zeroizing::new(link.split_whitespace().collect()),
-                asked_at_ms: batch.now_ms,
+                asked_at_ms: batch.steady_ms,
                 refused: String::new(),
             };
             batch.tx.put_joining(&row, batch.rng).await?;
@@ -223,11 +223,11 @@ impl State {
 
     /// Asks whose turn it is by now.
     pub(crate) async fn ask_due_joins(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        let now_ms = batch.now_ms;
+        let (now_ms, steady_ms) = (batch.now_ms, batch.steady_ms);
         let due = self.joinings.iter().filter(|(_, joining)| joining.due_ms().is_some_and(|due_ms| due_ms <= now_ms));
         let due: Vec<GroupId> = due.map(|(group, _)| *group).collect();
         for group in due {
-            let old = |joining: &&Joining| joining.row.asked_at_ms.saturating_add(REFUSED_AFTER_MS) <= now_ms;
+            let old = |joining: &&Joining| joining.row.asked_at_ms.saturating_add(REFUSED_AFTER_MS) <= steady_ms;
             let refused = self.joinings.get(&group).filter(old).filter(|joining| !joining.said.is_empty());
             match refused.map(|joining| joining.said.clone()) {
                 Some(reason) => self.give_joining_up(batch, group, reason).await?,
@@ -270,7 +270,7 @@ impl State {
         joining.said.clone_from(&reason);
         let others = joining.hosts().map(|host| host.peer).filter(|peer| !joining.refusals.contains(peer));
         let others: Vec<PeerKey> = others.collect();
-        let is_old = joining.row.asked_at_ms.saturating_add(REFUSED_AFTER_MS) <= batch.now_ms;
+        let is_old = joining.row.asked_at_ms.saturating_add(REFUSED_AFTER_MS) <= batch.steady_ms;
         if others.iter().any(|peer| self.is_connected(peer)) {
             return self.ask_to_join(batch, group).await;
         }

@@ -11,9 +11,6 @@ use crate::engine::topics::Topic;
 use crate::store::{HeldAt, StoreError};
 use crate::sync::first_week;
 
-/// So much is kept of what others wrote; beyond it the oldest weeks go early. It is looked at when the topics turn, twice a
-/// week. A guess: a tenth of a small disk.
-const HELD_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Who is in a group since its founding commit is in it from the beginning.
 const FOUNDING_NUMBER: u64 = 1;
 
@@ -26,7 +23,7 @@ impl State {
         topic: &Topic,
         content: &Content,
     ) -> Result<Option<HeldAt>, StoreError> {
-        if topic.week < first_week(batch.now_ms) {
+        if topic.week < first_week(batch.age_ms) {
             return Ok(None);
         }
         let Some(loaded) = self.group(batch, topic.group).await? else { return Ok(None) };
@@ -52,7 +49,11 @@ impl State {
         if batch.is_known(envelope.id()) {
             return; // It goes to one more of them.
         }
-        let Some(topic) = self.topics.find(&envelope.tag()) else { return };
+        // It is sealed for the week that this node believes, which a clock in doubt does not follow.
+        let groups = || self.group_rows.keys().copied().collect::<Vec<_>>();
+        let found = self.topics.find(&envelope.tag());
+        let found = found.or_else(|| self.topics.find_older(&envelope.tag(), &groups(), batch.times_ms()));
+        let Some(topic) = found else { return };
         let Ok(content) = envelope.open(&topic.secret, topic.week) else { return };
         let node = self.groups.get(&topic.group).and_then(|loaded| loaded.group.tree().node(content.epoch));
         let Some(number) = node.map(|node| node.number) else { return };
@@ -97,20 +98,21 @@ impl State {
         }
         batch.tx.flush().await?;
         let held = batch.tx.held().await?;
-        let first = first_week(batch.now_ms);
+        let first = first_week(batch.age_ms);
         let has_old = held.iter().any(|(_, _, week, _)| *week < first);
         self.sets.read(held, batch.tx.members_since().await?);
         if has_old { self.let_go_of_held(batch).await } else { Ok(()) }
     }
 
-    /// Lets go of what is too old, and of more if it is too much.
+    /// Lets go of what is too old, and of more if it is too much: then the oldest weeks go early. It is looked at when the
+    /// topics turn, twice a week.
     pub(crate) async fn let_go_of_held(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         batch.tx.flush().await?;
-        let mut first = first_week(batch.now_ms);
+        let mut first = first_week(batch.age_ms);
         let by_week = batch.tx.held_bytes().await?;
         let mut bytes: u64 = by_week.iter().filter(|(week, _)| *week >= first).map(|(_, bytes)| bytes).sum();
-        for (week, of_week) in by_week.into_iter().filter(|(week, _)| *week >= first_week(batch.now_ms)) {
-            if bytes > HELD_BYTES_MAX {
+        for (week, of_week) in by_week.into_iter().filter(|(week, _)| *week >= first_week(batch.age_ms)) {
+            if bytes > self.retention.limits.held_bytes_max {
                 bytes = bytes.saturating_sub(of_week);
                 first = Week(week.0.saturating_add(1));
             }

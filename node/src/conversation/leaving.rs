@@ -72,13 +72,13 @@ impl State {
         group: GroupId,
     ) -> Result<(), StoreError> {
         let Some(loaded) = self.groups.get(&group) else { return Ok(()) };
-        let Some(statement) = loaded.group.leave_statement(&self.me, batch.now_ms) else { return Ok(()) };
+        let Some(statement) = loaded.group.leave_statement(&self.me, batch.steady_ms) else { return Ok(()) };
         let epoch = loaded.group.head();
         let Some(secret) = loaded.group.topic_secret(epoch).cloned() else { return Ok(()) };
         let first = Said { again_ms: batch.now_ms.saturating_add(SAY_AGAIN_AFTER_MS), pause_ms: SAY_AGAIN_AFTER_MS };
         self.leaves_said.entry(group).or_insert(first);
         let content = Content { epoch, message: [MARK.as_slice(), &statement.encode()].concat() };
-        if let Ok(envelope) = Envelope::seal(&secret, Week::of(batch.now_ms), &content) {
+        if let Ok(envelope) = Envelope::seal(&secret, Week::of(batch.steady_ms), &content) {
             batch.tx.flush().await?;
             batch.tx.drop_numbered(id, Kind::Statement, LEAVING).await?;
             self.spread(batch, id, &envelope, Kind::Statement, LEAVING).await?;
@@ -127,6 +127,7 @@ impl State {
         let Some(bytes) = content.message.strip_prefix(&MARK) else { return Ok(Arrival::Refused) };
         let Ok(statement) = LeaveStatement::decode(bytes) else { return Ok(Arrival::Refused) };
         let Some(loaded) = self.group(batch, group).await? else { return Ok(Arrival::Later) };
+        let gone_ms = loaded.group.policy().and_then(|policy| policy.gone.get(&statement.account).copied());
         let mut members = loaded.group.members_at(content.epoch).iter().chain(loaded.group.members());
         let Some(signer) = members.find(|member| member.node == statement.node) else {
             return Ok(Arrival::Later); // The commit that added this node may still be on its way.
@@ -146,9 +147,13 @@ impl State {
             return Ok(Arrival::Taken);
         }
         // One that no commit may honour any more, or an older one of the same account, would only stand in the way.
-        let is_late = batch.now_ms.abs_diff(statement.made_at_ms) > LEAVE_STATEMENT_MS_MAX;
+        let is_late = batch.steady_ms.abs_diff(statement.made_at_ms) > LEAVE_STATEMENT_MS_MAX;
         if !is_late && !self.lets_go(group, &statement) {
             self.stop_letting_go(batch, group, &[statement.account]).await?;
+            // Who came back after this statement is not meant by it.
+            if gone_ms.is_none_or(|gone_ms| gone_ms < statement.made_at_ms) {
+                self.stop_adding(batch, group, statement.account).await?;
+            }
             self.want_soon(batch, group, &Intent::LetGo(statement)).await?;
         }
         Ok(Arrival::Taken)

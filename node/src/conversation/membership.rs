@@ -23,9 +23,9 @@ use crate::network::NetworkCommand;
 use crate::store::{ConversationKind, ConversationRow, EpochKeys, GroupRow, MemberRow, StoreError};
 
 /// Conversations of one node: two topics each, and the swarm hears 10,000.
-const GROUPS_MAX: usize = 5_000;
+pub(super) const GROUPS_MAX: usize = 5_000;
 /// Two people who start at once make two groups; a few more are somebody who lost a database.
-const GROUPS_A_CONVERSATION_MAX: usize = 4;
+pub(super) const GROUPS_A_CONVERSATION_MAX: usize = 4;
 /// So many bytes of a commit are for key packages and for its path; the rest is for a policy that may change with it.
 const ADDING_BYTES_MAX: usize = 224 * 1024;
 /// MLS's number of the epoch that a group's founding commit makes.
@@ -91,6 +91,11 @@ impl State {
         // Looked at for all before anything is made for some.
         for account in accounts {
             let Some(packages) = self.packages_for(batch, suite, account).await? else {
+                if self.has_mailbox(account) {
+                    let why = "the keys on their card are not valid now, and neither they nor a mailbox of theirs could be \
+                        reached for new ones; try again in a while, or ask for a fresh link";
+                    return Err(Refused::NotNow { why: why.to_owned() }.into());
+                }
                 let reason = "their card carries keys that are not theirs or not valid now; ask for a fresh link";
                 return Err(Refused::BadLink(reason.to_owned()).into());
             };
@@ -107,7 +112,7 @@ impl State {
         }
         let mut group = Group::create(&self.me, group_id, policy, suite, batch.rng).map_err(|_| damaged())?;
         let change = Change { add: add.iter().map(Vec::as_slice).collect(), ..Change::default() };
-        let moment = Moment { now_ms: batch.now_ms, place: 0 };
+        let moment = Moment { now_ms: batch.steady_ms, place: 0 };
         let committed = group.change(&self.me, change, moment, batch.rng).map_err(|error| {
             // The founder is alone in the group: only how large it is, or what the cards say, can be wrong.
             let too_many = matches!(
@@ -170,7 +175,7 @@ impl State {
     }
 
     /// Takes up a conversation that this node founded or joined.
-    async fn begin(
+    pub(super) async fn begin(
         &mut self,
         batch: &mut Batch<'_, '_>,
         id: ConversationId,
@@ -180,7 +185,7 @@ impl State {
     ) -> Result<(), StoreError> {
         let group_id = group.id();
         let rows = group.policy().map(|policy| member_rows(group.members(), policy)).unwrap_or_default();
-        let row = GroupRow { id: group_id, conversation: id, update_due_ms };
+        let row = GroupRow { id: group_id, conversation: id, update_due_ms, restored: false };
         batch.tx.put_group(row).await?;
         self.group_rows.insert(group_id, row);
         let name = group.policy().map(|policy| policy.name.clone()).unwrap_or_default();
@@ -242,7 +247,7 @@ impl State {
         kept: &[u8],
     ) -> Result<Arrival, StoreError> {
         let group_id = GroupId(welcome.group);
-        let joined = match self.open_welcome(&welcome, batch.now_ms) {
+        let joined = match self.open_welcome(&welcome, batch.stamp_ms) {
             Ok(joined) => joined,
             Err(JoinError::NotValidNow(_)) => return Ok(Arrival::Later), // One of the two clocks is wrong.
             Err(_) => return Ok(Arrival::Refused),
@@ -346,7 +351,11 @@ impl State {
     }
 
     /// Which conversation a joined group carries; `None` for a direct one that is not between the inviter and me.
-    fn conversation_of(&self, group: &Group, inviter: AccountId) -> Option<(ConversationId, ConversationKind)> {
+    pub(super) fn conversation_of(
+        &self,
+        group: &Group,
+        inviter: AccountId,
+    ) -> Option<(ConversationId, ConversationKind)> {
         let me = self.me.account_id();
         match group.policy()?.kind {
             GroupKind::Direct => {

@@ -67,7 +67,7 @@ impl State {
         for (author, progress) in owed {
             let receipt = Receipt { authors: vec![(author.node, progress)] };
             let content = Content { epoch, message: receipt.sign(&self.me, group) };
-            let Ok(envelope) = Envelope::seal(&secret, Week::of(batch.now_ms), &content) else { continue };
+            let Ok(envelope) = Envelope::seal(&secret, Week::of(batch.steady_ms), &content) else { continue };
             batch.tx.drop_receipts(id, author.node).await?;
             self.owe_to(batch, id, &envelope, &[author], Owed { kind: Kind::Receipt, sequence: 0, wait_ms: 0 });
         }

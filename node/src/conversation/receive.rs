@@ -117,16 +117,17 @@ impl State {
         if let Some(topic) = self.topics.find(&tag) {
             return Ok(Some(topic));
         }
-        if self.mailboxes.own.has(&from) {
-            // Whoever brought it there is not known here; it may be of any group.
+        let is_carried = from.0 == self.me.certificate.peer_key().0;
+        if is_carried || self.mailboxes.own.has(&from) {
+            // Whoever brought it there, or gave it to be carried, is not known here; it may be of any group.
             let groups: Vec<GroupId> = self.group_rows.keys().copied().collect();
-            return Ok(self.topics.find_older(&tag, &groups, batch.now_ms));
+            return Ok(self.topics.find_older(&tag, &groups, batch.times_ms()));
         }
         let Some(account) = self.accounts_by_peer.get(&from) else { return Ok(None) };
         let shared = batch.tx.conversations_with(*account).await?;
         let rows = self.group_rows.values().filter(|row| shared.contains(&row.conversation));
         let groups: Vec<GroupId> = rows.map(|row| row.id).collect();
-        let older = self.topics.find_older(&tag, &groups, batch.now_ms);
+        let older = self.topics.find_older(&tag, &groups, batch.times_ms());
         if older.is_none() {
             // It may be of a topic that the group has turned to, and this node not.
             self.puzzled_by(batch, &groups, from);
@@ -167,7 +168,7 @@ impl State {
         while let Some(brought) = waiting.pop_front() {
             let id = brought.envelope.id();
             // What was parked may be sealed for another week than the envelope that freed it.
-            let topic = self.topics.find_older(&brought.envelope.tag(), &[group], batch.now_ms);
+            let topic = self.topics.find_older(&brought.envelope.tag(), &[group], batch.times_ms());
             let arrival = match &topic {
                 Some(topic) => self.read_one(batch, &brought, topic, &mut waiting).await?,
                 None => Arrival::Gone,
@@ -234,11 +235,14 @@ impl State {
         let Some(loaded) = self.group(batch, topic.group).await? else { return for_me(Arrival::Later) };
         if is_ballot(&content.message) {
             let before = loaded.group.standing();
-            let taken = loaded.group.take_ballot(&content.message, batch.now_ms);
+            let taken = loaded.group.take_ballot(&content.message, batch.steady_ms);
             return for_me(self.after_ballot(batch, topic.group, before, taken).await?);
         }
-        match loaded.group.receive(content, batch.now_ms) {
+        match loaded.group.receive(content, batch.stamp_ms) {
             Received::Message { sender, payload, .. } => {
+                if loaded.group.is_restored() {
+                    self.ways_back.read_on(topic.group, batch.now_ms);
+                }
                 self.save_group(batch, topic.group).await?;
                 self.take_payload(batch, conversation, topic.group, &sender, &payload, envelope).await?;
                 Ok((Arrival::Taken, Content::is_for_all(&payload)))
@@ -252,6 +256,7 @@ impl State {
                 for_all(Arrival::Taken)
             }
             Received::Late(epoch) => {
+                self.look_for_copies(batch, topic.group, epoch, content).await?;
                 self.save_group(batch, topic.group).await?;
                 self.after_commit(batch, topic.group).await?;
                 // Commits that follow it take part in the rule, and messages in it will never be read.
@@ -372,6 +377,9 @@ impl State {
                 None => {}
             }
         }
+        if sender.account != self.me.account_id() {
+            self.clock.steady.vouch(text.sent_at_ms);
+        }
         let place = transcript::place(text.place, places);
         let newer_before_ms = batch.now_ms.saturating_sub(LATE_AFTER_MS);
         let late = batch.tx.holds_newer(id, place, sender.account, newer_before_ms).await?;
@@ -385,7 +393,7 @@ impl State {
             seen: sender.account == self.me.account_id(),
             late,
             sent_at_ms: text.sent_at_ms,
-            received_at_ms: batch.now_ms,
+            received_at_ms: batch.stamp_ms,
             place,
             parents: text.parents,
             reply_to: text.reply_to,

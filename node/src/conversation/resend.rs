@@ -51,6 +51,12 @@ impl Resends {
         let owed = (!self.owed.is_empty()).then_some(self.next_ms);
         owed.into_iter().chain([self.look_due_ms]).min()
     }
+
+    /// Nothing waits longer from here than it would have by this clock.
+    pub(crate) fn hasten(&mut self, now_ms: u64) {
+        self.next_ms = self.next_ms.min(now_ms.saturating_add(RESEND_PAUSE_MS));
+        self.look_due_ms = self.look_due_ms.min(now_ms.saturating_add(LOOK_EVERY_MS));
+    }
 }
 
 /// How messages that share an epoch and an audience reach those who lack them.
@@ -385,7 +391,7 @@ impl State {
         let Ok(envelope) = Envelope::decode(&bytes) else { return Ok(false) };
         let Some(conversation) = self.conversation(batch, owed.conversation).await? else { return Ok(false) };
         let groups = conversation.groups.clone();
-        let topic = self.topics.find_older(&envelope.tag(), &groups, batch.now_ms);
+        let topic = self.topics.find_older(&envelope.tag(), &groups, batch.times_ms());
         let Some(topic) = topic else { return Ok(false) };
         let Some(loaded) = self.group(batch, topic.group).await? else { return Ok(false) };
         let way = loaded.group.tree().path(loaded.group.head());
@@ -428,9 +434,9 @@ impl State {
     /// Lets go of messages that nobody can lack any more.
     async fn purge_sent(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         batch.tx.flush().await?;
-        batch.tx.drop_keepers(batch.now_ms.saturating_sub(KEPT_BY_OTHERS_MS)).await?;
-        let proved_ms = batch.now_ms.saturating_sub(KEPT_PROVED_MS);
-        let unproved_ms = batch.now_ms.saturating_sub(KEPT_UNPROVED_MS);
+        batch.tx.drop_keepers(batch.age_ms.saturating_sub(KEPT_BY_OTHERS_MS)).await?;
+        let proved_ms = batch.age_ms.saturating_sub(KEPT_PROVED_MS);
+        let unproved_ms = batch.age_ms.saturating_sub(KEPT_UNPROVED_MS);
         let me = self.me.node_id();
         for old in batch.tx.sent_before(proved_ms, PURGE_ROWS_MAX).await? {
             let id = old.conversation;

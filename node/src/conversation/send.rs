@@ -1,6 +1,6 @@
 //! Sending: when this returns, the message is in the transaction, and the outbox owes it to every other node.
 
-use tidings_crypto::envelope::{Envelope, Week};
+use tidings_crypto::envelope::{Envelope, EnvelopeId, EpochId, Week};
 use tidings_crypto::group::GroupId;
 
 use super::transcript::{self, Placed};
@@ -33,13 +33,8 @@ impl State {
         if new.text.len() > TEXT_BYTES_MAX {
             return Err(Refused::TextTooLong { bytes: new.text.len() }.into());
         }
-        if let Some(key) = &new.idempotency_key
-            && let Some(id) = batch.tx.message_by_key(key).await?
-        {
-            batch.tx.flush().await?;
-            let sent = batch.tx.message_view(id, &self.viewer()).await?.ok_or(Refused::UnknownMessage)?;
-            let same = sent.conversation == new.conversation && sent.text == new.text;
-            return if same { Ok(sent) } else { Err(Refused::KeyUsed.into()) };
+        if let Some(sent) = self.sent_before(batch, &new).await? {
+            return Ok(sent);
         }
         let answered = match new.reply_to {
             None => None,
@@ -74,8 +69,18 @@ impl State {
         if self.may_only_read(group) {
             return Err(Refused::NotAllowed { what: "you may only read in this group".to_owned() }.into());
         }
-        let envelope = self.encrypt(batch, group, &payload).await?.ok_or(Refused::UnknownConversation)?;
-        let epoch = self.groups.get(&group).map(|loaded| loaded.group.head()).ok_or(Refused::UnknownConversation)?;
+        let is_restored = self.groups.get(&group).is_some_and(|loaded| loaded.group.is_restored());
+        let envelope = if is_restored {
+            None
+        } else {
+            Some(self.encrypt(batch, group, &payload).await?.ok_or(Refused::UnknownConversation)?)
+        };
+        let head = self.groups.get(&group).map(|loaded| loaded.group.head()).ok_or(Refused::UnknownConversation)?;
+        // It is of no epoch until this node came back (§8.6): then it is encrypted like what was written in one that is lost.
+        let (sealed_as, epoch) = match &envelope {
+            Some(envelope) => (envelope.id(), head),
+            None => (EnvelopeId(batch.random()), EpochId([0; 32])),
+        };
         let audience = self.audience_now(batch, new.conversation).await?;
 
         let row = MessageRow {
@@ -87,12 +92,12 @@ impl State {
             mine: true,
             seen: true,
             sent_at_ms: batch.now_ms,
-            received_at_ms: batch.now_ms,
+            received_at_ms: batch.stamp_ms,
             place,
             parents: text.parents,
             reply_to: text.reply_to,
             text: text.text,
-            envelope: envelope.id(),
+            envelope: sealed_as,
             audience,
             idempotency_key: new.idempotency_key,
             kind: RowKind::Text,
@@ -109,14 +114,28 @@ impl State {
             nonce: text.nonce,
             sent_at_ms: batch.now_ms,
         });
-        self.writes_in(batch, new.conversation, epoch, sequence).await?;
+        if envelope.is_some() {
+            self.writes_in(batch, new.conversation, epoch, sequence).await?;
+        }
         if let Some(conversation) = self.conversations.get_mut(&new.conversation) {
             conversation.change().next_sequence = sequence.saturating_add(1);
         }
-        self.spread(batch, new.conversation, &envelope, Kind::Message, sequence).await?;
+        if let Some(envelope) = &envelope {
+            self.spread(batch, new.conversation, envelope, Kind::Message, sequence).await?;
+        }
         let message = self.message_of(&row);
         batch.events.push(Event::Message(message.clone()));
         Ok(message)
+    }
+
+    /// The message that the same key made before.
+    async fn sent_before(&mut self, batch: &mut Batch<'_, '_>, new: &NewMessage) -> Result<Option<Message>, Halt> {
+        let Some(key) = &new.idempotency_key else { return Ok(None) };
+        let Some(id) = batch.tx.message_by_key(key).await? else { return Ok(None) };
+        batch.tx.flush().await?;
+        let sent = batch.tx.message_view(id, &self.viewer()).await?.ok_or(Refused::UnknownMessage)?;
+        let same = sent.conversation == new.conversation && sent.text == new.text;
+        if same { Ok(Some(sent)) } else { Err(Refused::KeyUsed.into()) }
     }
 
     /// Whether all others would refuse what this account writes in a group.
@@ -140,7 +159,7 @@ impl State {
         let Some(loaded) = self.groups.get_mut(&group) else { return Ok(None) };
         let Ok(content) = loaded.group.encrypt(&self.me, &payload.encode(), batch.rng) else { return Ok(None) };
         let secret = loaded.group.topic_secret(content.epoch);
-        let envelope = secret.and_then(|secret| Envelope::seal(secret, Week::of(batch.now_ms), &content).ok());
+        let envelope = secret.and_then(|secret| Envelope::seal(secret, Week::of(batch.steady_ms), &content).ok());
         self.save_group(batch, group).await?;
         Ok(envelope)
     }

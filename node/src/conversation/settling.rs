@@ -34,6 +34,13 @@ impl Settling {
         };
     }
 
+    /// Nothing waits for a time that was wrong.
+    pub(crate) fn hasten(&mut self, now_ms: u64) {
+        for due_ms in self.due_ms.values_mut() {
+            *due_ms = (*due_ms).min(now_ms);
+        }
+    }
+
     fn due(&self, now_ms: u64) -> Vec<GroupId> {
         let due = self.due_ms.iter().filter(|(_, due_ms)| **due_ms <= now_ms);
         due.map(|(group, _)| *group).take(GROUPS_A_BATCH_MAX).collect()
@@ -49,8 +56,8 @@ impl State {
             let Some(conversation) = self.group_rows.get(&id).map(|row| row.conversation) else { continue };
             let Some(loaded) = self.groups_loaded(batch, id).await? else { continue };
             let before = (loaded.head(), loaded.standing());
-            let forgot = loaded.forget(batch.now_ms);
-            loaded.look_around(me, batch.now_ms);
+            let forgot = loaded.forget(batch.steady_ms);
+            loaded.look_around(me, batch.steady_ms);
             let has_left = self.has_left(batch, id).await?;
             // Who left has no say in where the group goes, and tells nobody.
             let ballot = self.cast_ballot(batch, id).filter(|_| !has_left);
@@ -84,10 +91,10 @@ impl State {
     /// This node's ballot, sealed for the topic of the head.
     fn cast_ballot(&mut self, batch: &Batch<'_, '_>, id: GroupId) -> Option<Envelope> {
         let group = &mut self.groups.get_mut(&id)?.group;
-        let ballot = group.ballot(&self.me, batch.now_ms)?;
+        let ballot = group.ballot(&self.me, batch.steady_ms)?;
         let secret = group.topic_secret(group.head())?;
         let content = Content { epoch: group.head(), message: ballot.bytes };
-        Envelope::seal(secret, Week::of(batch.now_ms), &content).ok()
+        Envelope::seal(secret, Week::of(batch.steady_ms), &content).ok()
     }
 }
 

@@ -29,8 +29,8 @@ const UPDATE_EVERY_MS: u64 = 7 * DAY_MS;
 const UPDATE_PER_MEMBER_MS: u64 = DAY_MS / 4;
 /// No renewal is further away than this: beyond it the clock was wrong.
 pub(crate) const UPDATE_WITHIN_MS: u64 = 400 * DAY_MS;
-/// The last-resort key package on the card is replaced after this long …
-const PACKAGE_EVERY_MS: u64 = 7 * DAY_MS;
+/// A last-resort key package, on the card or at the mailboxes, is replaced after this long …
+pub(crate) const PACKAGE_EVERY_MS: u64 = 7 * DAY_MS;
 /// … and what was replaced still opens Welcomes for this long: one may have been made at the last moment, and have waited
 /// since then for a node that was away. A Welcome that cannot be opened any more loses all that was written after it.
 const PACKAGE_KEPT_MS: u64 = 400 * DAY_MS;
@@ -57,6 +57,12 @@ impl State {
         let quiet_until_ms = self.started_ms.saturating_add(QUIET_MS);
         if batch.now_ms < quiet_until_ms && self.started_ms <= batch.now_ms {
             row.update_due_ms = Some(quiet_until_ms.saturating_add(u64::from(batch.rng.next_u32()) % QUIET_MS));
+            self.group_rows.insert(id, row);
+            return Ok(());
+        }
+        // A clock that has leapt ahead makes nothing due (PROTOCOL §8.7): what it would commit others would take in a year.
+        if let Some(look_ms) = self.clock.steady.due_ms() {
+            row.update_due_ms = Some(look_ms);
             self.group_rows.insert(id, row);
             return Ok(());
         }
@@ -123,7 +129,7 @@ impl State {
             .group
             .members()
             .iter()
-            .filter(|member| member.node != me && member.certificate.not_after_ms() < batch.now_ms);
+            .filter(|member| member.node != me && member.certificate.not_after_ms() < batch.age_ms);
         let ended: Vec<_> = ended.map(|member| member.node).take(64).collect();
         if ended.is_empty() {
             return Ok(());
@@ -163,10 +169,12 @@ impl State {
     async fn renew_certificate(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let old = &self.me.certificate;
         let life_ms = old.not_after_ms().saturating_sub(old.not_before_ms());
-        if old.not_after_ms().saturating_sub(batch.now_ms) > life_ms / RENEW_AT_PART {
+        // One that was issued by a wrong clock may not hold yet.
+        let is_early = old.not_before_ms() > batch.stamp_ms;
+        if !is_early && old.not_after_ms().saturating_sub(batch.age_ms) > life_ms / RENEW_AT_PART {
             return Ok(());
         }
-        let from_ms = batch.now_ms.saturating_sub(DAY_MS);
+        let from_ms = batch.age_ms.saturating_sub(DAY_MS);
         let to_ms = from_ms.saturating_add(life_ms);
         let number = old.number().saturating_add(1);
         let renewed = NodeCertificate::issue(&self.me.account, &self.me.keys, number, from_ms, to_ms);
@@ -189,9 +197,13 @@ impl State {
         if newest_ms.saturating_add(PACKAGE_EVERY_MS) <= batch.now_ms {
             self.new_key_package(batch).await?;
         }
-        let last_resort_ms = batch.now_ms.saturating_sub(PACKAGE_EVERY_MS.saturating_add(PACKAGE_KEPT_MS));
-        let once_ms = batch.now_ms.saturating_sub(ONCE_KEPT_MS);
-        for (kind, before_ms) in [(KeyPackageUse::LastResort, last_resort_ms), (KeyPackageUse::Once, once_ms)] {
+        let last_resort_ms = batch.age_ms.saturating_sub(PACKAGE_EVERY_MS.saturating_add(PACKAGE_KEPT_MS));
+        let once_ms = batch.age_ms.saturating_sub(ONCE_KEPT_MS);
+        for (kind, before_ms) in [
+            (KeyPackageUse::LastResort, last_resort_ms),
+            (KeyPackageUse::LastResortHybrid, last_resort_ms),
+            (KeyPackageUse::Once, once_ms),
+        ] {
             for reference in batch.tx.drop_key_packages(kind, before_ms, self.profile.key_package()).await? {
                 self.key_packages.remove(&reference);
             }

@@ -66,6 +66,10 @@ impl State {
             let standing = loaded.standing();
             let needed = standing == Standing::Stranded || (standing == Standing::Removed && is_needed);
             let ballots = loaded.signed_ballots(me, BALLOTS_MAX);
+            let is_restored = loaded.is_restored();
+            if is_restored && !helpers.is_empty() && self.ways_back.reads_first(group, batch.now_ms) {
+                continue;
+            }
             if !needed && self.ways_back.is_settled(group) {
                 self.ways_back.have(group);
                 continue;
@@ -148,7 +152,7 @@ impl State {
         id: GroupId,
         ballots: &[Vec<u8>],
     ) -> Result<(), StoreError> {
-        let now_ms = batch.now_ms;
+        let now_ms = batch.steady_ms;
         let Some(loaded) = self.group(batch, id).await? else { return Ok(()) };
         let stood = |group: &Group| (group.head(), group.standing());
         let before = stood(&loaded.group);
@@ -174,6 +178,12 @@ impl State {
         from: PeerKey,
         answer: WayInAnswer,
     ) -> Result<(), StoreError> {
+        if !self.group_rows.contains_key(&group) {
+            return match answer {
+                WayInAnswer::Sealed(sealed) => Box::pin(self.come_in(batch, group, from, &sealed)).await,
+                _ => Ok(()),
+            };
+        }
         let mut way_in = None;
         match answer {
             WayInAnswer::Sealed(sealed) => {
@@ -224,7 +234,7 @@ impl State {
             return Ok(());
         }
         let (stuck_ms, old_ms) =
-            (batch.now_ms.saturating_sub(STUCK_AFTER_MS), batch.now_ms.saturating_sub(PARKED_FOR_NOTHING_MS));
+            (batch.age_ms.saturating_sub(STUCK_AFTER_MS), batch.age_ms.saturating_sub(PARKED_FOR_NOTHING_MS));
         batch.tx.forget_parked(group, from, stuck_ms, old_ms).await?;
         let oldest_ms = batch.tx.oldest_parked_ms(group).await?;
         self.ways_back.unparked(group, oldest_ms);
@@ -291,18 +301,26 @@ impl State {
         if self.group(batch, id).await?.is_none() {
             return Ok(false);
         }
+        if self.copies.is_copied() {
+            return Ok(false); // The other copy is there in this one's place.
+        }
         let before = self.tree_before(id, way_in.epoch);
         let takes_any = self.ways_back.takes_any(id, batch.now_ms);
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(false) };
         // Who was removed goes nowhere on the word of one member.
         let takes_any = takes_any && loaded.group.standing() == Standing::Stranded;
-        if !takes_any && !loaded.group.is_vouched_for(way_in, self.me.account_id()) {
+        // Who was restored knows the epoch by itself where it could follow all there.
+        let is_known = loaded.group.is_restored() && loaded.group.tree().node(way_in.epoch).is_some();
+        if !takes_any && !is_known && !loaded.group.is_vouched_for(way_in, self.me.account_id()) {
             return Ok(false);
         }
-        let moment = Moment { now_ms: batch.now_ms, place };
+        let moment = Moment { now_ms: batch.steady_ms, place };
         let committed = match loaded.group.come_back(&self.me, way_in, moment, batch.rng) {
             Ok(committed) => committed,
             Err(error) => {
+                if error == ComeBackError::Copied {
+                    self.note_copy(batch).await?;
+                }
                 if error != ComeBackError::NotNeeded {
                     tracing::info!(%error, "a way back into a group could not be taken");
                 }
@@ -319,7 +337,7 @@ impl State {
         let me = self.me.node_id();
         let others: Vec<MemberRow> =
             self.conversation(batch, row.conversation).await?.map(|c| c.others(me).collect()).unwrap_or_default();
-        if let Ok(envelope) = Envelope::seal(&way_in.topic, Week::of(batch.now_ms), &committed.content) {
+        if let Ok(envelope) = Envelope::seal(&way_in.topic, Week::of(batch.steady_ms), &committed.content) {
             let owed = Owed { kind: Kind::Commit, sequence: 0, wait_ms: 0 };
             self.owe_to(batch, row.conversation, &envelope, &others, owed);
         }

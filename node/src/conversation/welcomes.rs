@@ -97,7 +97,7 @@ impl State {
             return Ok(false);
         }
         let Some(welcome) = open_kept(bytes, &self.me.keys) else { return Ok(false) };
-        let joined = match self.open_welcome(&welcome, batch.now_ms) {
+        let joined = match self.open_welcome(&welcome, batch.stamp_ms) {
             Ok(joined) => joined,
             Err(error) => return Ok(matches!(error, JoinError::NotValidNow(_))),
         };
@@ -117,7 +117,7 @@ impl State {
 
     /// Lets go of what waited for too long.
     pub(crate) async fn drop_old_welcomes(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        batch.tx.drop_welcomes_before(batch.now_ms.saturating_sub(KEPT_MS)).await
+        batch.tx.drop_welcomes_before(batch.age_ms.saturating_sub(KEPT_MS)).await
     }
 }
 

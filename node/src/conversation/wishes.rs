@@ -15,6 +15,7 @@ use crate::engine::State;
 use crate::engine::batch::Batch;
 use crate::ids::AccountId;
 use crate::store::{IntentRow, StoreError};
+use crate::wire::join::JoinRequest;
 
 /// A change that could not be made (again) for this long is given up, and its author is told. One that is on the way to
 /// the head is kept until the tree makes it certain, however long that takes.
@@ -58,7 +59,7 @@ impl State {
             let mut row = IntentRow {
                 id: 0,
                 group,
-                made_at_ms: batch.now_ms,
+                made_at_ms: batch.steady_ms,
                 body: intent.encode(),
                 epoch: Some(*epoch),
                 due_ms: None,
@@ -84,7 +85,7 @@ impl State {
             return Ok(());
         }
         let due_ms = Some(self.pause_until_ms(batch, group));
-        let made_at_ms = batch.now_ms;
+        let made_at_ms = batch.steady_ms;
         let mut row = IntentRow { id: 0, group, made_at_ms, body, epoch: None, due_ms, dropped: String::new() };
         row.id = batch.tx.put_intent(&row).await?;
         self.intents.push(row);
@@ -124,6 +125,39 @@ impl State {
             batch.tx.drop_intent(row.id).await?;
         }
         self.intents.retain(|row| !is_over(row));
+        Ok(())
+    }
+
+    /// An account left: what was wanted before is not to bring it in again, though the commit with it may have lost.
+    pub(crate) async fn stop_adding(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        account: AccountId,
+    ) -> Result<(), StoreError> {
+        for mut row in std::mem::take(&mut self.intents) {
+            let left = match Intent::decode(&row.body) {
+                _ if row.group != group || !row.dropped.is_empty() => None,
+                Ok(Intent::Add(accounts)) if accounts.contains(&account) => {
+                    Some(accounts.into_iter().filter(|other| *other != account).collect())
+                }
+                Ok(Intent::LetIn(request)) => {
+                    let request = JoinRequest::decode(&request).ok();
+                    request.is_none_or(|request| request.proof.account == account).then(Vec::new)
+                }
+                _ => None,
+            };
+            if let Some(others) = left {
+                batch.tx.drop_intent(row.id).await?;
+                self.mailboxes.asking.awaiting.remove(&row.id);
+                if others.is_empty() {
+                    continue;
+                }
+                row.body = Intent::Add(others).encode();
+                row.id = batch.tx.put_intent(&row).await?;
+            }
+            self.intents.push(row);
+        }
         Ok(())
     }
 
@@ -176,7 +210,7 @@ impl State {
                     continue;
                 }
                 // The time in which it may be made again begins now, however long ago it was made first.
-                (row.due_ms, row.epoch, row.made_at_ms) = (Some(due_ms), None, batch.now_ms);
+                (row.due_ms, row.epoch, row.made_at_ms) = (Some(due_ms), None, batch.steady_ms);
                 batch.tx.set_intent(&row).await?;
             }
             kept.push(row);
@@ -198,7 +232,7 @@ impl State {
         }
         self.intents.retain(|row| !is_update(row));
         for row in self.intents.iter_mut().filter(|row| row.group == id && row.epoch.is_some()) {
-            (row.due_ms, row.epoch, row.made_at_ms) = (Some(due_ms), None, batch.now_ms);
+            (row.due_ms, row.epoch, row.made_at_ms) = (Some(due_ms), None, batch.steady_ms);
             batch.tx.set_intent(row).await?;
         }
         Ok(())
@@ -206,8 +240,8 @@ impl State {
 
     /// Makes what is due, and lets go of what was told long enough.
     pub(crate) async fn make_due_intents(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        let now_ms = batch.now_ms;
-        let is_told = |row: &IntentRow| !row.dropped.is_empty() && row.made_at_ms.saturating_add(TOLD_MS) <= now_ms;
+        let (now_ms, steady_ms) = (batch.now_ms, batch.steady_ms);
+        let is_told = |row: &IntentRow| !row.dropped.is_empty() && row.made_at_ms.saturating_add(TOLD_MS) <= steady_ms;
         for row in self.intents.iter().filter(|row| is_told(row)) {
             batch.tx.drop_intent(row.id).await?;
         }
@@ -221,13 +255,35 @@ impl State {
                 continue;
             };
             let tried = match self.try_intent(batch, row.group, &intent).await? {
-                Tried::Later if row.made_at_ms.saturating_add(TRIED_MS) <= now_ms => {
+                Tried::Later if row.made_at_ms.saturating_add(TRIED_MS) <= steady_ms => {
                     Tried::Dropped("it could not be made again within a week".to_owned())
                 }
                 tried => tried,
             };
             self.settle_intent(batch, row, Some(&intent), tried).await?;
         }
+        Ok(())
+    }
+
+    /// Keys of somebody came: adding them is tried again now.
+    pub(crate) fn hasten_adding(&mut self, now_ms: u64, account: &AccountId) {
+        let adds = |row: &IntentRow| matches!(Intent::decode(&row.body), Ok(Intent::Add(accounts)) if accounts.contains(account));
+        for row in self.intents.iter_mut().filter(|row| row.due_ms.is_some() && adds(row)) {
+            row.due_ms = row.due_ms.map(|due_ms| due_ms.min(now_ms));
+        }
+    }
+
+    /// Adding people waits until their keys are here, and is tried again until then.
+    pub(crate) async fn want_once_keys_come(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        group: GroupId,
+        intent: &Intent,
+    ) -> Result<(), StoreError> {
+        self.want_soon(batch, group, intent).await?;
+        let body = intent.encode();
+        let waiting = self.intents.iter().filter(|row| row.group == group && row.body == body).map(|row| row.id);
+        self.mailboxes.asking.awaiting.extend(waiting);
         Ok(())
     }
 
@@ -239,6 +295,11 @@ impl State {
         intent: Option<&Intent>,
         tried: Tried,
     ) -> Result<(), StoreError> {
+        if matches!((&tried, intent), (Tried::Later, Some(Intent::Add(_)))) {
+            self.mailboxes.asking.awaiting.insert(row.id);
+        } else {
+            self.mailboxes.asking.awaiting.remove(&row.id);
+        }
         let why = match tried {
             // By somebody else's commit, whose branch may lose while its author has gone.
             Tried::Done
@@ -267,7 +328,7 @@ impl State {
             }
             Some((why, wish)) => {
                 let told = format!("{wish} was given up: {why}.");
-                (row.dropped, row.due_ms, row.epoch, row.made_at_ms) = (told, None, None, batch.now_ms);
+                (row.dropped, row.due_ms, row.epoch, row.made_at_ms) = (told, None, None, batch.steady_ms);
                 self.keep_intent(batch, row).await
             }
         }
@@ -325,6 +386,7 @@ impl State {
             Plan::Later => Ok(Tried::Later),
             Plan::Commit(wanted) => Ok(match self.commit(batch, group, *wanted).await? {
                 Ok(epoch) => Tried::Committed(epoch),
+                Err(CommitError::Restored) => Tried::Later,
                 Err(error) => Tried::Failed(error),
             }),
         }
@@ -346,11 +408,17 @@ impl State {
         match intent {
             Intent::Add(accounts) => {
                 let missing: Vec<AccountId> = accounts.iter().filter(|account| !is_member(account)).copied().collect();
+                let mut lacks_some = false;
                 for account in &missing {
-                    match self.packages_for(batch, suite, account).await? {
-                        Some(packages) => wanted.add.extend(packages),
-                        None => return Ok(Plan::Later),
+                    if let Some(packages) = self.packages_for(batch, suite, account).await? {
+                        wanted.add.extend(packages);
+                    } else {
+                        Box::pin(self.ask_for_prekeys(batch, *account)).await?;
+                        lacks_some = true;
                     }
+                }
+                if lacks_some {
+                    return Ok(Plan::Later);
                 }
             }
             Intent::Remove(accounts) => wanted.remove = accounts.iter().flat_map(nodes_of).collect(),
@@ -376,11 +444,11 @@ impl State {
                 wanted.policy = Some(after).filter(|after| *after != policy);
             }
             Intent::MakeInvite(invite) => {
-                if policy.invite(invite.id()).is_some() || invite.expires_at_ms <= batch.now_ms {
+                if policy.invite(invite.id()).is_some() || invite.expires_at_ms <= batch.steady_ms {
                     return Ok(Plan::Done);
                 }
                 let mut after = policy.clone();
-                after.invites.retain(|invite| invite.expires_at_ms >= batch.now_ms);
+                after.invites.retain(|invite| invite.expires_at_ms >= batch.steady_ms);
                 after.invites.push(invite.clone());
                 wanted.policy = Some(after);
             }
@@ -394,9 +462,9 @@ impl State {
                 wanted.evidence.push(Evidence::Leave(*statement));
             }
             Intent::Ended(nodes) => {
-                let ended = members
-                    .iter()
-                    .filter(|member| nodes.contains(&member.node) && member.certificate.not_after_ms() < batch.now_ms);
+                let ended = members.iter().filter(|member| {
+                    nodes.contains(&member.node) && member.certificate.not_after_ms() < batch.steady_ms
+                });
                 wanted.remove = ended.map(|member| member.node).collect();
             }
             Intent::LetIn(request) => return self.plan_to_let_in(batch, id, request).await,

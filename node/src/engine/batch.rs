@@ -42,6 +42,12 @@ impl From<StoreError> for Halt {
 pub(crate) struct Batch<'batch, 'store> {
     pub(crate) tx: &'batch mut Tx<'store>,
     pub(crate) now_ms: u64,
+    /// What time it is as far as this node believes (PROTOCOL §8.7).
+    pub(crate) steady_ms: u64,
+    /// By this time things are old: behind `now_ms` while the clock is doubted.
+    pub(crate) age_ms: u64,
+    /// At this time what comes now came: ahead of `now_ms` while a clock is doubted that is behind.
+    pub(crate) stamp_ms: u64,
     pub(crate) rng: &'batch mut ChaCha20Rng,
     pub(crate) effects: Vec<Effect>,
     pub(crate) events: Vec<Event>,
@@ -66,6 +72,9 @@ impl<'batch, 'store> Batch<'batch, 'store> {
         Self {
             tx,
             now_ms,
+            steady_ms: now_ms,
+            age_ms: now_ms,
+            stamp_ms: now_ms,
             rng,
             effects: Vec::new(),
             events: Vec::new(),
@@ -132,6 +141,11 @@ impl<'batch, 'store> Batch<'batch, 'store> {
         if self.known.insert(envelope.id()) {
             self.tx.put_envelope(envelope.id(), envelope.bytes().to_vec(), self.now_ms);
         }
+    }
+
+    /// By either of these somebody may have named the week.
+    pub(crate) fn times_ms(&self) -> [u64; 2] {
+        [self.stamp_ms, self.age_ms]
     }
 
     pub(crate) fn network(&mut self, command: NetworkCommand) {

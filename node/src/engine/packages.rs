@@ -9,6 +9,7 @@ use tidings_crypto::identity::NodeId;
 use super::State;
 use super::batch::Batch;
 use super::pushes::Asked;
+use crate::conversation::upkeep::PACKAGE_EVERY_MS;
 use crate::ids::{AccountId, PeerKey};
 use crate::store::{KeyPackageUse, StoreError};
 use crate::wire::request::{Request, Response};
@@ -41,12 +42,32 @@ impl State {
             tracing::warn!("a key package could not be made");
             return Ok(None);
         };
-        let kind = if last_resort { KeyPackageUse::LastResort } else { KeyPackageUse::Once };
+        let kind = match (last_resort, suite) {
+            (false, _) => KeyPackageUse::Once,
+            (true, Suite::Classic) => KeyPackageUse::LastResort,
+            (true, Suite::Hybrid) => KeyPackageUse::LastResortHybrid,
+        };
         let row = (&package.reference, &secret.encode()[..], &package.bytes[..], kind);
-        batch.tx.put_key_package(row, batch.now_ms, batch.rng).await?;
+        batch.tx.put_key_package(row, batch.stamp_ms, batch.rng).await?;
         self.checked_packages.made(&self.me, &package);
         self.key_packages.insert(package.reference, secret);
         Ok(Some(package))
+    }
+
+    /// This node's last-resort package for hybrid groups, which lies at its mailboxes: replaced as the one on the card is.
+    pub(crate) async fn hybrid_last_resort(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some((bytes, made_at_ms)) = batch.tx.hybrid_last_resort().await? {
+            let own = &self.me.certificate;
+            let checked = self.checked_packages.check(&bytes, Some(own), batch.now_ms);
+            let shows_own = checked.is_some_and(|checked| checked.member.certificate == *own);
+            if shows_own && batch.now_ms < made_at_ms.saturating_add(PACKAGE_EVERY_MS) {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(self.make_key_package(batch, Suite::Hybrid, true).await?.map(|made| made.bytes))
     }
 
     /// Gives a peer that is known a package of each suite, for one use each.
@@ -87,12 +108,12 @@ impl State {
         batch: &mut Batch<'_, '_>,
         reference: &[u8; 32],
     ) -> Result<(), StoreError> {
-        batch.tx.mark_key_package_used(reference, batch.now_ms).await
+        batch.tx.mark_key_package_used(reference, batch.stamp_ms).await
     }
 
     /// Deletes what was used so long ago that no Welcome for it can be made again.
     pub(crate) async fn drop_used_key_packages(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
-        for reference in batch.tx.drop_used_key_packages(batch.now_ms.saturating_sub(USED_KEPT_MS)).await? {
+        for reference in batch.tx.drop_used_key_packages(batch.age_ms.saturating_sub(USED_KEPT_MS)).await? {
             self.key_packages.remove(&reference);
         }
         Ok(())
@@ -165,7 +186,8 @@ impl State {
     pub(super) async fn has_hybrid_package(&self, batch: &mut Batch<'_, '_>, node: NodeId) -> Result<bool, StoreError> {
         let from_ms = batch.now_ms.saturating_sub(FETCHED_FOR_MS);
         let kept = batch.tx.fetched_packages(node, from_ms).await?;
-        Ok(kept.iter().any(|(suite, _)| *suite == Suite::Hybrid))
+        let has = kept.iter().any(|(suite, _)| *suite == Suite::Hybrid);
+        Ok(has || batch.tx.fetched_last_resort(node, from_ms).await?.is_some())
     }
 
     /// The suite in which a group of these people can begin: hybrid if a hybrid package of every node is here.
@@ -190,8 +212,8 @@ impl State {
         Ok(Suite::Hybrid)
     }
 
-    /// Key packages of an account's nodes for a suite: fetched ones, or for a classic group those on the card; none if
-    /// some node has none that is valid. They are used only once a commit with them stands.
+    /// Key packages of an account's nodes for a suite: fetched ones, or those of last resort, which are on the card for a
+    /// classic group and came from a mailbox for a hybrid one; none if some node has none that is valid. They are used only once a commit with them stands.
     pub(crate) async fn packages_for(
         &mut self,
         batch: &mut Batch<'_, '_>,
@@ -206,14 +228,17 @@ impl State {
             let id = node.certificate.node_id();
             let fetched = batch.tx.fetched_packages(id, from_ms).await?;
             let fetched = fetched.into_iter().filter(|(of, _)| *of == suite).map(|(_, bytes)| bytes);
-            let on_card = (suite == Suite::Classic).then_some(node.key_package);
+            let last_resort = match suite {
+                Suite::Classic => Some(node.key_package),
+                Suite::Hybrid => batch.tx.fetched_last_resort(id, from_ms).await?,
+            };
             // A card could carry somebody else's key package, and what is written to the one would reach the other.
             let usable = |bytes: &Vec<u8>| {
                 self.checked_packages
                     .check(bytes, Some(&node.certificate), batch.now_ms)
                     .is_some_and(|checked| checked.member.node == id && checked.suite == suite)
             };
-            let Some(package) = fetched.chain(on_card).find(usable) else { return Ok(None) };
+            let Some(package) = fetched.chain(last_resort).find(usable) else { return Ok(None) };
             packages.push(package);
         }
         Ok(Some(packages))

@@ -1,12 +1,14 @@
 //! Other people: whom I know, what is kept of them, and how cards are exchanged when nodes meet. My own card is in
-//! `profile`, and who is asked for a fellow member's in `fellows`.
+//! `profile`, who is asked for a fellow member's in `fellows`, and what a move brings about in `moving`.
 
 mod fellows;
+mod moving;
 mod profile;
 
 use tidings_crypto::card::{CardLink, ShortCard, SignedCard};
 use tidings_crypto::identity::{AccountPublic, NodeCertificate, NodeId, SafetyHalf, SafetyNumber};
 
+pub(super) use self::moving::Moving;
 pub(super) use self::profile::{Profile, load_profile};
 use super::batch::{Batch, Halt};
 use super::pushes::Asked;
@@ -127,10 +129,14 @@ impl State {
         });
         let Some(card) = known else { return Ok(Response::Card { card: None }) };
         self.take_read_card(batch, peer, card).await?;
+        // Who did not know me when it was asked last gave nothing.
+        if !self.is_asked_for_packages(peer) {
+            Box::pin(self.ask_for_packages(batch, peer)).await?;
+        }
         Ok(Response::Hello { card: self.profile.card.bytes().to_vec() })
     }
 
-    /// Gives my card to whoever asks for it, and another's to who shares a group with both of us.
+    /// Gives my card to whoever asks for it, and another's to who shares a group with both of us, or is a contact like them.
     pub(super) async fn answer_card(
         &mut self,
         batch: &mut Batch<'_, '_>,
@@ -143,7 +149,7 @@ impl State {
         let card = self.contacts.get(&account).and_then(|contact| contact.card.as_ref());
         let card = card.map(|card| card.bytes().to_vec());
         let Some(asker) = self.accounts_by_peer.get(&peer).copied() else { return Ok(Response::Card { card: None }) };
-        let may_know = batch.tx.are_fellows(asker, account).await?;
+        let may_know = self.are_contacts(&asker, &account) || batch.tx.are_fellows(asker, account).await?;
         Ok(Response::Card { card: card.filter(|_| may_know) })
     }
 
@@ -188,6 +194,13 @@ impl State {
             }
         }
         batch.tx.flush().await?;
+        // One who is connected already did not get my card while I did not know them, and gave me no key packages.
+        let is_theirs = |peer: &PeerKey| self.accounts_by_peer.get(peer) == Some(&account);
+        let connected: Vec<PeerKey> = self.connected_peers().filter(is_theirs).collect();
+        for peer in connected {
+            self.greet(batch, peer);
+            Box::pin(self.ask_for_packages(batch, peer)).await?;
+        }
         self.contact_view(batch, account).await?.ok_or_else(|| Refused::UnknownContact.into())
     }
 
@@ -268,6 +281,9 @@ impl State {
             met,
         };
         batch.tx.put_contact(&row, batch.now_ms).await?;
+        for node in &card.card().nodes {
+            self.clock.steady.begun(node.certificate.not_before_ms());
+        }
         let before = self.contacts.get(&account).map_or_else(Vec::new, Contact::peers);
         self.hold_card(row, Some(card));
         let after = self.contacts.get(&account).map_or_else(Vec::new, Contact::peers);
@@ -279,7 +295,7 @@ impl State {
             }
         }
         self.after_contact(batch, account);
-        Ok(())
+        Box::pin(self.follow_mailbox(batch, account)).await
     }
 
     /// Whether one more stranger may write to me first.

@@ -9,17 +9,20 @@ use tidings_crypto::envelope::EnvelopeId;
 use tidings_crypto::group::GroupId;
 
 use crate::handle::{Path, Peer};
-use crate::ids::{AccountId, ConversationId, PeerKey};
+use crate::ids::{AccountId, Address, ConversationId, PeerKey};
+use crate::mailbox::asking::PrekeysAsked;
 use crate::mailbox::depositing::DepositAsked;
 use crate::network::{NetworkCommand, Published, RequestFailure};
 use crate::outbox::{
-    LATER_ATTEMPTS_MAX, PUSH_ENVELOPES_MAX, REFUSED_ATTEMPTS_MAX, STATEMENT_ATTEMPTS_MAX, next_attempt_ms, push_length,
+    LATER_ATTEMPTS_MAX, PUSH_BYTES_MAX, PUSH_ENVELOPES_MAX, REFUSED_ATTEMPTS_MAX, RELAYED_BYTES_MAX,
+    STATEMENT_ATTEMPTS_MAX, next_attempt_ms, push_length,
 };
 use crate::store::Due;
 use crate::sync::{Comparing, Reconciling};
 use crate::wire::request::{PushVerdict, Request, Response};
 use rand_core::Rng;
 use tidings_crypto::identity::NodeId;
+use zeroize::Zeroizing;
 
 /// A connected peer.
 #[derive(Debug)]
@@ -83,6 +86,21 @@ pub(crate) enum Asked {
     Collect,
     /// To keep envelopes for another node.
     Deposit(DepositAsked),
+    /// To keep a test envelope for this node itself.
+    Proof,
+    /// To keep what others need to add this node.
+    LeavePrekeys,
+    /// To give what another left there for that.
+    Prekeys(PrekeysAsked),
+    /// What time it is there.
+    Time {
+        /// When it was asked.
+        at_ms: u64,
+        /// If this node asked itself: by which relay.
+        by: Option<PeerKey>,
+    },
+    /// In which groups this node is.
+    Groups,
     /// Nothing that matters.
     Nothing,
     /// To keep these rows' envelopes.
@@ -127,8 +145,10 @@ impl State {
         let begins = self.me.certificate.peer_key().0 < peer.0;
         self.partners.connected(peer, begins, batch.now_ms);
         self.greet(batch, peer);
+        self.ask_for_groups(batch, peer);
         self.open_own_mailbox(batch, peer);
         self.keeper_appeared(batch, peer);
+        self.moving.ask_soon(batch.now_ms);
         self.presence_changed(batch, peer);
     }
 
@@ -175,6 +195,7 @@ impl State {
             self.peers_to_push.insert(peer);
         } else {
             self.owe_to_mailboxes(peer, due_ms);
+            self.moving.ask_soon(due_ms);
         }
     }
 
@@ -188,6 +209,21 @@ impl State {
         self.next_request += 1;
         self.asked.insert(self.next_request, asked);
         batch.network(NetworkCommand::Request { peer, request: self.next_request, body });
+        self.next_request
+    }
+
+    /// Asks a node under a key of its own, which need not be connected: it does not learn who asks.
+    pub(crate) fn ask_apart(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        key: Zeroizing<[u8; 32]>,
+        (peer, addresses): (PeerKey, Vec<Address>),
+        asked: Asked,
+        body: Request,
+    ) -> u64 {
+        self.next_request += 1;
+        self.asked.insert(self.next_request, asked);
+        batch.network(NetworkCommand::RequestApart { key, peer, addresses, request: self.next_request, body });
         self.next_request
     }
 
@@ -228,6 +264,12 @@ impl State {
                 self.mail_came(batch, peer);
                 Ok(Response::Mail)
             }
+            Request::LeavePrekeys { queue, prekeys } => {
+                Box::pin(self.answer_leave_prekeys(batch, peer, queue, &prekeys)).await
+            }
+            Request::Prekeys { token } => Box::pin(self.answer_prekeys(batch, &token)).await,
+            Request::Groups => self.answer_groups(batch, peer).await,
+            Request::Time => Ok(Response::Time { at_ms: batch.now_ms }),
         }
     }
 
@@ -279,6 +321,22 @@ impl State {
             Some(Asked::OpenMailbox) => Box::pin(self.mailbox_opened(batch, peer, outcome)).await,
             Some(Asked::Collect) => Box::pin(self.collected(batch, peer, outcome)).await,
             Some(Asked::Deposit(asked)) => Box::pin(self.deposited(batch, peer, asked, outcome)).await,
+            Some(Asked::Time { at_ms, by }) => {
+                self.time_told(batch, (at_ms, by), &outcome);
+                Ok(())
+            }
+            Some(Asked::Groups) => {
+                if let Ok(Response::Groups { groups }) = outcome {
+                    self.groups_told(batch, peer, &groups);
+                }
+                Ok(())
+            }
+            Some(Asked::Proof) => Box::pin(self.proof_kept(batch, peer, outcome)).await,
+            Some(Asked::LeavePrekeys) => {
+                self.prekeys_left(batch, peer, &outcome);
+                Ok(())
+            }
+            Some(Asked::Prekeys(asked)) => Box::pin(self.prekeys_came(batch, asked, outcome)).await,
             Some(Asked::Push { rows }) => match self.pushed(batch, peer, request, rows.len(), outcome) {
                 Some(verdicts) => self.settle(batch, peer, &rows, &verdicts).await,
                 None => Ok(()),
@@ -430,6 +488,12 @@ impl State {
         Ok(())
     }
 
+    /// How much goes to a peer at once.
+    pub(crate) fn push_bytes_max(&self, peer: PeerKey) -> usize {
+        let is_relayed = self.peers.get(&peer).is_some_and(|state| state.path == Path::Relayed);
+        if is_relayed { RELAYED_BYTES_MAX } else { PUSH_BYTES_MAX }
+    }
+
     /// Pushes what connected peers are owed.
     pub(super) async fn push_due(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         for peer in std::mem::take(&mut self.peers_to_push) {
@@ -441,7 +505,7 @@ impl State {
             }
             let (after, due_ms) = state.all_after.map_or((0, batch.now_ms), |after| (after, u64::MAX));
             let mut rows = batch.tx.due(peer, after, due_ms, PUSH_ENVELOPES_MAX).await?;
-            rows.truncate(push_length(rows.iter().map(|row| row.bytes.len())));
+            rows.truncate(push_length(rows.iter().map(|row| row.bytes.len()), self.push_bytes_max(peer)));
             if rows.is_empty() {
                 let next_due_ms = batch.tx.next_due_ms(peer).await?;
                 if let Some(state) = self.peers.get_mut(&peer) {

@@ -7,17 +7,21 @@ use tidings_crypto::group::{Group, GroupId, KeyPackageSecret, Standing};
 use tidings_crypto::identity::{LocalNode, NodeCertificate, NodeId, SafetyHalf};
 
 use super::batch::Batch;
+use super::checkup::Examination;
 use super::packages::checked::CheckedPackages;
-use super::people::{Contact, Profile};
+use super::people::{Contact, Moving, Profile};
 use super::pushes::{Asked, PeerState};
+use super::steady::Keeper;
 use super::topics::{TopicChanges, Topics, next_turn_ms};
-use super::waiting::Founding;
+use super::waiting::Waiting;
 use crate::conversation::Conversation;
 use crate::conversation::coming::Coming;
+use crate::conversation::copies::Copies;
 use crate::conversation::joining::Joining;
 use crate::conversation::leaving::Said;
 use crate::conversation::membership::UPDATE_RETRY_MS;
 use crate::conversation::resend::Resends;
+use crate::conversation::retention::Retention;
 use crate::conversation::settling::Settling;
 use crate::conversation::upkeep::{LOOK_EVERY_MS, UPDATE_WITHIN_MS};
 use crate::conversation::way_back::{WaysBack, WaysGiven};
@@ -51,7 +55,7 @@ pub(crate) struct State {
     pub(crate) me: LocalNode,
     pub(crate) profile: Profile,
     pub(crate) key_packages: BTreeMap<[u8; 32], KeyPackageSecret>,
-    pub(super) checked_packages: Box<CheckedPackages>,
+    pub(crate) checked_packages: Box<CheckedPackages>,
     /// The owner's half of all safety numbers, once it was needed.
     pub(super) safety_half: Option<Box<SafetyHalf>>,
     pub(crate) contacts: BTreeMap<AccountId, Contact>,
@@ -61,8 +65,10 @@ pub(crate) struct State {
     pub(super) peers: BTreeMap<PeerKey, PeerState>,
     /// Peers that may be owed something now.
     pub(super) peers_to_push: BTreeSet<PeerKey>,
-    pub(super) asked: BTreeMap<u64, Asked>,
+    pub(crate) asked: BTreeMap<u64, Asked>,
     pub(super) next_request: u64,
+    /// What `doctor` found out.
+    pub(super) examination: Box<Examination>,
     pub(crate) publications: BTreeMap<u64, (ConversationId, Kind, u64)>,
     pub(crate) next_publication: u64,
     pub(crate) conversations: BTreeMap<ConversationId, Conversation>,
@@ -70,11 +76,15 @@ pub(crate) struct State {
     pub(crate) group_rows: BTreeMap<GroupId, GroupRow>,
     pub(crate) topics: Topics,
     turn_due_ms: u64,
+    /// Whether the clock can be believed.
+    pub(crate) clock: Keeper,
     /// When this run began.
     pub(crate) started_ms: u64,
     /// When to ask again for the cards of fellow members that are missing, and how long to wait after that.
     pub(super) fellows_due_ms: Option<u64>,
     pub(super) fellows_pause_ms: u64,
+    /// What is told and asked when somebody moved.
+    pub(crate) moving: Box<Moving>,
     pub(crate) settling: Settling,
     pub(crate) missing_parents: BTreeSet<MessageId>,
     /// How many parents each conversation has named in this run that were not here.
@@ -108,13 +118,17 @@ pub(crate) struct State {
     /// Welcomes that lead nowhere yet.
     pub(crate) welcomes: Welcomes,
     /// Welcomes of which not all is here.
-    pub(crate) coming: Coming,
-    /// Conversations that begin in a moment.
-    pub(super) foundings: Vec<Founding>,
+    pub(crate) coming: Box<Coming>,
+    /// Commands that are done in a moment.
+    pub(super) waiting: Vec<Waiting>,
     /// What is held for the members of each group.
     pub(crate) sets: Box<Sets>,
     /// With whom that is compared.
     pub(crate) partners: Box<Partners>,
+    /// What may be kept, and for how long.
+    pub(crate) retention: Retention,
+    /// What is known of other copies of this node.
+    pub(crate) copies: Copies,
     /// In a box: what is held while a node starts stays small.
     pub(crate) mailboxes: Box<Mailboxes>,
 }
@@ -131,6 +145,7 @@ impl State {
             me.certificate = renewed;
         }
         let (profile, key_packages) = super::people::load_profile(&me, name, batch).await?;
+        let moving = Box::pin(Moving::load(batch)).await?;
         let mut state = Self {
             me,
             profile,
@@ -143,6 +158,7 @@ impl State {
             peers_to_push: BTreeSet::new(),
             asked: BTreeMap::new(),
             next_request: 0,
+            examination: Box::default(),
             publications: BTreeMap::new(),
             next_publication: 0,
             conversations: BTreeMap::new(),
@@ -150,9 +166,11 @@ impl State {
             group_rows: batch.tx.groups().await?.into_iter().map(|row| (row.id, row)).collect(),
             topics: Topics::default(),
             turn_due_ms: next_turn_ms(batch.now_ms),
+            clock: Keeper::load(batch).await?,
             started_ms: batch.now_ms,
             fellows_due_ms: None,
             fellows_pause_ms: 0,
+            moving: Box::new(moving),
             settling: Settling::default(),
             missing_parents: batch.tx.missing_parents(MISSING_PARENTS_MAX).await?.into_iter().collect(),
             missing_by_conversation: BTreeMap::new(),
@@ -164,11 +182,13 @@ impl State {
             ways_back: WaysBack::default(),
             ways_given: WaysGiven::default(),
             welcomes: Welcomes::default(),
-            coming: Coming::default(),
-            foundings: Vec::new(),
+            coming: Box::default(),
+            waiting: Vec::new(),
             sets: Box::default(),
             partners: Box::default(),
             mailboxes: Box::default(),
+            copies: Copies::load(batch).await?,
+            retention: Retention::new(batch.tx.storage_limits().await?, batch.now_ms),
             intents: batch.tx.intents().await?,
             walks: BTreeMap::new(),
             requests_said_ms: BTreeMap::new(),
@@ -189,6 +209,11 @@ impl State {
             state.accounts_by_peer.insert(peer, account);
         }
         Ok(state)
+    }
+
+    /// Requests and publications of the state before are not mistaken for this one's.
+    pub(super) fn numbered_after(self, last: &Self) -> Self {
+        Self { next_request: last.next_request, next_publication: last.next_publication, ..self }
     }
 
     /// Takes up what was under way: subscriptions, contacts to dial, receipts that are owed.
@@ -249,13 +274,20 @@ impl State {
         for joining in self.joinings.values_mut() {
             joining.hasten(batch.now_ms);
         }
-        for founding in &mut self.foundings {
-            founding.hasten(batch.now_ms);
+        for waiting in &mut self.waiting {
+            waiting.hasten(batch.now_ms);
         }
         for said in self.leaves_said.values_mut() {
             said.again_ms = said.again_ms.min(latest_ms);
         }
+        self.resends.hasten(batch.now_ms);
+        self.ways_back.hasten(batch.now_ms);
+        self.settling.hasten(batch.now_ms);
+        self.fellows_due_ms = self.fellows_due_ms.map(|due_ms| due_ms.min(latest_ms));
         self.mailboxes.own.hasten(batch.now_ms);
+        self.mailboxes.asking.hasten();
+        self.moving.hasten(batch.now_ms);
+        self.retention.hasten(batch.now_ms);
         self.upkeep_due_ms = self.upkeep_due_ms.min(batch.now_ms.saturating_add(LOOK_EVERY_MS));
         for due_ms in self.receipts_due.values_mut() {
             *due_ms = (*due_ms).min(batch.now_ms);
@@ -285,11 +317,13 @@ impl State {
             subscribe(batch, changes);
             Box::pin(self.let_go_of_held(batch)).await?;
         }
+        Box::pin(self.expire_due(batch)).await?;
         self.settle_groups(batch).await?;
         self.make_due_intents(batch).await?;
         self.ask_due_joins(batch).await?;
         self.say_due_leaves(batch).await?;
         self.ask_due_fellows(batch).await?;
+        Box::pin(self.follow_moves(batch)).await?;
         if batch.now_ms >= self.upkeep_due_ms {
             self.look_after_keys(batch).await?;
         }
@@ -312,9 +346,10 @@ impl State {
         let own = [self.turn_due_ms, self.upkeep_due_ms];
         let leaves = self.leaves_said.values().map(|said| said.again_ms);
         let due = pushes.chain(leaves).chain(receipts).chain(updates).chain(intents).chain(joins).chain(own);
-        let due = due.chain(self.fellows_due_ms).chain(self.foundings.iter().map(Founding::until_ms));
+        let due = due.chain(self.fellows_due_ms).chain(self.waiting.iter().map(Waiting::until_ms));
         let due = due.chain(self.partners.due_ms(self.sets.version()));
-        let due = due.chain(self.mailboxes.due_ms());
+        let due = due.chain(self.mailboxes.due_ms()).chain(self.moving.due_ms()).chain(self.retention.due_ms());
+        let due = due.chain([self.clock.steady.look_again_ms()]);
         due.chain(self.resends.due_ms()).chain(self.ways_back.due_ms()).chain(self.settling.due_ms()).min()
     }
 
@@ -340,7 +375,10 @@ impl State {
     ) -> Result<Option<&mut LoadedGroup>, StoreError> {
         if !self.groups.contains_key(&id) {
             let Some((stored, keys)) = batch.tx.load_group(id).await? else { return Ok(None) };
-            let group = Group::load(stored).map_err(|_| StoreError::Damaged { what: "group" })?;
+            let mut group = Group::load(stored).map_err(|_| StoreError::Damaged { what: "group" })?;
+            if self.group_rows.get(&id).is_some_and(|row| row.restored) {
+                group.restore();
+            }
             self.heads.insert(id, group.head());
             self.groups.insert(id, LoadedGroup { group, keys });
             if !self.walks.contains_key(&id) {
@@ -355,13 +393,21 @@ impl State {
         if let Some(loaded) = self.groups.get_mut(&id) {
             batch.groups_saved.insert(id);
             if loaded.group.tree_has_changed() {
-                loaded.group.look_around(self.me.node_id(), batch.now_ms);
+                // What was stamped by a clock that is doubted was stamped ahead.
+                loaded.group.set_back(batch.steady_ms);
+                loaded.group.look_around(self.me.node_id(), batch.steady_ms);
             }
             let changes = loaded.group.take_changes();
             batch.tx.save_group(id, changes, &mut loaded.keys, batch.rng).await?;
             let group = &loaded.group;
             let due_ms = group.forget_due_at_ms().into_iter().chain(group.ballot_due_at_ms(self.me.node_id()));
-            self.settling.set(id, due_ms.chain(group.look_around_due_at_ms()).min());
+            let due_ms = due_ms.chain(group.look_around_due_at_ms()).min();
+            self.settling.set(id, due_ms.map(|due_ms| self.clock.steady.by_the_clock_ms(due_ms)));
+            let is_restored = group.is_restored();
+            if let Some(row) = self.group_rows.get_mut(&id).filter(|row| row.restored && !is_restored) {
+                row.restored = false;
+                batch.tx.put_group(*row).await?;
+            }
         }
         Ok(())
     }

@@ -73,9 +73,19 @@ impl State {
         Ok(shared.collect())
     }
 
+    /// The groups that this node shares with a peer, each from the epoch on in which both are members.
+    pub(crate) async fn groups_shared_with(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        peer: PeerKey,
+    ) -> Result<Vec<(GroupId, u64)>, StoreError> {
+        let shared = self.shared_groups(batch, peer).await?;
+        Ok(shared.into_values().map(|shared| (shared.group, shared.from)).collect())
+    }
+
     /// Tells a peer how this node's sets are, in one request.
     async fn compare(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) -> Result<(), StoreError> {
-        let week = first_week(batch.now_ms);
+        let week = first_week(batch.steady_ms);
         let mut groups = Vec::new();
         let mut asked = Vec::new();
         for (key, shared) in self.shared_groups(batch, peer).await? {
@@ -105,7 +115,7 @@ impl State {
             return Ok(Response::Busy);
         }
         let shared = self.shared_groups(batch, peer).await?;
-        let week = first_week(batch.now_ms);
+        let week = first_week(batch.steady_ms);
         let mut differing = Vec::new();
         for (index, (key, theirs)) in (0_u16..).zip(groups) {
             let Some(Shared { group, from }) = shared.get(key).copied() else { continue };
@@ -166,7 +176,7 @@ impl State {
         from: u64,
     ) -> Result<Vec<sync::Item>, StoreError> {
         batch.tx.flush().await?;
-        batch.tx.held_of(group, from, first_week(batch.now_ms)).await
+        batch.tx.held_of(group, from, first_week(batch.steady_ms)).await
     }
 
     fn ask_to_reconcile(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey, mut going: Reconciling, message: Vec<u8>) {
@@ -294,7 +304,8 @@ impl State {
                 return Ok(Vec::new());
             }
             let mut gifts = batch.tx.gifts(&rows).await?;
-            let fitting = push_length(gifts.iter().map(|gift| gift.bytes.len())).min(gifts.len());
+            let fitting =
+                push_length(gifts.iter().map(|gift| gift.bytes.len()), self.push_bytes_max(peer)).min(gifts.len());
             // What is behind the last that fits goes with the next push.
             let last = gifts.get(fitting.saturating_sub(1)).map_or(i64::MAX, |gift| gift.row);
             gifts.truncate(fitting);
@@ -313,7 +324,12 @@ impl State {
         }
     }
 
-    async fn is_for(&mut self, batch: &mut Batch<'_, '_>, gift: &Gift, peer: PeerKey) -> Result<bool, StoreError> {
+    pub(super) async fn is_for(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        gift: &Gift,
+        peer: PeerKey,
+    ) -> Result<bool, StoreError> {
         if self.group(batch, gift.at.group).await?.is_none() {
             return Ok(false);
         }

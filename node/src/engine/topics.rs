@@ -79,12 +79,18 @@ impl Topics {
         self.subscribed.get(tag).cloned()
     }
 
-    /// Where an older tag belongs, looked for among these groups only.
-    pub(crate) fn find_older(&self, tag: &TopicTag, groups: &[GroupId], now_ms: u64) -> Option<Topic> {
+    /// Where an older tag belongs, looked for among these groups only, by either time.
+    pub(crate) fn find_older(&self, tag: &TopicTag, groups: &[GroupId], times_ms: [u64; 2]) -> Option<Topic> {
+        let [one, other] = times_ms.map(Week::of);
+        let again = (one != other).then_some(other);
+        [one].into_iter().chain(again).find_map(|week| self.find_around(tag, groups, week))
+    }
+
+    fn find_around(&self, tag: &TopicTag, groups: &[GroupId], around: Week) -> Option<Topic> {
         let secrets = groups.iter().filter_map(|group| self.secrets.get(group).map(|secrets| (group, secrets)));
         let mut candidates = secrets.flat_map(|(group, secrets)| secrets.iter().map(move |secret| (group, secret)));
         candidates.find_map(|(group, secret)| {
-            let mut week = Week(Week::of(now_ms).0.saturating_add(WEEKS_OFF_MAX));
+            let mut week = Week(around.0.saturating_add(WEEKS_OFF_MAX));
             for _ in 0..=2 * WEEKS_OFF_MAX {
                 if secret.tag(week) == *tag {
                     return Some(Topic { group: *group, secret: secret.clone(), week });
@@ -139,8 +145,8 @@ mod tests {
         topics.set(GroupId([1; 16]), vec![secret.clone()], NOW_MS);
         let old = secret.tag(Week::of(NOW_MS - 7 * WEEK_MS));
         assert!(topics.find(&old).is_none());
-        assert_eq!(topics.find_older(&old, &[GroupId([1; 16])], NOW_MS).unwrap().group, GroupId([1; 16]));
-        assert!(topics.find_older(&old, &[GroupId([2; 16])], NOW_MS).is_none());
+        assert_eq!(topics.find_older(&old, &[GroupId([1; 16])], [NOW_MS; 2]).unwrap().group, GroupId([1; 16]));
+        assert!(topics.find_older(&old, &[GroupId([2; 16])], [NOW_MS; 2]).is_none());
     }
 
     #[test]

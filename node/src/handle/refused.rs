@@ -47,6 +47,9 @@ pub enum Refused {
     /// No such mailbox.
     #[error("this node does not use that mailbox; `tidings mailbox list` shows those it does")]
     UnknownMailbox,
+    /// The file is no bundle, or not whole.
+    #[error("{0}")]
+    BadBundle(String),
     /// This node keeps nothing for others.
     #[error("this node keeps nothing for others: start it with `tidings up --mailbox`")]
     NoMailbox,

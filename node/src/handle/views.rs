@@ -66,6 +66,22 @@ pub struct Recipient {
     pub at_ms: u64,
     /// Whether they are no longer in the conversation, so that the message does not wait for them.
     pub removed: bool,
+    /// Who keeps it for them, while it is stored.
+    pub kept_by: Vec<KeptBy>,
+}
+
+/// Who keeps a message for somebody who does not have it yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeptBy {
+    /// A mailbox of theirs.
+    Mailbox(PeerKey),
+    /// Another member, who has it.
+    Member {
+        /// Who.
+        account: AccountId,
+        /// Their name, as known here.
+        name: String,
+    },
 }
 
 /// A message with its state for each recipient.
@@ -207,6 +223,10 @@ pub struct Status {
     pub queued: u64,
     /// Whether the vault is opened by a passphrase rather than by a key file.
     pub passphrase: bool,
+    /// Whether the disk is full: nothing is accepted or taken until there is room.
+    pub disk_full: bool,
+    /// Whether this node keeps envelopes for others.
+    pub mailbox: bool,
 }
 
 /// My contact links.
@@ -235,6 +255,14 @@ pub struct Mailbox {
     pub refused: String,
     /// Whether it is connected now.
     pub online: bool,
+    /// How many envelopes it did not give that it had acknowledged to their senders …
+    pub missing: u64,
+    /// … as so many senders say.
+    pub missing_says: u64,
+    /// When a test envelope came back from it last.
+    pub proved_at_ms: Option<u64>,
+    /// Why the last one did not; empty if it did, or is under way.
+    pub unproved: String,
 }
 
 /// A message to send.

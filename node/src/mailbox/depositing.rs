@@ -1,20 +1,23 @@
 //! Depositing: what is owed to a node that is away goes to the mailboxes that its card names.
 //!
 //! A deposit settles nothing: the row stays in the outbox until the recipient's node proves that it has the envelope. A
-//! mailbox that acknowledged it makes the message *stored*, and no more.
+//! mailbox that acknowledged it makes the message *stored*, and no more. A mailbox is asked under a key made for one
+//! recipient and a while, so that it learns neither who deposits nor that what it keeps for two came from one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rand_core::Rng;
 use tidings_crypto::card::CardMailbox;
 use tidings_crypto::envelope::seal_deposit;
 use tidings_crypto::identity::{MailboxPublic, NodeId};
+use zeroize::Zeroizing;
 
+use super::tally::{MailboxTag, Tally, mailbox_tag};
 use crate::conversation::ledger::merged;
 use crate::engine::batch::Batch;
 use crate::engine::{Asked, State};
 use crate::ids::{ConversationId, PeerKey};
-use crate::network::{NetworkCommand, RequestFailure};
+use crate::network::RequestFailure;
 use crate::outbox::{PUSH_ENVELOPES_MAX, next_attempt_ms, push_length};
 use crate::store::{Depositable, StoreError};
 use crate::wire::request::{DepositVerdict, Request, Response};
@@ -23,28 +26,34 @@ use crate::wire::request::{DepositVerdict, Request, Response};
 const AWAY_AFTER_MS: u64 = 5_000;
 /// A mailbox that has no room, or refuses, is tried again after this long.
 const FULL_PAUSE_MS: u64 = 10 * 60_000;
-/// A mailbox that nothing goes to any more is dialled no longer after this.
-const IDLE_MS: u64 = 5 * 60_000;
+/// A key under which deposits were brought is used for this long, if more follow.
+const KEY_USED_MS: u64 = 10 * 60_000;
 
 /// The depositing side, in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Depositing {
     /// Nodes that are away and have mailboxes, and when to see what they are owed; nothing while a mailbox has to
-    /// answer, or to connect, first.
+    /// answer first.
     away: BTreeMap<PeerKey, Option<u64>>,
-    /// The mailboxes of others.
-    keepers: BTreeMap<PeerKey, Keeper>,
+    /// How it goes with a mailbox (second) of a node that is away (first).
+    keepers: BTreeMap<(PeerKey, PeerKey), Keeper>,
 }
 
-/// A mailbox of others.
+/// A mailbox of somebody who is away.
 #[derive(Debug, Default)]
 struct Keeper {
     /// The deposit under way.
     request: Option<u64>,
     paused_until_ms: u64,
     failures: u32,
-    /// It was called because of a deposit, and when the last one was.
-    called_ms: u64,
+    key: Option<Key>,
+}
+
+/// What deposits are brought under.
+#[derive(Debug)]
+struct Key {
+    seed: Zeroizing<[u8; 32]>,
+    since_ms: u64,
 }
 
 /// What is under way to a mailbox.
@@ -52,6 +61,8 @@ struct Keeper {
 pub(crate) struct DepositAsked {
     /// Whom it is for.
     peer: PeerKey,
+    /// The mailbox, as a tally names it.
+    tag: MailboxTag,
     /// The rows, in order.
     rows: Vec<DepositedRow>,
 }
@@ -72,14 +83,19 @@ impl DepositedRow {
 
 impl Depositing {
     pub(crate) fn due_ms(&self) -> Option<u64> {
-        let idle = self.keepers.values().map(|keeper| keeper.called_ms.saturating_add(IDLE_MS));
-        self.away.values().copied().flatten().chain(idle).min()
+        self.away.values().copied().flatten().min()
     }
 
     /// Something is owed to a node that is away.
     fn owe(&mut self, peer: PeerKey, due_ms: u64) {
         let entry = self.away.entry(peer).or_insert(Some(due_ms));
         *entry = Some(entry.map_or(due_ms, |known| known.min(due_ms)));
+    }
+
+    /// A node is back, or is owed nothing more. What is under way is answered all the same.
+    fn forget(&mut self, peer: PeerKey) {
+        self.away.remove(&peer);
+        self.keepers.retain(|(of, _), keeper| *of != peer || keeper.request.is_some());
     }
 }
 
@@ -103,9 +119,6 @@ impl State {
     /// A node is away.
     pub(crate) fn went_away(&mut self, batch: &Batch<'_, '_>, peer: PeerKey) {
         self.owe_to_mailboxes(peer, batch.now_ms.saturating_add(AWAY_AFTER_MS));
-        if let Some(keeper) = self.mailboxes.depositing.keepers.get_mut(&peer) {
-            keeper.request = None;
-        }
     }
 
     /// Nodes that were owed something when this one stopped, and may be away.
@@ -116,16 +129,14 @@ impl State {
         Ok(())
     }
 
-    /// A mailbox of others may have appeared: everybody who waited for it is looked at.
+    /// A mailbox of others can be reached: whoever waited for it is looked at.
     pub(crate) fn keeper_appeared(&mut self, batch: &Batch<'_, '_>, peer: PeerKey) {
-        let Some(keeper) = self.mailboxes.depositing.keepers.get_mut(&peer) else { return };
-        (keeper.request, keeper.paused_until_ms) = (None, 0);
-        self.look_at_all_away(batch.now_ms);
-    }
-
-    fn look_at_all_away(&mut self, now_ms: u64) {
-        for due_ms in self.mailboxes.depositing.away.values_mut() {
-            due_ms.get_or_insert(now_ms);
+        let depositing = &mut self.mailboxes.depositing;
+        for ((of, _), keeper) in depositing.keepers.iter_mut().filter(|((_, mailbox), _)| *mailbox == peer) {
+            keeper.paused_until_ms = 0;
+            if let Some(due_ms) = depositing.away.get_mut(of) {
+                *due_ms = Some(batch.now_ms);
+            }
         }
     }
 
@@ -138,61 +149,81 @@ impl State {
         for peer in due {
             self.deposit_for(batch, peer).await?;
         }
-        self.let_go_of_idle(batch);
         Ok(())
     }
 
     async fn deposit_for(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) -> Result<(), StoreError> {
         let known = if self.is_connected(&peer) { None } else { self.mailboxes_of(&peer) };
         let Some((key, mailboxes)) = known.map(|(key, mailboxes)| (key, mailboxes.to_vec())) else {
-            self.mailboxes.depositing.away.remove(&peer);
+            self.mailboxes.depositing.forget(peer);
             return Ok(());
         };
         let me = self.me.keys.peer_key();
         let (mut waits, mut next_ms) = (false, None::<u64>);
-        for mailbox in mailboxes.iter().filter(|mailbox| mailbox.peer != me) {
+        for at in (0..mailboxes.len()).filter(|at| mailboxes.get(*at).is_some_and(|mailbox| mailbox.peer != me)) {
+            let Some(mailbox) = mailboxes.get(at) else { continue };
             let Some(due_ms) = batch.tx.depositable_due_ms(peer, mailbox.peer).await? else { continue };
-            let is_connected = self.is_connected(&mailbox.peer);
-            let keeper = self.mailboxes.depositing.keepers.entry(mailbox.peer).or_default();
+            let keeper = self.mailboxes.depositing.keepers.entry((peer, mailbox.peer)).or_default();
             let due_ms = due_ms.max(keeper.paused_until_ms);
-            if due_ms > batch.now_ms {
+            if keeper.request.is_some() {
+                waits = true;
+            } else if due_ms > batch.now_ms {
                 next_ms = Some(next_ms.map_or(due_ms, |known| known.min(due_ms)));
-                continue;
-            }
-            keeper.called_ms = batch.now_ms;
-            waits = true;
-            if !is_connected {
-                batch.network(NetworkCommand::Know { peer: mailbox.peer, addresses: mailbox.addresses.clone() });
-            } else if keeper.request.is_none() {
-                self.deposit(batch, peer, &key, mailbox).await?;
+            } else {
+                waits = true;
+                self.deposit(batch, peer, &key, (at, &mailboxes)).await?;
             }
         }
         if waits || next_ms.is_some() {
             self.mailboxes.depositing.away.insert(peer, next_ms);
         } else {
-            self.mailboxes.depositing.away.remove(&peer);
+            self.mailboxes.depositing.forget(peer);
         }
         Ok(())
     }
 
+    /// Brings what a node is owed to one of its mailboxes, and tells it what all of them acknowledged before.
     async fn deposit(
         &mut self,
         batch: &mut Batch<'_, '_>,
         peer: PeerKey,
         key: &MailboxPublic,
-        mailbox: &CardMailbox,
+        (at, mailboxes): (usize, &[CardMailbox]),
     ) -> Result<(), StoreError> {
+        let Some(mailbox) = mailboxes.get(at) else { return Ok(()) };
         let mut rows = batch.tx.depositable(peer, mailbox.peer, PUSH_ENVELOPES_MAX).await?;
-        rows.truncate(push_length(rows.iter().map(|row| row.bytes.len())));
-        let sealed: Result<Vec<_>, _> = rows.iter().map(|row| seal_deposit(&row.bytes, key, batch.rng)).collect();
-        let Ok(deposits) = sealed else {
-            tracing::warn!("a node's mailbox key is not valid: nothing is deposited for it");
-            return Ok(());
-        };
-        let asked = DepositAsked { peer, rows: rows.iter().map(DepositedRow::of).collect() };
+        rows.truncate(push_length(rows.iter().map(|row| row.bytes.len()), self.push_bytes_max(mailbox.peer)));
+        let tags: Vec<MailboxTag> = mailboxes.iter().map(|one| mailbox_tag(&one.peer, &one.token)).collect();
+        let (stream, counts) = batch.tx.deposit_counts(peer, &tags).await?;
+        let stream = stream.unwrap_or_else(|| batch.random());
+        let Some(tag) = tags.get(at).copied() else { return Ok(()) };
+        let before = counts.get(at).copied().unwrap_or_default();
+        if before == 0 {
+            batch.tx.begin_deposits(peer, tag, stream).await?;
+        }
+        let kept: Vec<(MailboxTag, u64)> = tags.into_iter().zip(counts).collect();
+        let mut deposits = Vec::with_capacity(rows.len());
+        for (row, number) in rows.iter().zip(before.saturating_add(1)..) {
+            let tally = Tally { stream, number, kept: kept.clone() };
+            let Ok(deposit) = seal_deposit(&tally.before(&row.bytes), key, batch.rng) else {
+                tracing::warn!("a node's mailbox key is not valid: nothing is deposited for it");
+                return Ok(());
+            };
+            deposits.push(deposit);
+        }
+        let asked = DepositAsked { peer, tag, rows: rows.iter().map(DepositedRow::of).collect() };
         let body = Request::Deposit { token: mailbox.token, deposits };
-        let request = self.ask(batch, mailbox.peer, Asked::Deposit(asked), body);
-        if let Some(keeper) = self.mailboxes.depositing.keepers.get_mut(&mailbox.peer) {
+        let fresh = batch.random();
+        let keeper = self.mailboxes.depositing.keepers.entry((peer, mailbox.peer)).or_default();
+        let key = match keeper.key.take() {
+            Some(key) if batch.now_ms.saturating_sub(key.since_ms) < KEY_USED_MS => key,
+            _ => Key { seed: Zeroizing::new(fresh), since_ms: batch.now_ms },
+        };
+        let seed = key.seed.clone();
+        keeper.key = Some(key);
+        let (to, addresses) = (mailbox.peer, mailbox.addresses.clone());
+        let request = self.ask_apart(batch, seed, (to, addresses), Asked::Deposit(asked), body);
+        if let Some(keeper) = self.mailboxes.depositing.keepers.get_mut(&(peer, to)) {
             keeper.request = Some(request);
         }
         Ok(())
@@ -215,7 +246,7 @@ impl State {
             .map_or(0, |verdicts| verdicts.iter().take_while(|verdict| **verdict == DepositVerdict::Kept).count());
         let all = kept == asked.rows.len();
         let chance = batch.rng.next_u32();
-        let state = self.mailboxes.depositing.keepers.entry(keeper).or_default();
+        let state = self.mailboxes.depositing.keepers.entry((asked.peer, keeper)).or_default();
         state.request = None;
         if all {
             state.failures = 0;
@@ -229,9 +260,9 @@ impl State {
         let kept = asked.rows.get(..kept).unwrap_or_default();
         if let Some(last) = kept.last() {
             batch.tx.set_deposited(asked.peer, keeper, last.id).await?;
+            batch.tx.count_deposits(asked.peer, asked.tag, kept.len() as u64).await?;
             self.note_stored(batch, keeper, kept).await?;
         }
-        self.look_at_all_away(batch.now_ms);
         self.mailboxes.depositing.owe(asked.peer, batch.now_ms);
         Ok(())
     }
@@ -261,29 +292,5 @@ impl State {
             batch.touched.insert(id);
         }
         Ok(())
-    }
-
-    /// Mailboxes that nothing went to for a while are not dialled any more, unless they are somebody's we know.
-    fn let_go_of_idle(&mut self, batch: &mut Batch<'_, '_>) {
-        let is_idle =
-            |keeper: &Keeper| keeper.request.is_none() && keeper.called_ms.saturating_add(IDLE_MS) <= batch.now_ms;
-        let idle = self.mailboxes.depositing.keepers.iter().filter(|(_, keeper)| is_idle(keeper));
-        let idle: Vec<PeerKey> = idle.map(|(peer, _)| *peer).collect();
-        if idle.is_empty() {
-            return;
-        }
-        let waited_for = self.mailboxes.depositing.away.keys().filter_map(|peer| self.mailboxes_of(peer));
-        let waited_for = waited_for.flat_map(|(_, mailboxes)| mailboxes.iter().map(|mailbox| mailbox.peer));
-        let waited_for: BTreeSet<PeerKey> = waited_for.collect();
-        for peer in idle {
-            if waited_for.contains(&peer) {
-                self.mailboxes.depositing.keepers.entry(peer).or_default().called_ms = batch.now_ms;
-                continue;
-            }
-            self.mailboxes.depositing.keepers.remove(&peer);
-            if !self.accounts_by_peer.contains_key(&peer) && !self.mailboxes.own.has(&peer) {
-                batch.network(NetworkCommand::Forget(peer));
-            }
-        }
     }
 }

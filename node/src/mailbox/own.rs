@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidings_crypto::card::{CardMailbox, MAILBOX_ADDRESSES_MAX, MAILBOXES_MAX, MailboxLink};
-use tidings_crypto::envelope::{Envelope, open_deposit};
+use tidings_crypto::envelope::Envelope;
 use zeroize::Zeroizing;
 
 use super::hosting::queue_id;
+use super::leaving::Leaving;
+use super::proving::Proof;
 use crate::conversation::receive::Arrival;
 use crate::engine::batch::{Batch, Halt};
 use crate::engine::{Asked, State};
@@ -30,12 +32,12 @@ const AGAIN_MS_MAX: u64 = 15 * 60_000;
 /// This node's mailboxes, in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Own {
-    boxes: BTreeMap<PeerKey, OwnBox>,
+    pub(super) boxes: BTreeMap<PeerKey, OwnBox>,
 }
 
 #[derive(Debug)]
-struct OwnBox {
-    row: MailboxRow,
+pub(super) struct OwnBox {
+    pub(super) row: MailboxRow,
     /// It said on this connection that it serves this node.
     is_open: bool,
     /// The request under way.
@@ -51,6 +53,12 @@ struct OwnBox {
     /// When to look next, and how long to wait the next time if nothing changes.
     due_ms: Option<u64>,
     pause_ms: u64,
+    /// A round of collecting has begun and is not over.
+    has_begun: bool,
+    /// Whether it keeps its word.
+    pub(super) proof: Proof,
+    /// What others need to add this node.
+    pub(super) leaving: Leaving,
 }
 
 impl OwnBox {
@@ -65,12 +73,25 @@ impl OwnBox {
             later: BTreeSet::new(),
             due_ms: None,
             pause_ms: AGAIN_MS,
+            has_begun: false,
+            proof: Proof::default(),
+            leaving: Leaving::default(),
         }
+    }
+
+    /// Whether it serves this node on this connection.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// It is to be looked into now.
+    pub(super) fn look(&mut self, now_ms: u64) {
+        (self.again, self.due_ms) = (true, Some(now_ms));
     }
 
     /// The connection began anew.
     fn begin(&mut self) {
-        (self.is_open, self.request, self.after) = (false, None, 0);
+        (self.is_open, self.request, self.after, self.has_begun) = (false, None, 0, false);
         (self.due_ms, self.pause_ms) = (None, AGAIN_MS);
         self.done.clear();
         self.later.clear();
@@ -108,13 +129,25 @@ impl Own {
     }
 
     pub(crate) fn due_ms(&self) -> Option<u64> {
-        self.boxes.values().filter(|own| own.is_open && own.request.is_none()).filter_map(|own| own.due_ms).min()
+        let open = || self.boxes.values().filter(|own| own.is_open);
+        let looks = open().filter(|own| own.request.is_none()).filter_map(|own| own.due_ms);
+        let leaves = open().filter_map(|own| own.leaving.due_ms());
+        looks.chain(leaves).chain(open().filter_map(|own| own.proof.due_ms())).min()
     }
 
     /// The clock was set back.
     pub(crate) fn hasten(&mut self, now_ms: u64) {
         for own in self.boxes.values_mut() {
             own.due_ms = own.due_ms.map(|due_ms| due_ms.min(now_ms.saturating_add(LOOK_EVERY_MS)));
+            own.proof.hasten(now_ms);
+            own.leaving.hasten(now_ms);
+        }
+    }
+
+    /// The card is another: what was left for who wants to add this node is to be replaced.
+    pub(crate) fn card_changed(&mut self, now_ms: u64) {
+        for own in self.boxes.values_mut() {
+            own.leaving.is_stale(now_ms);
         }
     }
 }
@@ -152,21 +185,17 @@ impl State {
             admission,
             used_since_ms: known.as_ref().map_or(batch.now_ms, |known| known.used_since_ms),
             opened_at_ms: known.as_ref().and_then(|known| known.opened_at_ms),
-            collected_at_ms: known.and_then(|known| known.collected_at_ms),
+            collected_at_ms: known.as_ref().and_then(|known| known.collected_at_ms),
             refused: String::new(),
+            missing: known.as_ref().map_or(0, |known| known.missing),
+            missing_says: known.as_ref().map_or(0, |known| known.missing_says),
+            proved_at_ms: known.as_ref().and_then(|known| known.proved_at_ms),
+            unproved: String::new(),
         };
         batch.tx.put_mailbox(&row, batch.rng).await?;
         batch.network(NetworkCommand::Know { peer, addresses: row.addresses.clone() });
         let online = self.is_connected(&peer);
-        let view = Mailbox {
-            peer,
-            name: row.name.clone(),
-            used_since_ms: row.used_since_ms,
-            opened_at_ms: row.opened_at_ms,
-            collected_at_ms: row.collected_at_ms,
-            refused: String::new(),
-            online,
-        };
+        let view = Mailbox { online, ..row.view() };
         self.mailboxes.own.hold(row);
         if online {
             self.open_own_mailbox(batch, peer);
@@ -185,6 +214,36 @@ impl State {
         self.renew_card(batch).await?;
         self.tell_card(batch).await?;
         batch.events.push(Event::Profile);
+        Ok(())
+    }
+
+    /// The card of a contact is another: where their node is a mailbox of this one, it is named where it is now. One that is
+    /// used by its link is nobody's, whatever a card claims.
+    pub(crate) async fn follow_mailbox(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        account: AccountId,
+    ) -> Result<(), StoreError> {
+        let known = self.contacts.get(&account).filter(|contact| contact.row.added);
+        let Some(known) = known else { return Ok(()) };
+        let mut has_moved = false;
+        for (peer, addresses) in known.peers() {
+            let is_theirs = self.accounts_by_peer.get(&peer) == Some(&account);
+            let addresses: Vec<_> = addresses.into_iter().take(MAILBOX_ADDRESSES_MAX).collect();
+            let Some(own) = self.mailboxes.own.boxes.get_mut(&peer) else { continue };
+            let by_link = *own.row.admission != [0; 32];
+            if !is_theirs || by_link || addresses.is_empty() || own.row.addresses == addresses {
+                continue;
+            }
+            own.row.addresses = addresses;
+            let row = own.row.clone();
+            batch.tx.put_mailbox(&row, batch.rng).await?;
+            has_moved |= row.opened_at_ms.is_some() && row.refused.is_empty();
+        }
+        if has_moved {
+            self.renew_card(batch).await?;
+            self.moving.mailbox_moved(batch.now_ms);
+        }
         Ok(())
     }
 
@@ -213,6 +272,8 @@ impl State {
             Ok(Response::OpenMailbox { verdict: OpenVerdict::Open }) => {
                 own.is_open = true;
                 own.due_ms = Some(batch.now_ms);
+                own.proof.opened(own.row.proved_at_ms, batch.now_ms);
+                own.leaving.opened(batch.now_ms);
                 own.row.opened_at_ms.get_or_insert(batch.now_ms);
                 own.row.refused.clear();
             }
@@ -232,12 +293,12 @@ impl State {
     /// A mailbox says that something came.
     pub(crate) fn mail_came(&mut self, batch: &Batch<'_, '_>, peer: PeerKey) {
         if let Some(own) = self.mailboxes.own.boxes.get_mut(&peer) {
-            (own.again, own.due_ms) = (true, Some(batch.now_ms));
+            own.look(batch.now_ms);
         }
     }
 
     /// Looks into the mailboxes whose turn it is.
-    pub(crate) fn collect_due(&mut self, batch: &mut Batch<'_, '_>) {
+    pub(crate) async fn collect_due(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let is_due = |own: &&OwnBox| {
             own.is_open && own.request.is_none() && own.due_ms.is_some_and(|due_ms| due_ms <= batch.now_ms)
         };
@@ -245,6 +306,13 @@ impl State {
         for peer in due {
             let Some(own) = self.mailboxes.own.boxes.get_mut(&peer) else { continue };
             own.again = false;
+            if !own.has_begun {
+                own.has_begun = true;
+                let collected_ms = own.row.collected_at_ms.or(own.row.opened_at_ms).unwrap_or(batch.now_ms);
+                own.proof.round_begins(collected_ms, batch.now_ms);
+                batch.tx.judge_tallies(peer).await?;
+            }
+            let Some(own) = self.mailboxes.own.boxes.get_mut(&peer) else { continue };
             let done: Vec<u64> = own.done.drain(..own.done.len().min(COLLECTED_MAX)).collect();
             let body = Request::Collect { after: own.after, done };
             let request = self.ask(batch, peer, Asked::Collect, body);
@@ -252,6 +320,8 @@ impl State {
                 own.request = Some(request);
             }
         }
+        Box::pin(self.leave_prekeys_due(batch)).await?;
+        self.prove_due(batch).await
     }
 
     /// Takes what a mailbox kept.
@@ -268,6 +338,7 @@ impl State {
             own.after = 0;
             own.due_ms = Some(batch.now_ms.saturating_add(own.pause_ms));
             own.pause_ms = own.pause_ms.saturating_mul(2).min(AGAIN_MS_MAX);
+            own.has_begun = false;
             return Ok(());
         };
         if !serves {
@@ -275,10 +346,7 @@ impl State {
             return Ok(());
         }
         let is_last = deposits.is_empty();
-        let opened: Vec<(u64, Option<Vec<u8>>)> = deposits
-            .into_iter()
-            .map(|(number, deposit)| (number, open_deposit(&deposit, &self.me.keys).ok()))
-            .collect();
+        let opened: Vec<(u64, Option<Vec<u8>>)> = self.open_deposits(batch, peer, deposits).await?;
         let ids: Vec<_> = opened.iter().filter_map(|(_, bytes)| Envelope::decode(bytes.as_deref()?).ok()).collect();
         batch.look_up(ids.iter().map(Envelope::id).collect()).await?;
         let mut verdicts = Vec::with_capacity(opened.len());
@@ -327,7 +395,8 @@ impl State {
             own.row.collected_at_ms = Some(batch.now_ms);
             batch.tx.mailbox_collected(peer, batch.now_ms).await?;
         }
-        Ok(())
+        own.has_begun = false;
+        self.judge_mailbox(batch, peer).await
     }
 }
 

@@ -21,6 +21,11 @@ pub fn parse_address(text: &str) -> Option<Address> {
     from_multiaddr(&text.parse().ok()?)
 }
 
+/// Whether an address leads to more than this machine itself.
+pub fn leads_elsewhere(address: &Address) -> bool {
+    to_multiaddr(address).is_some_and(|address| !is_loopback(&address))
+}
+
 /// The multiaddr behind an address, where it is one that this node can dial.
 pub(super) fn to_multiaddr(address: &Address) -> Option<Multiaddr> {
     if address.0.len() > ADDRESS_BYTES_MAX {
@@ -110,7 +115,7 @@ pub(super) fn is_loopback(address: &Multiaddr) -> bool {
 /// More parts than any address has that can be dialled.
 const PARTS_MAX: usize = 5;
 
-/// A host and then TCP or QUIC, and perhaps a relay there. Link-local IPv6 needs a zone that no card can carry.
+/// A host and then TCP, QUIC or a WebSocket, and perhaps a relay there. Link-local IPv6 needs a zone that no card can carry.
 fn is_dialable(address: &Multiaddr) -> bool {
     let mut parts = address.iter();
     let host = match parts.next() {
@@ -122,6 +127,7 @@ fn is_dialable(address: &Multiaddr) -> bool {
     let rest: Vec<_> = parts.take(PARTS_MAX).collect();
     let carrier = match rest.as_slice() {
         [Protocol::Tcp(port)]
+        | [Protocol::Tcp(port), Protocol::Ws(_)]
         | [Protocol::Udp(port), Protocol::QuicV1]
         | [Protocol::Tcp(port), Protocol::P2p(_), Protocol::P2pCircuit]
         | [Protocol::Udp(port), Protocol::QuicV1, Protocol::P2p(_), Protocol::P2pCircuit] => *port != 0,
@@ -135,12 +141,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_tcp_and_quic_at_a_definite_host_can_be_dialled() {
+    fn only_tcp_quic_and_websockets_at_a_definite_host_can_be_dialled() {
         for good in [
             "/ip4/192.0.2.7/tcp/4001",
             "/ip4/192.0.2.7/udp/4001/quic-v1",
             "/ip6/2001:db8::1/tcp/1",
             "/dns4/example.org/tcp/443",
+            "/ip4/192.0.2.7/tcp/4001/ws",
         ] {
             let address = parse_address(good).unwrap();
             assert_eq!(to_multiaddr(&address).unwrap().to_string(), good);
@@ -150,7 +157,8 @@ mod tests {
             "/ip4/0.0.0.0/tcp/4001",
             "/ip4/192.0.2.7/tcp/0",
             "/ip4/192.0.2.7/udp/4001",
-            "/ip4/192.0.2.7/tcp/4001/ws",
+            "/ip4/192.0.2.7/tcp/4001/wss",
+            "/ip4/192.0.2.7/udp/4001/ws",
             "/ip6/fe80::1/tcp/4001",
             "/ip4/224.0.0.251/udp/5353/quic-v1",
             "/memory/7",

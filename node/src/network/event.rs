@@ -1,5 +1,7 @@
 //! What crosses between the engine and the swarm: commands in, events out, and no type of libp2p in either.
 
+use zeroize::Zeroizing;
+
 use crate::handle::Path;
 use crate::ids::{Address, PeerKey, TopicTag};
 use crate::wire::request::{Request, Response};
@@ -50,6 +52,20 @@ pub enum NetworkCommand {
     Request {
         /// Whom.
         peer: PeerKey,
+        /// The engine's own name for this request.
+        request: u64,
+        /// What.
+        body: Request,
+    },
+    /// Ask a node that need not be connected, under a key made for this: it learns neither who asks, nor that whoever asks
+    /// under two keys is one. Answered by [`NetworkEvent::Answered`].
+    RequestApart {
+        /// The seed of the key.
+        key: Zeroizing<[u8; 32]>,
+        /// Whom.
+        peer: PeerKey,
+        /// Where it may be.
+        addresses: Vec<Address>,
         /// The engine's own name for this request.
         request: u64,
         /// What.
@@ -204,6 +220,9 @@ impl std::fmt::Debug for NetworkCommand {
             }
             Self::Request { request, body, .. } => {
                 f.debug_struct("Request").field("request", request).field("body", body).finish_non_exhaustive()
+            }
+            Self::RequestApart { request, body, .. } => {
+                f.debug_struct("RequestApart").field("request", request).field("body", body).finish_non_exhaustive()
             }
             Self::Answer { answer, body } => {
                 f.debug_struct("Answer").field("answer", answer).field("body", body).finish()

@@ -96,7 +96,8 @@ fn try_address(multiaddr: &Multiaddr) -> io::Result<()> {
 fn transport_in_words(error: TransportError<io::Error>) -> String {
     match error {
         TransportError::MultiaddrNotSupported(_) => {
-            "only /ip4/…/tcp/…, /ip4/…/udp/…/quic-v1 and their /ip6 forms can be listened at".to_owned()
+            "only /ip4/…/tcp/…, /ip4/…/udp/…/quic-v1, /ip4/…/tcp/…/ws and their /ip6 forms can be listened at"
+                .to_owned()
         }
         TransportError::Other(error) => in_words(&error),
     }

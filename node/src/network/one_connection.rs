@@ -39,6 +39,10 @@ use crate::handle::Path;
 /// newer one is a restart. A guess: longer than any handshake that is not about to fail.
 const SIMULTANEOUS_MAX: Duration = Duration::from_secs(5);
 
+/// A peer whose connection was refused in favour of ours, and that comes again after this time, does not have ours: it has
+/// restarted. Longer than the several addresses of one dial are apart, shorter than the pause before the next dial.
+const INSISTS_AFTER: Duration = Duration::from_millis(400);
+
 /// A peer that comes through a relay while a direct connection has stood this long has lost that one: a dead connection is
 /// noticed within this time at its other end (TCP's deadline). Before, both were dialled at once and the direct one stays.
 const RELAYED_AFTER_DIRECT: Duration = TCP_SILENCE_MAX;
@@ -59,6 +63,8 @@ struct Current {
     connection: ConnectionId,
     endpoint: ConnectedPoint,
     since: Instant,
+    /// When a connection of the peer's was first refused because this one stands.
+    refused: Option<Instant>,
 }
 
 /// What comes out.
@@ -127,6 +133,12 @@ fn replaces(local: &PeerId, peer: &PeerId, current: Kind, new: Kind, age: Durati
     }
 }
 
+/// Whether a peer that was refused so long ago shows by dialling again that it does not have the connection that stands.
+fn insists(current: Kind, new: Kind, refused_ago: Option<Duration>) -> bool {
+    let is_like = current.relayed == new.relayed && new.dialler == Dialler::Them;
+    is_like && refused_ago.is_some_and(|ago| ago > INSISTS_AFTER)
+}
+
 impl<B: NetworkBehaviour> OneConnection<B> {
     pub(super) fn new(local: PeerId, inner: B, side: SideConnections) -> Self {
         Self {
@@ -159,13 +171,17 @@ impl<B: NetworkBehaviour> OneConnection<B> {
         if peer_key(&peer).is_none() {
             return Err(ConnectionDenied::new(Refused::ForeignKey));
         }
-        let Some(current) = self.current.get(&peer) else { return Ok(true) };
+        let Some(current) = self.current.get_mut(&peer) else { return Ok(true) };
         let standing = Kind::of(&current.endpoint);
         if !new.relayed && self.side.expects(&peer, connection, new.dialler == Dialler::Them) {
             self.side_open.insert(connection);
             return Ok(false);
         }
-        if !replaces(&self.local, &peer, standing, new, now() - current.since) {
+        let refused_ago = current.refused.map(|refused| now() - refused);
+        if !replaces(&self.local, &peer, standing, new, now() - current.since) && !insists(standing, new, refused_ago) {
+            if new.dialler == Dialler::Them {
+                current.refused.get_or_insert_with(now);
+            }
             return Err(ConnectionDenied::new(Refused::Superfluous));
         }
         self.upgrade = (standing.relayed && !new.relayed).then_some(connection);
@@ -198,7 +214,7 @@ impl<B: NetworkBehaviour> OneConnection<B> {
             true => Path::Punched,
             false => Path::Direct,
         };
-        self.current.insert(peer_id, Current { connection, endpoint: endpoint.clone(), since: now() });
+        self.current.insert(peer_id, Current { connection, endpoint: endpoint.clone(), since: now(), refused: None });
         let established = ConnectionEstablished { other_established: 0, ..established };
         self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(established));
         self.events.push_back(ToSwarm::GenerateEvent(Event::Up(peer_id, path)));
@@ -347,6 +363,18 @@ mod tests {
             assert!(!replaces(&low, &high, of(US), of(THEM), Duration::ZERO));
             assert!(replaces(&high, &low, of(US), of(THEM), Duration::ZERO));
             assert!(!replaces(&high, &low, of(THEM), of(US), Duration::ZERO));
+        }
+    }
+
+    #[test]
+    fn a_peer_that_comes_again_after_it_was_refused_has_restarted_and_is_let_in() {
+        let later = INSISTS_AFTER + Duration::from_millis(1);
+        assert!(insists(US, THEM, Some(later)));
+        assert!(insists(relayed(US), relayed(THEM), Some(later)));
+        for (current, new, ago) in
+            [(US, THEM, None), (US, THEM, Some(INSISTS_AFTER)), (US, US, Some(later)), (US, relayed(THEM), Some(later))]
+        {
+            assert!(!insists(current, new, ago));
         }
     }
 

@@ -81,6 +81,16 @@ impl Proofs {
         !self.proved.is_empty() || !self.mapped.is_empty()
     }
 
+    /// Whether the router leads a port here.
+    pub(super) fn is_mapped(&self) -> bool {
+        !self.mapped.is_empty()
+    }
+
+    /// Whether an address is known to lead here.
+    pub(super) fn is_proved(&self, address: &Address) -> bool {
+        self.proved.contains_key(address) || self.mapped.contains(address)
+    }
+
     /// Whether an address is known not to lead here.
     pub(super) fn is_refuted(&self, address: &Address) -> bool {
         self.refuted.contains(address) && !self.mapped.contains(address)

@@ -16,8 +16,9 @@ use super::known::Known;
 use super::peer::{peer_id, peer_key};
 use super::probing::SIDE_MAX;
 use super::proofs::Proofs;
+use super::reach::Seen;
 use super::relays::Relays;
-use crate::handle::Path;
+use crate::handle::{Path, Router};
 use crate::ids::{Address, PeerKey};
 
 /// Our addresses are tested anew this often.
@@ -42,6 +43,8 @@ pub(super) struct Reaching {
     test_again_ms: u64,
     /// What was given out last.
     given: Vec<Address>,
+    /// What is told to people.
+    pub(super) seen: Seen,
 }
 
 impl Reaching {
@@ -59,7 +62,21 @@ impl Reaching {
             local_counts,
             test_again_ms: millis(TEST_INTERVAL),
             given: Vec::new(),
+            seen: Seen::default(),
         }
+    }
+
+    pub(super) fn proofs(&self) -> &Proofs {
+        &self.proofs
+    }
+
+    pub(super) fn is_relay(&self) -> bool {
+        self.is_relay
+    }
+
+    /// The relays at which this node has a place, and where it is reached by each.
+    pub(super) fn held_places(&self) -> Vec<(PeerKey, Vec<Address>)> {
+        self.relays.places()
     }
 
     /// When [`Network::pass`] has something to do.
@@ -134,6 +151,7 @@ impl Network {
         if endpoint.is_relayed() || (they_dialled && !self.reaching.known.contains(id)) {
             return;
         }
+        self.seen_at(peer, &info.observed_addr);
         let listening: Vec<Multiaddr> = self.swarm.listeners().cloned().collect();
         for candidate in candidates(&info.observed_addr, &listening, they_dialled) {
             if self.reaching.local_counts || is_public(&candidate) {
@@ -217,18 +235,27 @@ impl Network {
             // A place at a relay in our own network is no port of ours.
             upnp::Event::NewExternalAddr { local_addr, .. } if is_relayed(local_addr) => false,
             upnp::Event::NewExternalAddr { external_addr, .. } => {
+                self.reaching.seen.router = Router::Leads;
                 self.reaching.proofs.map(from_multiaddr(external_addr)?)
             }
             upnp::Event::ExpiredExternalAddr { external_addr, .. } => {
                 self.reaching.proofs.unmap(&from_multiaddr(external_addr)?)
             }
-            upnp::Event::GatewayNotFound | upnp::Event::NonRoutableGateway => false,
+            upnp::Event::GatewayNotFound => {
+                self.reaching.seen.router = Router::None;
+                false
+            }
+            upnp::Event::NonRoutableGateway => {
+                self.reaching.seen.router = Router::NotPublic;
+                false
+            }
         };
         self.proofs_changed(changed)
     }
 
     /// This machine lost an address: it may be somewhere else now, and what peers found out need not hold there.
     pub(super) fn moved(&mut self) {
+        self.reaching.seen.moved();
         if self.reaching.proofs.moved() {
             self.weigh();
         }

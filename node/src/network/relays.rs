@@ -124,6 +124,12 @@ impl Relays {
         self.relays.iter().filter_map(held).collect()
     }
 
+    /// The relays at which we have a place, and where we are reached by each.
+    pub(super) fn places(&self) -> Vec<(PeerKey, Vec<Address>)> {
+        let held = self.relays.iter().filter(|(_, relay)| matches!(relay.state, State::Held { .. }));
+        held.map(|(peer, relay)| (*peer, relay.addresses.clone())).collect()
+    }
+
     /// We can be reached there; says whether that is new.
     pub(super) fn reached_at(&mut self, peer: &PeerKey, address: Address) -> bool {
         let Some(relay) = self.relays.get_mut(peer).filter(|_| self.wanted) else { return false };

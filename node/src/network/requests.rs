@@ -105,7 +105,7 @@ impl Requests {
     }
 }
 
-fn failure(error: &OutboundFailure) -> RequestFailure {
+pub(super) fn failure(error: &OutboundFailure) -> RequestFailure {
     match error {
         OutboundFailure::DialFailure => RequestFailure::NotConnected,
         OutboundFailure::Timeout => RequestFailure::TimedOut,

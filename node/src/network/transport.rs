@@ -1,5 +1,5 @@
-//! How bytes are carried: QUIC, TCP with Noise and Yamux and a deadline of our own, and circuits through relays, which
-//! are like TCP (PROTOCOL §5.1).
+//! How bytes are carried: QUIC, TCP with Noise and Yamux and a deadline of our own, the same in a WebSocket, and circuits
+//! through relays, which are like TCP (PROTOCOL §5.1).
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{Boxed, OrTransport, Transport};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{PeerId, dns, noise, quic, relay, tcp, yamux};
+use libp2p::{PeerId, dns, noise, quic, relay, tcp, websocket, yamux};
 
 use super::deadline::Deadline;
 
@@ -22,6 +22,8 @@ const STREAMS_MAX: usize = 128;
 /// QUIC notices a dead path after this long (libp2p's default), and asks for a sign of life in half of it.
 const QUIC_IDLE_MS_MAX: u32 = 10_000;
 const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(4);
+/// A message of WebSocket holds one write of Noise: 64 KiB. The library would take 256 MiB from whoever connects.
+const WEBSOCKET_BYTES_MAX: usize = 256 * 1024;
 
 /// The whole stack for a key, or why the system does not let us have it.
 pub(super) fn transport(
@@ -38,6 +40,16 @@ pub(super) fn transport(
         .multiplex(yamux.clone())
         .timeout(HANDSHAKE_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let inner = tcp::tokio::Transport::new(tcp::Config::new()).map(|stream, _| Deadline::new(stream, TCP_SILENCE_MAX));
+    let mut framed = websocket::Config::new(inner);
+    framed.set_max_data_size(WEBSOCKET_BYTES_MAX);
+    let websocket = framed
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise.clone())
+        .multiplex(yamux.clone())
+        .timeout(HANDSHAKE_TIMEOUT)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let tcp = OrTransport::new(websocket, tcp).map(|either, _| either.into_inner());
 
     let mut quic = quic::Config::new(keypair);
     quic.max_idle_timeout = QUIC_IDLE_MS_MAX;

@@ -1,6 +1,7 @@
 //! THE loop: commands, the swarm and the clock in; one transaction; effects out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ impl Work {
         network: Network,
         asks: mpsc::Receiver<Ask>,
         events: EventLog,
-        passphrase: bool,
+        (passphrase, home): (bool, PathBuf),
         rng: ChaCha20Rng,
     ) -> (Self, watch::Receiver<Now>) {
         let peer = network.peer();
@@ -62,6 +63,10 @@ impl Work {
             addresses: texts(&network),
             peers: Vec::new(),
             passphrase,
+            disk_full: engine.is_full(),
+            mailbox: false,
+            reach: network.reach(),
+            home,
         };
         let (now, watching) = watch::channel(now);
         let mut work = Self {
@@ -84,6 +89,7 @@ impl Work {
 
     /// With or without keeping envelopes for others.
     pub(super) fn serving(self, mailbox: bool) -> Self {
+        self.now.send_modify(|now| now.mailbox = mailbox);
         Self { mailbox, ..self }
     }
 
@@ -163,11 +169,20 @@ impl Work {
         let changes_me = inputs
             .iter()
             .any(|input| matches!(input, Input::Addresses(_) | Input::Command { command: Command::SetName(_), .. }));
+        for input in &mut inputs {
+            if let Input::Command { command: Command::CheckUp { places, .. }, .. } = input {
+                let reach = self.network.reach();
+                places.clone_from(&reach.places);
+                self.now.send_modify(|now| now.reach = reach);
+            }
+        }
         let outcome = self.engine.handle(inputs, self.clock_ms, &mut self.rng).await?;
         if changes_me {
             let (me, addresses) = (self.engine.me(), texts(&self.network));
             self.now.send_modify(|now| (now.me, now.addresses) = (me, addresses));
         }
+        let disk_full = self.engine.is_full();
+        self.now.send_if_modified(|now| std::mem::replace(&mut now.disk_full, disk_full) != disk_full);
         self.perform(outcome);
         Ok(())
     }

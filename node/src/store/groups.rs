@@ -29,6 +29,8 @@ pub struct GroupRow {
     pub conversation: ConversationId,
     /// When this node owes it a self-update.
     pub update_due_ms: Option<u64>,
+    /// Whether its state comes from a backup ([`tidings_crypto::group::Group::restore`]).
+    pub restored: bool,
 }
 
 /// State that waits for [`Tx::flush`]: only the last value of each name is written.
@@ -44,12 +46,13 @@ impl Tx<'_> {
     /// Adds a group.
     pub async fn put_group(&mut self, row: GroupRow) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO mls_group (id, conversation, update_due_ms) VALUES (?1, ?2, ?3)
-             ON CONFLICT (id) DO UPDATE SET update_due_ms = excluded.update_due_ms",
+            "INSERT INTO mls_group (id, conversation, update_due_ms, restored) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (id) DO UPDATE SET update_due_ms = excluded.update_due_ms, restored = excluded.restored",
         )
         .bind(row.id.0.as_slice())
         .bind(row.conversation.0.as_slice())
         .bind(row.update_due_ms.map(integer))
+        .bind(row.restored)
         .execute(self.transaction.write().await?)
         .await?;
         Ok(())
@@ -57,7 +60,7 @@ impl Tx<'_> {
 
     /// All groups.
     pub async fn groups(&mut self) -> Result<Vec<GroupRow>, StoreError> {
-        let rows = sqlx::query("SELECT id, conversation, update_due_ms FROM mls_group")
+        let rows = sqlx::query("SELECT id, conversation, update_due_ms, restored FROM mls_group")
             .fetch_all(self.transaction.read())
             .await?;
         rows.iter()
@@ -66,6 +69,7 @@ impl Tx<'_> {
                     id: GroupId(fixed("group", row.try_get(0)?)?),
                     conversation: ConversationId(fixed("group", row.try_get(1)?)?),
                     update_due_ms: row.try_get::<Option<i64>, _>(2)?.map(natural),
+                    restored: row.try_get(3)?,
                 })
             })
             .collect()

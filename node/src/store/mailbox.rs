@@ -1,6 +1,7 @@
 //! Mailboxes: those of this node, what it deposited for others, and what it keeps for others.
 
 mod hosting;
+mod tallies;
 
 use rand_chacha::ChaCha20Rng;
 use sqlx::Row;
@@ -12,6 +13,8 @@ use super::{Reader, StoreError, Tx, fixed, integer, natural};
 use crate::conversation::ledger::Sequences;
 use crate::ids::{Address, ConversationId, PeerKey};
 use crate::outbox::Kind;
+
+pub use self::tallies::TallyRow;
 
 const ADDRESSES_MAX: usize = 16;
 const ADDRESS_BYTES_MAX: usize = 128;
@@ -37,6 +40,37 @@ pub struct MailboxRow {
     pub collected_at_ms: Option<u64>,
     /// Why it does not serve this node; empty if it does, or has not answered.
     pub refused: String,
+    /// How much it did not give that it had acknowledged …
+    pub missing: u64,
+    /// … as so many senders say.
+    pub missing_says: u64,
+    /// When a test envelope came back from it last.
+    pub proved_at_ms: Option<u64>,
+    /// Why the last one did not; empty if it did, or is under way.
+    pub unproved: String,
+}
+
+/// The columns of a [`Mailbox`](crate::handle::Mailbox), in order.
+const VIEWED: &str = "peer, name, used_since_ms, opened_at_ms, collected_at_ms, refused, missing, missing_says,
+    proved_at_ms, unproved";
+
+impl MailboxRow {
+    /// For people.
+    pub fn view(&self) -> crate::handle::Mailbox {
+        crate::handle::Mailbox {
+            peer: self.peer,
+            name: self.name.clone(),
+            used_since_ms: self.used_since_ms,
+            opened_at_ms: self.opened_at_ms,
+            collected_at_ms: self.collected_at_ms,
+            refused: self.refused.clone(),
+            online: false,
+            missing: self.missing,
+            missing_says: self.missing_says,
+            proved_at_ms: self.proved_at_ms,
+            unproved: self.unproved.clone(),
+        }
+    }
 }
 
 impl std::fmt::Debug for MailboxRow {
@@ -64,7 +98,8 @@ impl Tx<'_> {
     /// The mailboxes of this node.
     pub async fn mailboxes(&mut self) -> Result<Vec<MailboxRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT peer, name, addresses, token, sealed_admission, used_since_ms, opened_at_ms, collected_at_ms, refused
+            "SELECT peer, name, addresses, token, sealed_admission, used_since_ms, opened_at_ms, collected_at_ms, refused,
+                 missing, missing_says, proved_at_ms, unproved
              FROM mailbox ORDER BY used_since_ms, peer",
         )
         .fetch_all(self.transaction.read())
@@ -83,6 +118,10 @@ impl Tx<'_> {
                     opened_at_ms: row.try_get::<Option<i64>, _>(6)?.map(natural),
                     collected_at_ms: row.try_get::<Option<i64>, _>(7)?.map(natural),
                     refused: row.try_get(8)?,
+                    missing: natural(row.try_get(9)?),
+                    missing_says: natural(row.try_get(10)?),
+                    proved_at_ms: row.try_get::<Option<i64>, _>(11)?.map(natural),
+                    unproved: row.try_get(12)?,
                 })
             })
             .collect()
@@ -93,11 +132,13 @@ impl Tx<'_> {
         let sealed = self.key.seal(&context(row.peer), row.admission.as_slice(), rng);
         sqlx::query(
             "INSERT INTO mailbox (peer, name, addresses, token, sealed_admission, used_since_ms, opened_at_ms,
-                 collected_at_ms, refused) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 collected_at_ms, refused, missing, missing_says, proved_at_ms, unproved)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT (peer) DO UPDATE SET name = excluded.name, addresses = excluded.addresses,
                  token = excluded.token, sealed_admission = excluded.sealed_admission,
                  opened_at_ms = excluded.opened_at_ms, collected_at_ms = excluded.collected_at_ms,
-                 refused = excluded.refused",
+                 refused = excluded.refused, missing = excluded.missing, missing_says = excluded.missing_says,
+                 proved_at_ms = excluded.proved_at_ms, unproved = excluded.unproved",
         )
         .bind(row.peer.0.as_slice())
         .bind(&row.name)
@@ -108,6 +149,10 @@ impl Tx<'_> {
         .bind(row.opened_at_ms.map(integer))
         .bind(row.collected_at_ms.map(integer))
         .bind(&row.refused)
+        .bind(integer(row.missing))
+        .bind(integer(row.missing_says))
+        .bind(row.proved_at_ms.map(integer))
+        .bind(&row.unproved)
         .execute(self.transaction.write().await?)
         .await?;
         Ok(())
@@ -125,10 +170,9 @@ impl Tx<'_> {
 
     /// This mailbox is used no longer.
     pub async fn drop_mailbox(&mut self, peer: PeerKey) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM mailbox WHERE peer = ?1")
-            .bind(peer.0.as_slice())
-            .execute(self.transaction.write().await?)
-            .await?;
+        for delete in ["DELETE FROM mailbox WHERE peer = ?1", "DELETE FROM deposit_tally WHERE peer = ?1"] {
+            sqlx::query(delete).bind(peer.0.as_slice()).execute(self.transaction.write().await?).await?;
+        }
         Ok(())
     }
 
@@ -264,14 +308,16 @@ impl Reader {
         Ok(natural(kept))
     }
 
-    /// The mailboxes of this node, for people: peer, name, since when, opened, collected, refused.
+    /// Of how many queues there is what others need to add their owners.
+    pub async fn prekeys_kept(&self) -> Result<u64, StoreError> {
+        let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM mailbox_prekeys").fetch_one(&self.pool).await?;
+        Ok(natural(kept))
+    }
+
+    /// The mailboxes of this node, for people.
     pub async fn mailboxes(&self) -> Result<Vec<crate::handle::Mailbox>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT peer, name, used_since_ms, opened_at_ms, collected_at_ms, refused FROM mailbox
-             ORDER BY used_since_ms, peer",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let select = format!("SELECT {VIEWED} FROM mailbox ORDER BY used_since_ms, peer");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(select)).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
                 Ok(crate::handle::Mailbox {
@@ -282,6 +328,10 @@ impl Reader {
                     collected_at_ms: row.try_get::<Option<i64>, _>(4)?.map(natural),
                     refused: row.try_get(5)?,
                     online: false,
+                    missing: natural(row.try_get(6)?),
+                    missing_says: natural(row.try_get(7)?),
+                    proved_at_ms: row.try_get::<Option<i64>, _>(8)?.map(natural),
+                    unproved: row.try_get(9)?,
                 })
             })
             .collect()

@@ -69,6 +69,22 @@ pub struct Taken {
 const SETTLED_A_STATEMENT: usize = 8;
 
 impl Tx<'_> {
+    /// Who is owed messages of mine: how many, and since when the oldest waits. Flush first.
+    pub async fn owed_messages(&mut self) -> Result<Vec<(PeerKey, u64, u64)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT outbox.peer, count(*), min(sent.sent_at_ms) FROM outbox
+             JOIN sent ON sent.conversation = outbox.conversation AND sent.sequence = outbox.sequence
+             WHERE outbox.kind = ?1 GROUP BY outbox.peer ORDER BY min(sent.sent_at_ms)",
+        )
+        .bind(Kind::Message.number())
+        .fetch_all(self.transaction.read())
+        .await?;
+        let owed = |row: &sqlx::sqlite::SqliteRow| {
+            Ok((PeerKey(fixed("outbox", row.try_get(0)?)?), natural(row.try_get(1)?), natural(row.try_get(2)?)))
+        };
+        rows.iter().map(owed).collect()
+    }
+
     /// Owes an envelope to a node.
     pub fn put_outbox(&mut self, row: OutboxRow) {
         self.pending.outbox.push(row);

@@ -12,11 +12,34 @@ use crate::ids::PeerKey;
 /// How often a key package may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyPackageUse {
-    /// Any number of times: it stands on the card.
-    LastResort,
     /// Once.
     Once,
+    /// Any number of times: it stands on the card.
+    LastResort,
+    /// Any number of times, in hybrid groups: it lies at the mailboxes.
+    LastResortHybrid,
 }
+
+impl KeyPackageUse {
+    fn number(self) -> i64 {
+        match self {
+            Self::Once => 0,
+            Self::LastResort => 1,
+            Self::LastResortHybrid => 2,
+        }
+    }
+
+    fn of_number(number: i64) -> Self {
+        match number {
+            0 => Self::Once,
+            1 => Self::LastResort,
+            _ => Self::LastResortHybrid,
+        }
+    }
+}
+
+/// In place of a suite's number: a hybrid package that may be used any number of times.
+const HYBRID_LAST_RESORT: i64 = 3;
 
 /// A key package that this node handed out.
 pub struct KeyPackageRow {
@@ -53,7 +76,7 @@ impl Tx<'_> {
         .bind(sealed)
         .bind(public)
         .bind(integer(now_ms))
-        .bind(kind == KeyPackageUse::LastResort)
+        .bind(kind.number())
         .execute(self.transaction.write().await?)
         .await?;
         Ok(())
@@ -71,14 +94,24 @@ impl Tx<'_> {
             .map(|row| {
                 let reference = fixed("key package", row.try_get(0)?)?;
                 let secret = self.unseal("key package", &key_package_context(&reference), row.try_get(1)?)?;
-                let last_resort: bool = row.try_get(3)?;
-                let kind = if last_resort { KeyPackageUse::LastResort } else { KeyPackageUse::Once };
+                let kind = KeyPackageUse::of_number(row.try_get(3)?);
                 Ok(KeyPackageRow { reference, secret, public: row.try_get(2)?, kind })
             })
             .collect()
     }
 
-    /// When the newest last-resort package was made.
+    /// The newest last-resort package for hybrid groups, as others hold it, and when it was made.
+    pub async fn hybrid_last_resort(&mut self) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT public, created_at_ms FROM key_package WHERE last_resort = 2
+             ORDER BY created_at_ms DESC, reference LIMIT 1",
+        )
+        .fetch_optional(self.transaction.read())
+        .await?;
+        row.map(|row| Ok((row.try_get(0)?, natural(row.try_get(1)?)))).transpose()
+    }
+
+    /// When the newest last-resort package on a card was made.
     pub async fn newest_key_package_ms(&mut self) -> Result<u64, StoreError> {
         let newest: Option<i64> =
             sqlx::query_scalar("SELECT max(created_at_ms) FROM key_package WHERE last_resort = 1")
@@ -100,7 +133,7 @@ impl Tx<'_> {
         )
         .bind(integer(before_ms))
         .bind(keep)
-        .bind(kind == KeyPackageUse::LastResort)
+        .bind(kind.number())
         .fetch_all(self.transaction.write().await?)
         .await?;
         rows.iter().map(|reference| fixed("key package", reference)).collect()
@@ -163,11 +196,12 @@ impl Tx<'_> {
     /// The packages of another's node that were fetched since a time and not used.
     pub async fn fetched_packages(&mut self, node: NodeId, from_ms: u64) -> Result<Vec<(Suite, Vec<u8>)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT suite, bytes FROM fetched_package WHERE node = ?1 AND fetched_at_ms >= ?2 AND used = 0
+            "SELECT suite, bytes FROM fetched_package WHERE node = ?1 AND fetched_at_ms >= ?2 AND used = 0 AND suite <> ?3
              ORDER BY fetched_at_ms DESC, bytes",
         )
         .bind(node.0.as_slice())
         .bind(integer(from_ms))
+        .bind(HYBRID_LAST_RESORT)
         .fetch_all(self.transaction.read())
         .await?;
         rows.iter()
@@ -197,6 +231,37 @@ impl Tx<'_> {
         .execute(self.transaction.write().await?)
         .await?;
         Ok(done.rows_affected() > 0)
+    }
+
+    /// The last-resort package for hybrid groups of another's node that a mailbox gave since a time.
+    pub async fn fetched_last_resort(&mut self, node: NodeId, from_ms: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = sqlx::query_scalar(
+            "SELECT bytes FROM fetched_package WHERE node = ?1 AND suite = ?2 AND fetched_at_ms >= ?3
+             ORDER BY fetched_at_ms DESC, bytes LIMIT 1",
+        )
+        .bind(node.0.as_slice())
+        .bind(HYBRID_LAST_RESORT)
+        .bind(integer(from_ms))
+        .fetch_optional(self.transaction.read())
+        .await?;
+        Ok(bytes)
+    }
+
+    /// Keeps the last-resort package for hybrid groups of another's node, in place of the one before.
+    pub async fn put_fetched_last_resort(&mut self, node: NodeId, bytes: &[u8], now_ms: u64) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM fetched_package WHERE node = ?1 AND suite = ?2")
+            .bind(node.0.as_slice())
+            .bind(HYBRID_LAST_RESORT)
+            .execute(self.transaction.write().await?)
+            .await?;
+        sqlx::query("INSERT INTO fetched_package (node, suite, fetched_at_ms, bytes) VALUES (?1, ?2, ?3, ?4)")
+            .bind(node.0.as_slice())
+            .bind(HYBRID_LAST_RESORT)
+            .bind(integer(now_ms))
+            .bind(bytes)
+            .execute(self.transaction.write().await?)
+            .await?;
+        Ok(())
     }
 
     /// A fetched package is used once; that it was is remembered for as long as it would have been kept.

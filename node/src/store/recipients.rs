@@ -9,10 +9,13 @@ use super::conversations::{progress_row, role};
 use super::sent::audience;
 use super::views::unnamed;
 use super::{Me, StoreError, fixed, integer, natural};
-use crate::conversation::audience::{self, Audience};
+use crate::conversation::audience::{self, Audience, keepers};
 use crate::conversation::ledger::Progress;
-use crate::handle::{Message, MessageState, Recipient, Role};
-use crate::ids::{AccountId, ConversationId};
+use crate::handle::{KeptBy, Message, MessageState, Recipient, Role};
+use crate::ids::{AccountId, ConversationId, PeerKey};
+
+/// So many who keep a message are named.
+const KEEPERS_MAX: usize = 8;
 
 /// The other accounts of a conversation with their nodes' progress: what a message's state is computed from.
 pub(super) struct Standing {
@@ -67,6 +70,14 @@ impl Standing {
         Ok(())
     }
 
+    /// What somebody is called here.
+    async fn name(&self, connection: &mut SqliteConnection, account: AccountId) -> Result<String, StoreError> {
+        match self.names.get(&account) {
+            Some(name) => Ok(name.clone()),
+            None => name_of(connection, account).await,
+        }
+    }
+
     /// My message's state for each account that it was for.
     fn standings(&self, audience: u64, sequence: u64, me: AccountId) -> Vec<audience::Standing> {
         let nodes = || self.others.iter().flat_map(|(account, nodes)| nodes.iter().map(|node| (*node, *account)));
@@ -92,24 +103,35 @@ pub(super) async fn recipients(
     me: &Me,
 ) -> Result<Vec<Recipient>, StoreError> {
     let (audience, sequence) = sent;
+    let standings = standing.standings(audience, sequence, me.account);
+    let mut members = Vec::new();
+    for keeper in keepers(&standings).take(KEEPERS_MAX) {
+        let (account, name) = (keeper.account, standing.name(connection, keeper.account).await?);
+        let since = learnt_ms(connection, message.conversation, &keeper.nodes, MessageState::Delivered, sequence);
+        members.push((since.await?, KeptBy::Member { account, name }));
+    }
     let mut recipients = Vec::new();
-    for recipient in standing.standings(audience, sequence, me.account) {
+    for recipient in standings {
         let account = recipient.account;
+        let mut kept_by = Vec::new();
         let learnt_ms = match recipient.state {
             MessageState::Queued => None,
-            MessageState::Stored => stored_ms(connection, message.conversation, &recipient.nodes, sequence).await?,
+            MessageState::Stored => {
+                let mailboxes = mailboxes(connection, message.conversation, &recipient.nodes, sequence).await?;
+                let keepers = mailboxes.into_iter().chain(members.iter().cloned());
+                let (since, keepers): (Vec<_>, Vec<_>) = keepers.take(KEEPERS_MAX).unzip();
+                kept_by = keepers;
+                since.into_iter().flatten().min()
+            }
             state => learnt_ms(connection, message.conversation, &recipient.nodes, state, sequence).await?,
-        };
-        let name = match standing.names.get(&account) {
-            Some(name) => name.clone(),
-            None => name_of(connection, account).await?,
         };
         recipients.push(Recipient {
             account,
-            name,
+            name: standing.name(connection, account).await?,
             state: recipient.state,
             at_ms: learnt_ms.unwrap_or(message.sent_at_ms),
             removed: recipient.removed,
+            kept_by,
         });
     }
     Ok(recipients)
@@ -140,27 +162,30 @@ async fn learnt_ms(
     Ok(first)
 }
 
-/// When the first mailbox acknowledged that it keeps my message for one of these nodes.
-async fn stored_ms(
+/// The mailboxes that acknowledged that they keep my message for one of these nodes, and when.
+async fn mailboxes(
     connection: &mut SqliteConnection,
     conversation: ConversationId,
     nodes: &[NodeId],
     sequence: u64,
-) -> Result<Option<u64>, StoreError> {
-    let mut first: Option<u64> = None;
+) -> Result<Vec<(Option<u64>, KeptBy)>, StoreError> {
+    let mut mailboxes = Vec::new();
     for node in nodes {
-        let stored: Option<i64> = sqlx::query_scalar(
-            "SELECT min(at_ms) FROM stored WHERE conversation = ?1 AND reader_node = ?2
-                 AND first_sequence <= ?3 AND last_sequence >= ?3",
+        let rows = sqlx::query(
+            "SELECT keeper, min(at_ms) FROM stored WHERE conversation = ?1 AND reader_node = ?2
+                 AND first_sequence <= ?3 AND last_sequence >= ?3 GROUP BY keeper ORDER BY min(at_ms)",
         )
         .bind(conversation.0.as_slice())
         .bind(node.0.as_slice())
         .bind(integer(sequence))
-        .fetch_one(&mut *connection)
+        .fetch_all(&mut *connection)
         .await?;
-        first = first.into_iter().chain(stored.map(natural)).min();
+        for row in &rows {
+            let mailbox = KeptBy::Mailbox(PeerKey(fixed("stored", row.try_get(0)?)?));
+            mailboxes.push((Some(natural(row.try_get(1)?)), mailbox));
+        }
     }
-    Ok(first)
+    Ok(mailboxes)
 }
 
 async fn name_of(connection: &mut SqliteConnection, account: AccountId) -> Result<String, StoreError> {

@@ -63,19 +63,21 @@ impl Reader {
 
     /// Messages whose id begins with these bytes' hexadecimal text: at most `limit`.
     pub async fn messages_by_prefix(&self, prefix: &str, limit: u32) -> Result<Vec<MessageId>, StoreError> {
-        let rows = sqlx::query_scalar::<_, Vec<u8>>("SELECT id FROM message WHERE id >= ?1 AND id <= ?2 LIMIT ?3")
-            .bind(bound(prefix, '0'))
-            .bind(bound(prefix, 'f'))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query_scalar::<_, Vec<u8>>(
+            "SELECT id FROM message WHERE id >= ?1 AND id <= ?2 AND kind <> 2 LIMIT ?3",
+        )
+        .bind(bound(prefix, '0'))
+        .bind(bound(prefix, 'f'))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter().map(|id| Ok(MessageId(fixed("message", id)?))).collect()
     }
 
     /// A message with its state for each recipient.
     pub async fn message_detail(&self, id: MessageId, me: &Me) -> Result<Option<MessageDetail>, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let query = format!("SELECT {MESSAGE_COLUMNS} WHERE message.id = ?1");
+        let query = format!("SELECT {MESSAGE_COLUMNS} WHERE message.id = ?1 AND message.kind <> 2");
         let row =
             sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(&mut *connection).await?;
         let Some(row) = row else { return Ok(None) };
@@ -125,6 +127,27 @@ impl Reader {
         .fetch_one(&self.pool)
         .await?;
         Ok(natural(queued))
+    }
+}
+
+impl Reader {
+    /// The database's size in bytes, without its log.
+    pub async fn database_bytes(&self) -> Result<u64, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *connection).await?;
+        let page: i64 = sqlx::query_scalar("PRAGMA page_size").fetch_one(&mut *connection).await?;
+        Ok(natural(pages).saturating_mul(natural(page)))
+    }
+
+    /// What is wrong in the database, in SQLite's words; nothing if it is whole. Reads all of it.
+    pub async fn damage(&self) -> Result<Vec<String>, StoreError> {
+        let found = sqlx::query_scalar::<_, String>("PRAGMA quick_check(10)").fetch_all(&self.pool).await;
+        match found {
+            Ok(found) => Ok(found.into_iter().filter(|line| line != "ok").collect()),
+            // So damaged that not even the check gets through.
+            Err(error) if error.as_database_error().is_some() => Ok(vec![error.to_string()]),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -322,7 +345,8 @@ async fn conversation(
     let my_role = role_of(&me.account);
 
     let query = format!(
-        "SELECT {MESSAGE_COLUMNS} WHERE conversation = ?1 ORDER BY message.place DESC, message.id DESC LIMIT 1"
+        "SELECT {MESSAGE_COLUMNS} WHERE conversation = ?1 AND message.kind <> 2
+         ORDER BY message.place DESC, message.id DESC LIMIT 1"
     );
     let last = sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(&mut *connection).await?;
     let last_message = match last {
@@ -383,7 +407,7 @@ async fn page(
         }
     };
     let query = format!(
-        "SELECT {MESSAGE_COLUMNS} WHERE message.conversation = ?1 AND {condition}
+        "SELECT {MESSAGE_COLUMNS} WHERE message.conversation = ?1 AND message.kind <> 2 AND {condition}
          ORDER BY message.place {order}, message.id {order} LIMIT ?4"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(query))

@@ -7,6 +7,7 @@
 use std::sync::LazyLock;
 
 use super::{
+    bundle::{BundleWriter, read_whole},
     content::Content,
     join::JoinRequest,
     receipt::UnverifiedReceipt,
@@ -25,13 +26,14 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "wire_request", run: request },
     Target { name: "wire_response", run: response },
     Target { name: "wire_content", run: content },
     Target { name: "wire_join", run: join },
     Target { name: "wire_receipt", run: receipt },
     Target { name: "wire_sync", run: sync_message },
+    Target { name: "wire_bundle", run: bundle },
 ];
 
 fn request(bytes: &[u8]) {
@@ -63,6 +65,15 @@ fn join(bytes: &[u8]) {
 fn receipt(bytes: &[u8]) {
     if UnverifiedReceipt::decode(bytes).is_ok() {
         assert!(UnverifiedReceipt::is_receipt(bytes));
+    }
+}
+
+fn bundle(bytes: &[u8]) {
+    if let Ok((parcels, whole)) = read_whole(bytes) {
+        let (mut writer, mut again) = BundleWriter::begin();
+        again.extend(parcels.iter().filter_map(|parcel| writer.parcel(parcel)).flatten());
+        again.extend(writer.end(whole.more));
+        assert_eq!(again, bytes);
     }
 }
 

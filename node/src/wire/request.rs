@@ -117,6 +117,22 @@ pub enum Request {
     },
     /// "Something came for you."
     Mail,
+    /// "Keep these for whoever wants to add me while I am away" (PROTOCOL §4.9): in place of what lay in the queue before.
+    LeavePrekeys {
+        /// The name of the queue.
+        queue: [u8; 32],
+        /// Sealed; [`tidings_crypto::envelope::PREKEYS_BYTES_MAX`] bytes at most.
+        prekeys: Vec<u8>,
+    },
+    /// "Give me what the owner of the queue left for who has its card."
+    Prekeys {
+        /// The word that lets deposit.
+        token: [u8; 32],
+    },
+    /// "What time is it with you?"
+    Time,
+    /// "In which groups am I, as you have them?": from a node that was restored (PROTOCOL §8.6).
+    Groups,
 }
 
 /// A group whose set is another with the answering node.
@@ -264,6 +280,26 @@ pub enum Response {
     },
     /// Answers [`Request::Mail`].
     Mail,
+    /// Answers [`Request::LeavePrekeys`].
+    LeavePrekeys {
+        /// Whether they are kept.
+        verdict: DepositVerdict,
+    },
+    /// Answers [`Request::Prekeys`].
+    Prekeys {
+        /// What was left, sealed; nothing if nothing was.
+        prekeys: Option<Vec<u8>>,
+    },
+    /// Answers [`Request::Time`].
+    Time {
+        /// The answering node's clock, in milliseconds since 1970.
+        at_ms: u64,
+    },
+    /// Answers [`Request::Groups`].
+    Groups {
+        /// Those in which the asking node is a member at the answering one's head, at most [`COMPARED_GROUPS_MAX`].
+        groups: Vec<GroupId>,
+    },
     /// Answers any request: too much is asked at the moment, ask again later.
     Busy,
 }
@@ -293,6 +329,12 @@ impl std::fmt::Debug for Request {
             }
             Self::Collect { done, .. } => f.debug_struct("Collect").field("done", &done.len()).finish_non_exhaustive(),
             Self::Mail => f.write_str("Mail"),
+            Self::LeavePrekeys { prekeys, .. } => {
+                f.debug_struct("LeavePrekeys").field("bytes", &prekeys.len()).finish_non_exhaustive()
+            }
+            Self::Prekeys { .. } => f.debug_struct("Prekeys").finish_non_exhaustive(),
+            Self::Time => f.write_str("Time"),
+            Self::Groups => f.write_str("Groups"),
         }
     }
 }
@@ -322,6 +364,12 @@ impl std::fmt::Debug for Response {
                 f.debug_struct("Collect").field("deposits", &deposits.len()).finish_non_exhaustive()
             }
             Self::Mail => f.write_str("Mail"),
+            Self::LeavePrekeys { verdict } => f.debug_struct("LeavePrekeys").field("verdict", verdict).finish(),
+            Self::Prekeys { prekeys } => {
+                f.debug_struct("Prekeys").field("bytes", &prekeys.as_ref().map_or(0, Vec::len)).finish()
+            }
+            Self::Time { .. } => f.write_str("Time"),
+            Self::Groups { groups } => f.debug_struct("Groups").field("groups", &groups.len()).finish(),
             Self::Busy => f.write_str("Busy"),
         }
     }

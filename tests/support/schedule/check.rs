@@ -23,11 +23,21 @@ pub(super) async fn check(world: &mut World, people: &People) -> Result<Report> 
     let mut report = Report {
         changes: people.changes,
         crashes: world.crashes,
+        circuits: world.circuits_ended,
+        jumps: world.jumps,
         readable: world.readable,
         steps: world.steps,
         trace: world.trace(),
+        forgotten: world.forgotten.len() as u64,
+        findings: world.forgotten.clone(),
         ..Report::default()
     };
+    report.lost += report.forgotten;
+    let (cuts, fills) = world.disk_faults();
+    report.fills = fills;
+    for kind in cuts {
+        *report.cuts.entry(format!("{kind:?}")).or_default() += 1;
+    }
     let mut settled_elsewhere = BTreeSet::new();
     for (conversation, accepted) in &people.accepted {
         let mut sides = Vec::new();

@@ -25,6 +25,7 @@ pub(super) fn cut_and_mend(world: &mut World, talk_ms: u64) {
 /// Some cannot reach the others for days or weeks: longer than the horizon, and sometimes longer than the bound
 /// (PROTOCOL §3.6).
 pub(super) fn part_for_weeks(world: &mut World) {
+    world.let_circuits_last();
     let cut_ms = START_MS + DAY_MS + world.below(DAY_MS);
     let mended_ms = cut_ms + (3 + world.below(40)) * DAY_MS;
     let here: Vec<bool> = (0..world.nodes()).map(|_| world.below(2) == 0).collect();

@@ -22,12 +22,14 @@ impl World {
         site.gossip_held.clear();
         site.gossip_seen.clear();
         site.answers_owed.clear();
+        self.let_go_of_disk(at)?;
         for other in 0..self.sites.len() {
             if self.connected.remove(&pair(at, other)) {
                 // The system closes a dead process's connections: the others learn it at once.
                 self.disconnect_side(other, at)?;
             }
         }
+        self.end_circuits_of(at)?;
         self.pending_requests.retain(|(from, _), _| *from != at);
         Ok(())
     }
@@ -35,12 +37,17 @@ impl World {
     /// Starts a node that is down.
     pub async fn start(&mut self, at: Place) -> Result<()> {
         let now_ms = self.clock_of(at);
+        let Some(store) = Box::pin(self.store_of(at)).await? else { return Ok(()) };
         let site = self.site(at)?;
-        let Some(store) = site.store.take() else { return Ok(()) };
         site.start += 1;
+        site.loop_ms = now_ms;
         let me = local_node(site.me_seed);
         let name = site.name.clone();
-        let (engine, outcome) = Engine::open(store, me, &name, now_ms, &mut site.rng).await?;
+        let (engine, outcome) = match Engine::open(store, me, &name, now_ms, &mut site.rng).await {
+            Ok(opened) => opened,
+            Err(error) => return self.store_failed(at, error),
+        };
+        let site = self.site(at)?;
         site.engine = Some(engine);
         let _no_commands = self.perform(at, outcome)?;
         let address = Address(vec![4, 127, 0, 0, 1, 6, 16, u8::try_from(at)?]);
@@ -56,6 +63,7 @@ impl World {
                 self.schedule(self.now_ms + REDIAL_MS, Happening::Dial { one: other, other: at });
             }
         }
+        self.dial_at_relay();
         Ok(())
     }
 

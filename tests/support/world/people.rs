@@ -24,6 +24,12 @@ impl World {
         self.input(at, Input::ServeMailboxes(serves)).await
     }
 
+    /// From here on a mailbox takes everything and gives nothing.
+    pub fn withhold(&mut self, at: Place) -> Result<()> {
+        self.site(at)?.withholds = true;
+        Ok(())
+    }
+
     /// Who a node's owner is.
     pub fn account(&mut self, at: Place) -> Result<tidings_node::ids::AccountId> {
         Ok(self.site(at)?.account)

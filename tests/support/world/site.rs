@@ -10,6 +10,7 @@ use tidings_node::ids::{AccountId, PeerKey, TopicTag};
 use tidings_node::network::{AnswerId, GossipId};
 use tidings_node::store::Store;
 
+use super::disks::Ailing;
 use super::{CERTIFICATE_MS, Place, START_MS};
 
 /// A node of the world: an engine while it is up, its database always.
@@ -24,6 +25,12 @@ pub(super) struct Site {
     pub(super) start: u32,
     pub(super) wake_at_ms: Option<u64>,
     pub(super) clock_offset_ms: i64,
+    /// How far the clock has jumped from there.
+    pub(super) clock_jump_ms: i64,
+    /// The time that its loop goes by.
+    pub(super) loop_ms: u64,
+    /// Until when its lid is closed.
+    pub(super) asleep_until_ms: Option<u64>,
     pub(super) subscribed: BTreeSet<TopicTag>,
     pub(super) known: BTreeSet<PeerKey>,
     pub(super) gossip_seen: BTreeSet<[u8; 32]>,
@@ -34,8 +41,12 @@ pub(super) struct Site {
     /// Where it stood when that was told last.
     pub(super) told: Vec<String>,
     pub(super) rng: ChaCha20Rng,
+    /// The disk under its database, if that can fail.
+    pub(super) ailing: Option<Ailing>,
     /// Whether it keeps envelopes for others.
     pub(super) serves: bool,
+    /// Whether, as a mailbox, it gives nothing of what it keeps.
+    pub(super) withholds: bool,
 }
 
 /// Something that will happen.
@@ -43,7 +54,12 @@ pub(super) struct Site {
 pub(super) enum Happening {
     Input { to: Place, start: u32, input: Box<Input> },
     Wake { at: Place, start: u32 },
+    Look { at: Place, start: u32 },
+    Clock { at: Place, jump_ms: i64 },
+    Lid { at: Place, open_ms: u64 },
+    CircuitEnds { one: Place, other: Place, number: u64 },
     Restart { at: Place },
+    Room { at: Place },
     Link { one: Place, other: Place, up: bool },
     Dial { one: Place, other: Place },
     Notice { one: Place, other: Place },

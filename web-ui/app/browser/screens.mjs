@@ -246,5 +246,25 @@ export const screens = [
   { name: "profile", path: at("/settings/profile"), ready: seen(".profile-face") },
   { name: "appearance", path: at("/settings/appearance"), ready: seen(".preview") },
   { name: "sessions", path: at("/settings/sessions"), ready: seen(".sessions li") },
+  { name: "mailboxes", path: at("/settings/mailboxes"), ready: seen(".sessions li") },
+  {
+    name: "doctor",
+    path: at("/settings/doctor"),
+    ready: async (page) => {
+      await page.getByRole("button", { name: "Check now" }).click();
+      await page.locator(".findings li").first().waitFor();
+    },
+  },
   { name: "status", path: at("/settings/status"), ready: seen(".addresses li") },
+  {
+    name: "backup",
+    path: at("/settings/status"),
+    async ready(page) {
+      await page.getByLabel("A passphrase for this backup").fill("correct horse");
+      await page.getByLabel("Once more, to be sure").fill("correct house");
+      await page.getByRole("button", { name: "Make a backup" }).click();
+      await page.locator("#backup-problem").waitFor();
+      await page.getByRole("button", { name: "Bring a file in" }).scrollIntoViewIfNeeded();
+    },
+  },
 ];

@@ -43,6 +43,28 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
   let session = signedIn;
   let spent = false;
   let refusal;
+  let mailboxes = [
+    {
+      peer_id: "12D3KooWJWoaqZhDaoEFshF7Rh1bpY9ohihFhzcW6d69Lr2NASuq",
+      name: "Amara Okafor",
+      used_since_ms: Date.now() - 9 * 86_400_000,
+      opened_at_ms: Date.now() - 9 * 86_400_000,
+      collected_at_ms: Date.now() - 120_000,
+      proved_at_ms: Date.now() - 3 * 3_600_000,
+      online: true,
+    },
+    {
+      peer_id: "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X",
+      name: "Shelf in the attic",
+      used_since_ms: Date.now() - 86_400_000,
+      opened_at_ms: Date.now() - 86_400_000,
+      collected_at_ms: Date.now() - 60_000,
+      online: true,
+      missing: 3,
+      missing_says: 1,
+      unproved: "it took a test envelope and did not give it back",
+    },
+  ];
   let sessions = [
     {
       session: "11",
@@ -81,6 +103,8 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
       })),
     queued: [...world.messages.values()].flat().filter((it) => it.mine && it.state === "queued").length,
     passphrase: false,
+    disk_full: false,
+    mailbox: true,
   });
   const find = (wanted) => [...world.messages.values()].flat().find((it) => it.message.startsWith(wanted));
   const detail = (message) => {
@@ -180,6 +204,25 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
       return { status: 204 };
     }],
     ["POST", /^sign-in-links$/, () => ({ url: `http://${world.me.account.slice(0, 10)}.localhost:7373/#sign-in=another-token` })],
+    ["GET", /^mailboxes$/, () => mailboxes],
+    ["POST", /^mailboxes$/, () => mailboxes[0]],
+    ["DELETE", /^mailboxes\/(\w+)$/, ([wanted]) => {
+      mailboxes = mailboxes.filter((it) => it.peer_id !== wanted);
+      return { status: 204 };
+    }],
+    ["GET", /^mailbox-link$/, () => ({ link: `tidings://mailbox/${"k7".repeat(40)}` })],
+    ["POST", /^doctor$/, () => [
+      { check: "clock", verdict: "good", says: "The clock agrees with 3 peers." },
+      { check: "disk", verdict: "note", says: "The disk has only 700 MiB left.", advice: "Make room before it is full." },
+      { check: "database", verdict: "good", says: "The database is whole (3 MiB)." },
+      {
+        check: "mailbox",
+        verdict: "bad",
+        says: "Shelf in the attic failed its test: it took a test envelope and did not give it back.",
+        advice: "See that others can reach it (run `tidings doctor` there), or use another.",
+      },
+      { check: "queue", verdict: "good", says: "Everything that you sent has arrived." },
+    ]],
     ["GET", /^sessions$/, () => sessions],
     ["DELETE", /^sessions\/(\w+)$/, ([wanted]) => {
       sessions = sessions.filter((it) => it.session !== wanted);

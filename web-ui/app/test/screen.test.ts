@@ -7,6 +7,7 @@ import { parsePreferences } from "../src/state/preferences";
 import { area, format, opensMain, parse, signInToken } from "../src/state/routes";
 import type { Route } from "../src/state/routes";
 import { rows, unreadMarker, windowAround, windowMustMove } from "../src/state/rows";
+import { asGib, forgetsMore, keepChoices, parseDays, parseGib } from "../src/state/storage";
 import { en } from "../src/ui/en";
 import { ago, browserName, bytes, day, digitGroups, initials, isEmojiOnly, pieces, shortTime, tone } from "../src/ui/format";
 import { t } from "../src/ui/i18n";
@@ -57,11 +58,39 @@ describe("names and numbers", () => {
   it("have sizes in bytes", () => {
     expect(bytes(812)).toBe("812 B");
     expect(bytes(4_096)).toBe("4.0 KiB");
+    expect(bytes(1024 ** 2 - 1)).toBe("1.0 MiB");
+    expect(bytes(4 * 1024 ** 3)).toBe("4.0 GiB");
   });
 
   it("tell browsers apart", () => {
     expect(browserName("Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0")).toBe("Firefox on Linux");
     expect(browserName("")).toBe("Unknown browser");
+  });
+});
+
+describe("what may be kept", () => {
+  const limits = { held_bytes_max: 4 * 1024 ** 3, mailbox_bytes_max: 0 };
+
+  it("is chosen in days, with what was set otherwise among them", () => {
+    expect(keepChoices(undefined)).toEqual([7, 30, 90, 365, undefined]);
+    expect(keepChoices(45)).toEqual([7, 30, 45, 90, 365, undefined]);
+    expect(parseDays("45")).toBe(45);
+    for (const none of ["ever", "0", "36501", "1.5", ""]) expect(parseDays(none)).toBeUndefined();
+  });
+
+  it("is typed in GiB", () => {
+    expect(parseGib("4")).toBe(4 * 1024 ** 3);
+    expect(parseGib(" 0,5 ")).toBe(512 * 1024 ** 2);
+    expect(parseGib("0")).toBe(0);
+    for (const none of ["", "four", "-1", "1e12"]) expect(parseGib(none)).toBeUndefined();
+    for (const text of ["4", "0.5", "0", "0.001"]) expect(asGib(parseGib(text) ?? NaN)).toBe(text);
+  });
+
+  it("is asked about only where messages would go", () => {
+    expect(forgetsMore(limits, { ...limits, keep_days: 30 })).toBe(true);
+    expect(forgetsMore({ ...limits, keep_days: 30 }, { ...limits, keep_days: 7 })).toBe(true);
+    expect(forgetsMore({ ...limits, keep_days: 30 }, limits)).toBe(false);
+    expect(forgetsMore(limits, { ...limits, held_bytes_max: 0 })).toBe(false);
   });
 });
 

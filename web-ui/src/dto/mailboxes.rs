@@ -27,6 +27,27 @@ pub struct Mailbox {
     pub refused: Option<String>,
     /// Whether it is connected now.
     pub online: bool,
+    /// How many envelopes it did not give that it had acknowledged, as their senders say.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(optional, as = "Option<u64>")]
+    pub missing: u64,
+    /// How many senders say so.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[ts(optional, as = "Option<u64>")]
+    pub missing_says: u64,
+    /// When a test envelope came back from it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub proved_at_ms: Option<u64>,
+    /// Why the last test envelope did not come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub unproved: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A mailbox to use: its link, or the contact who runs it.

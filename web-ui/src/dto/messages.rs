@@ -92,6 +92,27 @@ pub struct Recipient {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[ts(optional, as = "Option<bool>")]
     pub removed: bool,
+    /// Who keeps it for them, while it is stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<KeptBy>>")]
+    pub kept_by: Vec<KeptBy>,
+}
+
+/// Who keeps a message for somebody who does not have it yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct KeptBy {
+    /// A mailbox of theirs: its peer id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub mailbox: Option<String>,
+    /// Another member, who has it: the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub account: Option<String>,
+    /// That member's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub name: Option<String>,
 }
 
 /// A message with its state for each recipient.

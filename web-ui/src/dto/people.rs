@@ -21,6 +21,10 @@ pub struct Status {
     pub queued: u64,
     /// Whether the vault is opened by a passphrase rather than by a key file.
     pub passphrase: bool,
+    /// Whether the disk is full: nothing is accepted or taken until there is room.
+    pub disk_full: bool,
+    /// Whether this node keeps envelopes for others.
+    pub mailbox: bool,
 }
 
 /// How a connected peer is reached.

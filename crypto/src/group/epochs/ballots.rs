@@ -177,7 +177,8 @@ impl EpochTree {
 
     /// What a node would choose that settles where this tree does, if that is something new and there is room for it.
     fn next_choices(&self, me: NodeId) -> Option<Vec<Choice>> {
-        let head = self.nodes.get(&self.head).filter(|head| head.node.kind == NodeKind::Held)?;
+        // What this node chose after the backup it does not know, and must not say otherwise.
+        let head = self.nodes.get(&self.head).filter(|head| head.node.kind == NodeKind::Held && !self.restored)?;
         let mut choices = self.ballots.get(&me).map(|ballot| ballot.choices.clone()).unwrap_or_default();
         // There is nothing to vote on at a tree of one node; but somebody who is elsewhere learns by it where this node is.
         let is_idle = self.head == self.root && self.astray.is_empty();

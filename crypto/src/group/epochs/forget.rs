@@ -118,7 +118,7 @@ impl EpochTree {
     }
 
     /// No time may lie ahead, or what waits for it would wait for ever: a clock was wrong, or there was none.
-    fn set_back(&mut self, now_ms: u64) {
+    pub fn set_back(&mut self, now_ms: u64) {
         for (id, placed) in &mut self.nodes {
             let node = &mut placed.node;
             let before = *node;

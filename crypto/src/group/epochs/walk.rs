@@ -12,7 +12,7 @@ pub enum Standing {
     Member,
     /// It was removed.
     Removed,
-    /// The group went on where this node has no keys: it has to come back.
+    /// The group went on where this node has no keys, or what it has comes from a backup: it has to come back.
     Stranded,
 }
 
@@ -20,7 +20,7 @@ impl EpochTree {
     /// Where the group is and this node in it.
     pub fn standing(&self) -> Standing {
         match self.nodes.get(&self.head).map(|head| head.node.kind) {
-            Some(NodeKind::Held) if self.head == self.goal && !self.left_behind => Standing::Member,
+            Some(NodeKind::Held) if self.head == self.goal && !self.left_behind && !self.restored => Standing::Member,
             Some(NodeKind::Tombstone) if self.head == self.goal => Standing::Removed,
             _ => Standing::Stranded,
         }

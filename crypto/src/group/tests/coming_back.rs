@@ -336,3 +336,101 @@ fn a_stranded_node_goes_where_the_group_is_even_if_it_holds_that_epoch() {
     }
     panic!("in none of sixteen forks did the one who was away win");
 }
+
+/// The node as a backup of it holds it.
+fn restored(node: &Node, seed: u64) -> Node {
+    let mut group = Group::load(node.saved.read(node.group.id())).unwrap();
+    group.restore();
+    Node { me: clone_node(&node.me), group, saved: node.saved.clone(), rng: rng(seed) }
+}
+
+#[test]
+fn a_restored_node_reads_what_it_can_and_writes_only_after_it_came_back() {
+    let (mut nodes, mut original) = nodes_and_one(3, 260);
+    original.save();
+    let mut copy = restored(&original, 261);
+    // The original goes on for a while, and is gone then.
+    let used = original.send("with a key that the backup has as well");
+    let told = nodes[0].send("before the backup came back");
+    for node in &mut nodes {
+        assert_eq!(node.read(&used), "with a key that the backup has as well");
+    }
+    assert_eq!(copy.group.standing(), Standing::Stranded);
+    assert_eq!(copy.group.encrypt(&copy.me, b"x", &mut copy.rng), Err(EncryptError::Restored));
+    assert_eq!(copy.group.update(&copy.me, NOW_MS, &mut copy.rng), Err(CommitError::Restored));
+    assert!(copy.group.ballot(&copy.me, NOW_MS + BALLOT_DELAY_MS).is_none());
+    assert_eq!(copy.group.way_in(&copy.me, nodes[0].me.node_id(), &mut copy.rng), None);
+    assert_eq!(copy.read(&told), "before the backup came back");
+    assert_eq!(copy.group.receive(&used, NOW_MS), Received::Known, "its own words it cannot read");
+    // It follows commits of others, and is no less restored then.
+    let update = one_updates(&mut nodes, 1);
+    copy.follow(&update.content);
+    assert_eq!(copy.group.standing(), Standing::Stranded);
+    let told = nodes[1].send("in an epoch that the original never saw");
+    assert_eq!(copy.read(&told), "in an epoch that the original never saw");
+    let leaf = |node: &Node, of: &Node| {
+        let members = node.group.members().iter();
+        members.clone().find(|member| member.node == of.me.node_id()).map(|member| member.leaf)
+    };
+    let head = nodes[0].group.head();
+    assert_eq!(copy.group.head(), head, "it comes back to where it stands, too");
+    copy.save();
+    let back = copy.come_back_by(&nodes[0]);
+    assert_eq!((back.content.epoch, copy.group.standing()), (head, Standing::Member));
+    each_follows(&mut nodes, &back.content);
+    assert!(leaf(&nodes[0], &copy).is_some());
+    copy.save();
+    copy.restart();
+    assert!(!copy.group.is_restored());
+    // The original, if it lives, learns that somebody has taken its place, and when.
+    assert_eq!(
+        original.group.receive(&update.content, NOW_MS),
+        Received::Committed { epoch: update.epoch, head_moved: true, summary: Box::new(update.summary.clone()) }
+    );
+    assert_eq!(original.group.receive(&back.content, NOW_MS), Received::Late(back.epoch));
+    let committer = original.group.tree().node(back.epoch).unwrap().committer;
+    assert_eq!(committer, Some(original.me.node_id()));
+    assert_eq!(original.group.committed_at_ms(&back.content), Some(NOW_MS));
+    assert_eq!(original.group.standing(), Standing::Stranded);
+    nodes.push(copy);
+    assert_together(&mut nodes);
+}
+
+#[test]
+fn a_copy_with_an_older_certificate_does_not_come_back() {
+    let (mut nodes, mut original) = nodes_and_one(3, 263);
+    original.save();
+    let mut copy = restored(&original, 264);
+    let renewed = NodeCertificate::issue(&copy.me.account, &copy.me.keys, 7, NOW_MS - YEAR_MS, NOW_MS + YEAR_MS);
+    copy.me.certificate = renewed;
+    let back = copy.come_back_by(&nodes[0]);
+    each_follows(&mut nodes, &back.content);
+    original.strand();
+    let given = way_in(&nodes[0], &original.me);
+    assert_eq!(original.come_back(&given), Err(ComeBackError::Copied));
+    assert_eq!(copy.group.standing(), Standing::Member);
+}
+
+#[test]
+fn a_member_that_has_nothing_of_a_group_comes_into_it() {
+    let (mut nodes, lost) = nodes_and_one(3, 266);
+    let given = way_in(&nodes[0], &lost.me);
+    let mut rng = rng(267);
+    let (group, committed, by) = Group::come_in(&lost.me, &given, at(NOW_MS), &mut rng).unwrap();
+    assert_eq!(by.node, nodes[0].me.node_id());
+    assert_eq!((group.standing(), group.id()), (Standing::Member, lost.group.id()));
+    each_follows(&mut nodes, &committed.content);
+    let mut back = Node { me: lost.me, group, saved: Saved::default(), rng };
+    back.save();
+    back.restart();
+    assert_eq!(back.group.standing(), Standing::Member);
+    nodes.push(back);
+    assert_together(&mut nodes);
+    let stranger = local_node(&mut super::world::rng(268));
+    let node = nodes.last_mut().unwrap();
+    assert_eq!(
+        Group::come_in(&stranger, &given, at(NOW_MS), &mut node.rng).unwrap_err(),
+        ComeBackError::NotAMember,
+        "whoever is none there comes into nothing"
+    );
+}

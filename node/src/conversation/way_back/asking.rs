@@ -28,6 +28,11 @@ const RETURN_WATCH_MS: u64 = 10 * 60 * 1_000;
 /// For this long a stranded node waits for a way in for which the ballots of two accounts vouch: an hour. Ballots are
 /// cast within half a minute, so it comes from the next who is asked, as long as two others are awake.
 const UNVOUCHED_AFTER_MS: u64 = 60 * 60 * 1_000;
+/// Who was restored from a backup first reads what the others hold of where it stands: once this node came back, what it had
+/// of its new root's epoch cannot be read. It asks when nothing came for this long …
+const READ_FIRST_MS: u64 = 10_000;
+/// … and at the latest after this. Both are guesses.
+const READ_FIRST_MS_MAX: u64 = 10 * 60 * 1_000;
 /// So many peers of one group are remembered for what they brought.
 const PUZZLING_MAX: usize = 64;
 
@@ -59,6 +64,8 @@ struct Wanted {
     asked: bool,
     /// Nobody who could be asked is connected: the next connection is waited for.
     alone: bool,
+    /// Since when members are there of whom this node first gets what they hold.
+    reads_since_ms: Option<u64>,
 }
 
 /// Whose turn it is to be asked. It is kept when the node is back.
@@ -96,6 +103,20 @@ impl WaysBack {
         }
         let due = self.wanted.iter().filter(|(_, wanted)| !wanted.asked && wanted.next_ms <= now_ms);
         due.map(|(group, _)| *group).collect()
+    }
+
+    /// The clock was set back: nothing began later than now, and nobody is asked later than by this clock.
+    pub(crate) fn hasten(&mut self, now_ms: u64) {
+        let latest_ms = now_ms.saturating_add(ASK_PAUSE_MS_MAX);
+        for wanted in self.wanted.values_mut() {
+            wanted.next_ms = wanted.next_ms.min(latest_ms);
+            wanted.since_ms = wanted.since_ms.min(now_ms);
+            wanted.reads_since_ms = wanted.reads_since_ms.map(|since_ms| since_ms.min(now_ms));
+        }
+        let puzzling = self.puzzling.values_mut().flat_map(BTreeMap::values_mut);
+        for since_ms in self.parked_since_ms.values_mut().chain(puzzling).chain(self.returned_ms.values_mut()) {
+            *since_ms = (*since_ms).min(now_ms);
+        }
     }
 
     /// Something of this group waits for an epoch.
@@ -154,6 +175,25 @@ impl WaysBack {
         let wanted = self.wanted.entry(group).or_default();
         if !wanted.needed {
             *wanted = Wanted { since_ms: at_ms, next_ms: at_ms, needed: true, ..Wanted::default() };
+        }
+    }
+
+    /// Whether what connected members hold is to be read before one of them is asked for a way in.
+    pub(super) fn reads_first(&mut self, group: GroupId, now_ms: u64) -> bool {
+        let Some(wanted) = self.wanted.get_mut(&group).filter(|wanted| wanted.reads_since_ms.is_none()) else {
+            return false;
+        };
+        (wanted.reads_since_ms, wanted.alone) = (Some(now_ms), false);
+        wanted.next_ms = now_ms.saturating_add(READ_FIRST_MS);
+        true
+    }
+
+    /// Something of a group was read into which this node has to come back.
+    pub(crate) fn read_on(&mut self, group: GroupId, now_ms: u64) {
+        let Some(wanted) = self.wanted.get_mut(&group) else { return };
+        if let Some(since_ms) = wanted.reads_since_ms {
+            let until_ms = now_ms.saturating_add(READ_FIRST_MS).min(since_ms.saturating_add(READ_FIRST_MS_MAX));
+            wanted.next_ms = wanted.next_ms.max(until_ms);
         }
     }
 

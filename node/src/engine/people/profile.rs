@@ -30,6 +30,10 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
+    pub(crate) fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
     /// The last-resort key package on the card.
     pub(crate) fn key_package(&self) -> &[u8] {
         &self.key_package
@@ -108,6 +112,7 @@ impl State {
             self.profile.addresses = addresses;
             self.renew_card(batch).await?;
         }
+        self.note_addresses(batch.now_ms);
         Ok(())
     }
 
@@ -125,6 +130,7 @@ impl State {
         batch.tx.set_setting("card serial", &profile.serial.to_be_bytes()).await?;
         batch.tx.set_setting("card", profile.card.bytes()).await?;
         batch.events.push(Event::Profile);
+        self.mailboxes.own.card_changed(batch.now_ms);
         let peers: Vec<PeerKey> = self.connected_peers().collect();
         for peer in peers {
             self.greet(batch, peer);
@@ -133,7 +139,7 @@ impl State {
     }
 
     /// Gives my card to all members of all my conversations, by the conversations themselves: who is never met must
-    /// learn where envelopes for me are kept now.
+    /// learn where I am, and where envelopes for me are kept now.
     pub(crate) async fn tell_card(&mut self, batch: &mut Batch<'_, '_>) -> Result<(), StoreError> {
         let groups: Vec<(GroupId, ConversationId)> =
             self.group_rows.values().map(|row| (row.id, row.conversation)).collect();

@@ -67,10 +67,9 @@ impl Tx<'_> {
         .bind(owner.as_slice())
         .fetch_optional(self.transaction.write().await?)
         .await?;
-        sqlx::query("DELETE FROM mailbox_item WHERE queue = ?1")
-            .bind(oldest)
-            .execute(self.transaction.write().await?)
-            .await?;
+        for statement in ["DELETE FROM mailbox_item WHERE queue = ?1", "DELETE FROM mailbox_prekeys WHERE queue = ?1"] {
+            sqlx::query(statement).bind(oldest.as_deref()).execute(self.transaction.write().await?).await?;
+        }
         Ok(())
     }
 
@@ -89,10 +88,51 @@ impl Tx<'_> {
 
     /// The bytes in all queues.
     pub async fn deposited_bytes(&mut self) -> Result<u64, StoreError> {
-        let bytes: i64 = sqlx::query_scalar("SELECT coalesce(sum(bytes), 0) FROM mailbox_queue")
+        let bytes: i64 = sqlx::query_scalar("SELECT coalesce(sum(bytes + prekeys_bytes), 0) FROM mailbox_queue")
             .fetch_one(self.transaction.read())
             .await?;
         Ok(natural(bytes))
+    }
+
+    /// Whose a queue is, how many bytes its owner left there for who wants to add it, and when.
+    pub async fn queue_prekeys(&mut self, queue: [u8; 32]) -> Result<Option<([u8; 32], u64, u64)>, StoreError> {
+        let row = sqlx::query("SELECT owner, prekeys_bytes, prekeys_at_ms FROM mailbox_queue WHERE id = ?1")
+            .bind(queue.as_slice())
+            .fetch_optional(self.transaction.read())
+            .await?;
+        let read = |row: sqlx::sqlite::SqliteRow| {
+            let owner = fixed("mailbox queue", row.try_get(0)?)?;
+            Ok((owner, natural(row.try_get(1)?), natural(row.try_get(2)?)))
+        };
+        row.map(read).transpose()
+    }
+
+    /// Keeps what the owner of a queue left there, in place of what was there.
+    pub async fn put_prekeys(&mut self, queue: [u8; 32], bytes: &[u8], now_ms: u64) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO mailbox_prekeys (queue, bytes) VALUES (?1, ?2)
+             ON CONFLICT (queue) DO UPDATE SET bytes = excluded.bytes",
+        )
+        .bind(queue.as_slice())
+        .bind(bytes)
+        .execute(self.transaction.write().await?)
+        .await?;
+        sqlx::query("UPDATE mailbox_queue SET prekeys_bytes = ?2, prekeys_at_ms = ?3 WHERE id = ?1")
+            .bind(queue.as_slice())
+            .bind(i64::try_from(bytes.len()).unwrap_or(i64::MAX))
+            .bind(integer(now_ms))
+            .execute(self.transaction.write().await?)
+            .await?;
+        Ok(())
+    }
+
+    /// What the owner of a queue left there.
+    pub async fn prekeys(&mut self, queue: [u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = sqlx::query_scalar("SELECT bytes FROM mailbox_prekeys WHERE queue = ?1")
+            .bind(queue.as_slice())
+            .fetch_optional(self.transaction.read())
+            .await?;
+        Ok(bytes)
     }
 
     /// Keeps a deposit.
@@ -178,6 +218,7 @@ impl Tx<'_> {
             "DELETE FROM mailbox_queue WHERE collected_at_ms < ?2 AND ?1 = ?1",
             "DELETE FROM mailbox_item WHERE (stored_at_ms < ?1 AND ?2 = ?2)
                  OR queue NOT IN (SELECT id FROM mailbox_queue)",
+            "DELETE FROM mailbox_prekeys WHERE queue NOT IN (SELECT id FROM mailbox_queue) AND ?1 = ?1 AND ?2 = ?2",
             "UPDATE mailbox_queue SET
                  items = (SELECT count(*) FROM mailbox_item WHERE queue = mailbox_queue.id),
                  bytes = (SELECT coalesce(sum(length(mailbox_item.bytes)), 0) FROM mailbox_item

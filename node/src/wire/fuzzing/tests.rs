@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng};
 use tidings_crypto::card::{Card, CardNode, SignedCard};
-use tidings_crypto::envelope::{EnvelopeId, EpochId};
+use tidings_crypto::envelope::{EnvelopeId, EpochId, PARCEL_BYTES_MIN};
 use tidings_crypto::group::{GroupId, InviteSeed};
 use tidings_crypto::identity::{LocalNode, NodeId};
 
@@ -15,6 +15,7 @@ use crate::conversation::ledger::Progress;
 use crate::ids::{AccountId, MessageId};
 use crate::sync::{Item, begin, go_on, respond};
 use crate::wire::{
+    bundle::write_whole,
     content::Text,
     history::Shared,
     receipt::Receipt,
@@ -35,11 +36,15 @@ fn sync_messages() -> Vec<Vec<u8>> {
     vec![begin(&few).unwrap(), first, second, third]
 }
 
-/// One valid input of each kind that a target reads, by the target's name.
-fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
-    let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let ada = LocalNode::generate(0, u64::MAX, &mut rng);
-    let group = GroupId([1; 16]);
+fn receipt() -> Receipt {
+    let mut progress = Progress::default();
+    progress.delivered.insert_range(1, 40);
+    progress.delivered.insert_range(43, 43);
+    progress.seen.insert_range(1, 12);
+    Receipt { authors: vec![(NodeId([4; 32]), progress)] }
+}
+
+fn card_of(ada: &LocalNode) -> SignedCard {
     let node = CardNode {
         certificate: ada.certificate.clone(),
         addresses: Vec::new(),
@@ -47,7 +52,15 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         mailboxes: Vec::new(),
     };
     let card = Card { account: ada.account.public(), name: "Ada".to_owned(), serial: 1, nodes: vec![node] };
-    let card = SignedCard::sign(card, &ada.account).unwrap();
+    SignedCard::sign(card, &ada.account).unwrap()
+}
+
+/// One valid input of each kind that a target reads, by the target's name.
+fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let ada = LocalNode::generate(0, u64::MAX, &mut rng);
+    let group = GroupId([1; 16]);
+    let card = card_of(&ada);
     let proof = InviteSeed::generate(&mut rng).prove(group, ada.account_id());
     let join = JoinRequest { group, proof, card: card.clone(), packages: vec![vec![4; 9], vec![]] }.encode();
     let requests = [
@@ -69,6 +82,9 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         Request::Deposit { token: [5; 32], deposits: vec![vec![6; 90], vec![]] },
         Request::Collect { after: 7, done: vec![1, 2, 9] },
         Request::Mail,
+        Request::LeavePrekeys { queue: [4; 32], prekeys: vec![6; 90] },
+        Request::Prekeys { token: [5; 32] },
+        Request::Time,
     ];
     let verdicts =
         vec![PushVerdict::Taken, PushVerdict::Known, PushVerdict::Later, PushVerdict::Refused, PushVerdict::Gone];
@@ -86,6 +102,10 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         Response::Deposit { verdicts: vec![DepositVerdict::Kept, DepositVerdict::Full, DepositVerdict::Refused] },
         Response::Collect { serves: true, deposits: vec![(1, vec![8; 40]), (9, vec![])] },
         Response::Mail,
+        Response::LeavePrekeys { verdict: DepositVerdict::Full },
+        Response::Prekeys { prekeys: None },
+        Response::Prekeys { prekeys: Some(vec![8; 90]) },
+        Response::Time { at_ms: 1_800_000_000_000 },
         Response::Join { verdict: JoinVerdict::Coming },
         Response::Join { verdict: JoinVerdict::Refused("the invite has expired".to_owned()) },
         Response::Busy,
@@ -119,18 +139,17 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
         Content::JoinRequest(join.clone()),
         Content::JoinRefused(AccountId([9; 32])),
     ];
-    let mut progress = Progress::default();
-    progress.delivered.insert_range(1, 40);
-    progress.delivered.insert_range(43, 43);
-    progress.seen.insert_range(1, 12);
-    let receipt = Receipt { authors: vec![(NodeId([4; 32]), progress)] };
     BTreeMap::from([
         ("wire_request", requests.iter().map(|request| request.encode().unwrap()).collect()),
         ("wire_response", responses.iter().map(|response| response.encode().unwrap()).collect()),
         ("wire_content", contents.iter().map(Content::encode).collect()),
         ("wire_join", vec![join]),
-        ("wire_receipt", vec![receipt.sign(&ada, group)]),
+        ("wire_receipt", vec![receipt().sign(&ada, group)]),
         ("wire_sync", sync_messages()),
+        (
+            "wire_bundle",
+            vec![write_whole(&[]), write_whole(&[vec![4; PARCEL_BYTES_MIN], vec![5; PARCEL_BYTES_MIN + 256]])],
+        ),
     ])
 }
 

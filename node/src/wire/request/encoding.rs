@@ -1,7 +1,7 @@
 //! How requests and responses are written and read (PROTOCOL §5.4): every limit is held on both ways.
 
 use tidings_crypto::codec::{Malformed, Reader, Writer};
-use tidings_crypto::envelope::{DEPOSIT_BYTES_MAX, EnvelopeId, EpochId, WAY_IN_BYTES_MAX};
+use tidings_crypto::envelope::{DEPOSIT_BYTES_MAX, EnvelopeId, EpochId, PREKEYS_BYTES_MAX, WAY_IN_BYTES_MAX};
 use tidings_crypto::group::{BALLOT_BYTES_MAX, GroupId, KEY_PACKAGE_BYTES_MAX};
 
 use zeroize::Zeroizing;
@@ -28,6 +28,10 @@ pub(super) const KIND_OPEN_MAILBOX: u8 = 9;
 pub(super) const KIND_DEPOSIT: u8 = 10;
 pub(super) const KIND_COLLECT: u8 = 11;
 pub(super) const KIND_MAIL: u8 = 12;
+pub(super) const KIND_LEAVE_PREKEYS: u8 = 13;
+pub(super) const KIND_PREKEYS: u8 = 14;
+pub(super) const KIND_TIME: u8 = 15;
+pub(super) const KIND_GROUPS: u8 = 16;
 
 impl Request {
     /// Which limit this request breaks, if any.
@@ -44,7 +48,14 @@ impl Request {
                 within("request", total, REQUEST_BYTES_MAX)
             }
             Self::WayIn { ballots, .. } => check_ballots(ballots),
-            Self::Card { .. } | Self::Packages | Self::OpenMailbox { .. } | Self::Mail => Ok(()),
+            Self::Card { .. }
+            | Self::Packages
+            | Self::OpenMailbox { .. }
+            | Self::Mail
+            | Self::Prekeys { .. }
+            | Self::Groups
+            | Self::Time => Ok(()),
+            Self::LeavePrekeys { prekeys, .. } => within("prekeys", prekeys.len(), PREKEYS_BYTES_MAX),
             Self::Join { request } => within("request to join", request.len(), JOIN_BYTES_MAX),
             Self::Compare { groups } => within("list of groups", groups.len(), COMPARED_GROUPS_MAX),
             Self::Reconcile { message, wanted, offered, .. } => {
@@ -94,6 +105,10 @@ impl Request {
                 done.iter().fold(&mut writer, |writer, number| writer.u64(*number))
             }
             Self::Mail => writer.u8(KIND_MAIL),
+            Self::LeavePrekeys { queue, prekeys } => writer.u8(KIND_LEAVE_PREKEYS).array(queue).bytes(prekeys),
+            Self::Prekeys { token } => writer.u8(KIND_PREKEYS).array(token),
+            Self::Time => writer.u8(KIND_TIME),
+            Self::Groups => writer.u8(KIND_GROUPS),
         };
         Ok(writer.into_bytes())
     }
@@ -149,6 +164,13 @@ impl Request {
                 Self::Collect { after, done: (0..count).map(|_| reader.u64()).collect::<Result<_, _>>()? }
             }
             KIND_MAIL => Self::Mail,
+            KIND_LEAVE_PREKEYS => {
+                let queue = reader.array()?;
+                Self::LeavePrekeys { queue, prekeys: reader.bytes("prekeys", PREKEYS_BYTES_MAX)?.to_vec() }
+            }
+            KIND_PREKEYS => Self::Prekeys { token: reader.array()? },
+            KIND_TIME => Self::Time,
+            KIND_GROUPS => Self::Groups,
             _ => return Err(Malformed::Invalid { what: "kind of request" }),
         };
         reader.finish()?;
@@ -173,6 +195,7 @@ impl Response {
                 within("key package", longest, KEY_PACKAGE_BYTES_MAX)
             }
             Self::Join { verdict: JoinVerdict::Refused(reason) } => within("reason", reason.len(), REASON_BYTES_MAX),
+            Self::Groups { groups } => within("list of groups", groups.len(), COMPARED_GROUPS_MAX),
             Self::Compare { differing } => within("list of groups", differing.len(), COMPARED_GROUPS_MAX),
             Self::Reconcile { answer: Some(answer) } => {
                 within("message", answer.message.len(), MESSAGE_BYTES_MAX)?;
@@ -187,11 +210,15 @@ impl Response {
                 let total = check_deposits(each, deposits.len().saturating_mul(8).saturating_add(8))?;
                 within("response", total, RESPONSE_BYTES_MAX)
             }
+            Self::Prekeys { prekeys: Some(prekeys) } => within("prekeys", prekeys.len(), PREKEYS_BYTES_MAX),
             Self::Card { card: None }
             | Self::Join { .. }
+            | Self::LeavePrekeys { .. }
+            | Self::Prekeys { prekeys: None }
             | Self::OpenMailbox { verdict: OpenVerdict::Open }
             | Self::Reconcile { answer: None }
             | Self::Mail
+            | Self::Time { .. }
             | Self::Busy => Ok(()),
         }
     }
@@ -259,6 +286,14 @@ impl Response {
                 deposits.iter().fold(&mut writer, |writer, (number, deposit)| writer.u64(*number).bytes(deposit))
             }
             Self::Mail => writer.u8(KIND_MAIL),
+            Self::LeavePrekeys { verdict } => writer.u8(KIND_LEAVE_PREKEYS).u8(verdict.to_byte()),
+            Self::Prekeys { prekeys: Some(prekeys) } => writer.u8(KIND_PREKEYS).u8(1).bytes(prekeys),
+            Self::Prekeys { prekeys: None } => writer.u8(KIND_PREKEYS).u8(0),
+            Self::Time { at_ms } => writer.u8(KIND_TIME).u64(*at_ms),
+            Self::Groups { groups } => {
+                writer.u8(KIND_GROUPS).count(groups.len());
+                groups.iter().fold(&mut writer, |writer, group| writer.array(&group.0))
+            }
             Self::Busy => writer.u8(KIND_BUSY),
         };
         Ok(writer.into_bytes())
@@ -344,6 +379,18 @@ impl Response {
                 Self::Collect { serves, deposits: (0..count).map(|_| deposit()).collect::<Result<_, _>>()? }
             }
             KIND_MAIL => Self::Mail,
+            KIND_LEAVE_PREKEYS => Self::LeavePrekeys { verdict: DepositVerdict::from_byte(reader.u8()?)? },
+            KIND_PREKEYS => match reader.u8()? {
+                0 => Self::Prekeys { prekeys: None },
+                1 => Self::Prekeys { prekeys: Some(reader.bytes("prekeys", PREKEYS_BYTES_MAX)?.to_vec()) },
+                _ => return Err(Malformed::Invalid { what: "mark of prekeys" }),
+            },
+            KIND_TIME => Self::Time { at_ms: reader.u64()? },
+            KIND_GROUPS => {
+                let count = reader.count("list of groups", COMPARED_GROUPS_MAX)?;
+                let groups = (0..count).map(|_| Ok(GroupId(reader.array()?)));
+                Self::Groups { groups: groups.collect::<Result<_, _>>()? }
+            }
             KIND_BUSY => Self::Busy,
             _ => return Err(Malformed::Invalid { what: "kind of response" }),
         };

@@ -1,11 +1,11 @@
 //! What is written is read, what breaks a limit is neither, and the layout is the documented one.
 
 use tidings_crypto::codec::Malformed;
-use tidings_crypto::envelope::DEPOSIT_BYTES_MAX;
+use tidings_crypto::envelope::{DEPOSIT_BYTES_MAX, PREKEYS_BYTES_MAX};
 
 use super::encoding::{
-    KIND_CARD, KIND_COLLECT, KIND_COMPARE, KIND_DEPOSIT, KIND_HELLO, KIND_JOIN, KIND_MAIL, KIND_OPEN_MAILBOX,
-    KIND_PACKAGES, KIND_PUSH, KIND_RECONCILE, KIND_WAY_IN,
+    KIND_CARD, KIND_COLLECT, KIND_COMPARE, KIND_DEPOSIT, KIND_GROUPS, KIND_HELLO, KIND_JOIN, KIND_LEAVE_PREKEYS,
+    KIND_MAIL, KIND_OPEN_MAILBOX, KIND_PACKAGES, KIND_PREKEYS, KIND_PUSH, KIND_RECONCILE, KIND_TIME, KIND_WAY_IN,
 };
 use super::*;
 
@@ -23,6 +23,11 @@ fn requests() -> Vec<Request> {
         Request::Collect { after: u64::MAX, done: vec![] },
         Request::Collect { after: 0, done: vec![7; COLLECTED_MAX] },
         Request::Mail,
+        Request::LeavePrekeys { queue: [2; 32], prekeys: vec![] },
+        Request::LeavePrekeys { queue: [2; 32], prekeys: vec![8; PREKEYS_BYTES_MAX] },
+        Request::Prekeys { token: [3; 32] },
+        Request::Time,
+        Request::Groups,
         Request::WayIn { group: GroupId([4; 16]), needed: false, ballots: vec![] },
         Request::WayIn { group: GroupId([4; 16]), needed: true, ballots: vec![vec![1], vec![], vec![2; 300]] },
         Request::WayIn { group: GroupId([4; 16]), needed: true, ballots: vec![vec![1; BALLOT_BYTES_MAX]; BALLOTS_MAX] },
@@ -53,6 +58,14 @@ fn responses() -> Vec<Response> {
         Response::Join { verdict: JoinVerdict::Waiting },
         Response::Join { verdict: JoinVerdict::Refused("the invite has expired".to_owned()) },
         Response::Join { verdict: JoinVerdict::Later },
+        Response::LeavePrekeys { verdict: DepositVerdict::Kept },
+        Response::LeavePrekeys { verdict: DepositVerdict::Full },
+        Response::LeavePrekeys { verdict: DepositVerdict::Refused },
+        Response::Prekeys { prekeys: None },
+        Response::Prekeys { prekeys: Some(vec![8; 90]) },
+        Response::Prekeys { prekeys: Some(vec![8; PREKEYS_BYTES_MAX]) },
+        Response::Time { at_ms: 1_800_000_000_000 },
+        Response::Groups { groups: vec![GroupId([3; 16]), GroupId([4; 16])] },
         Response::Busy,
     ]
 }
@@ -86,6 +99,17 @@ fn the_layout_is_the_documented_one() {
     assert_eq!(way_in.encode().unwrap(), [[1, 5, 1, 0, 0, 0, 1, 8].as_slice(), &list].concat());
     let here = Response::WayIn { answer: WayInAnswer::Here(EpochId([6; 32])), ballots: vec![] };
     assert_eq!(here.encode().unwrap(), [[1, 5, 3].as_slice(), &[6; 32], &[0, 0]].concat());
+    let left = Request::LeavePrekeys { queue: [2; 32], prekeys: vec![9] };
+    assert_eq!(left.encode().unwrap(), [[1, 13].as_slice(), &[2; 32], &[0, 0, 0, 1, 9]].concat());
+    assert_eq!(Response::LeavePrekeys { verdict: DepositVerdict::Full }.encode().unwrap(), [1, 13, 1]);
+    assert_eq!(Request::Prekeys { token: [3; 32] }.encode().unwrap(), [[1, 14].as_slice(), &[3; 32]].concat());
+    assert_eq!(Response::Prekeys { prekeys: None }.encode().unwrap(), [1, 14, 0]);
+    assert_eq!(Response::Prekeys { prekeys: Some(vec![9]) }.encode().unwrap(), [1, 14, 1, 0, 0, 0, 1, 9]);
+    assert_eq!(Request::Time.encode().unwrap(), [1, 15]);
+    assert_eq!(Response::Time { at_ms: 513 }.encode().unwrap(), [1, 15, 0, 0, 0, 0, 0, 0, 2, 1]);
+    assert_eq!(Request::Groups.encode().unwrap(), [1, 16]);
+    let groups = Response::Groups { groups: vec![GroupId([3; 16])] };
+    assert_eq!(groups.encode().unwrap(), [[1, 16, 0, 1].as_slice(), &[3; 16]].concat());
     assert_eq!(Response::Busy.encode().unwrap(), [1, 0]);
 }
 
@@ -130,6 +154,10 @@ fn every_limit_is_held_when_writing_and_when_reading() {
         Response::decode(&vec![1; RESPONSE_BYTES_MAX + 1]),
         Err(Malformed::TooLong { what: "response", limit: RESPONSE_BYTES_MAX })
     );
+    let prekeys = vec![0; PREKEYS_BYTES_MAX + 1];
+    let left = Request::LeavePrekeys { queue: [2; 32], prekeys: prekeys.clone() };
+    assert_eq!(left.encode(), too_long("prekeys", PREKEYS_BYTES_MAX));
+    assert_eq!(Response::Prekeys { prekeys: Some(prekeys) }.encode(), too_long("prekeys", PREKEYS_BYTES_MAX));
     // Lengths that promise more than there is, up to the highest.
     for length in [u32::MAX, 70_000, 65_537] {
         let bytes = [[1, 1].as_slice(), &length.to_be_bytes()].concat();
@@ -143,7 +171,7 @@ fn every_limit_is_held_when_writing_and_when_reading() {
 
 #[test]
 fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
-    const KINDS: [u8; 12] = [
+    const KINDS: [u8; 16] = [
         KIND_HELLO,
         KIND_PUSH,
         KIND_CARD,
@@ -156,6 +184,10 @@ fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
         KIND_DEPOSIT,
         KIND_COLLECT,
         KIND_MAIL,
+        KIND_LEAVE_PREKEYS,
+        KIND_PREKEYS,
+        KIND_TIME,
+        KIND_GROUPS,
     ];
     assert_eq!(Request::decode(&[2, 1]), Err(Malformed::Version { found: 2, known: 1 }));
     for kind in (0..=255).filter(|kind| !KINDS.contains(kind)) {
@@ -169,6 +201,8 @@ fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
     assert_eq!(Response::decode(&[1, 5, 4]), Err(Malformed::Invalid { what: "mark of a way in" }));
     assert_eq!(Response::decode(&[1, 3, 2]), Err(Malformed::Invalid { what: "mark of a card" }));
     assert_eq!(Response::decode(&[1, 8, 2]), Err(Malformed::Invalid { what: "mark of an answer" }));
+    assert_eq!(Response::decode(&[1, 14, 2]), Err(Malformed::Invalid { what: "mark of prekeys" }));
+    assert_eq!(Response::decode(&[1, 13, 3]), Err(Malformed::Invalid { what: "verdict" }));
     assert_eq!(Response::decode(&[1, 2, 0, 1, 5]), Err(Malformed::Invalid { what: "verdict" }));
 }
 

@@ -1,15 +1,20 @@
 // The local API as functions. Every refusal is a `Refused`, every silence of the node an `Unreachable`.
 import { groupCalls } from "./groups";
 import type {
+  BundleTaken,
   CardLinks,
   Contact,
   Conversation,
+  Finding,
+  Mailbox,
   Message,
   MessageDetail,
   MessagePage,
   Problem,
   Session,
   Status,
+  Storage,
+  StorageLimits,
 } from "./types";
 
 /** The node answered and said no. */
@@ -33,22 +38,36 @@ export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
 
 /** How long one answer may take. A guess: the node is on this machine or on the local network. */
 const answer_ms_max = 20_000;
+/** How long a bundle may take to be brought in, or a backup to be made: they may be gigabytes. A guess. */
+const file_ms_max = 30 * 60_000;
 
 export type Page = { before?: string; after?: string; limit?: number };
 
 export type Client = ReturnType<typeof createClient>;
 
 /** One request: JSON both ways, but a picture goes as it is. */
-export type Call = <T>(method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<T>;
+export type Call = <T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+  ms_max?: number,
+) => Promise<T>;
 
 export function createClient(fetch: Fetch = (path, init) => window.fetch(path, init)) {
-  const call: Call = async <T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+  const call: Call = async <T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+    ms_max = answer_ms_max,
+  ) => {
     const init: RequestInit = {
       method,
       headers: { accept: "application/json", ...headers },
       credentials: "same-origin",
       cache: "no-store",
-      signal: AbortSignal.timeout(answer_ms_max),
+      signal: AbortSignal.timeout(ms_max),
     };
     if (body instanceof Blob) {
       init.body = body;
@@ -97,6 +116,17 @@ export function createClient(fetch: Fetch = (path, init) => window.fetch(path, i
       call<void>("POST", `conversations/${id(conversation)}/seen`, { message }),
     message: (message: string) => call<MessageDetail>("GET", `messages/${id(message)}`),
 
+    mailboxes: () => call<Mailbox[]>("GET", "mailboxes"),
+    addMailbox: (of: { link: string } | { contact: string }) => call<Mailbox>("POST", "mailboxes", of),
+    dropMailbox: (peer: string) => call<void>("DELETE", `mailboxes/${id(peer)}`),
+    mailboxLink: () => call<{ link: string }>("GET", "mailbox-link"),
+    storage: () => call<Storage>("GET", "storage"),
+    setStorage: (limits: StorageLimits) => call<Storage>("PUT", "storage", limits),
+    doctor: () => call<Finding[]>("POST", "doctor", {}),
+    bundleIn: (file: Blob) =>
+      call<BundleTaken>("POST", "bundle", file.slice(0, file.size, "application/octet-stream"), {}, file_ms_max),
+    backup: (passphrase: string) => call<Blob>("POST", "backup", { passphrase }, {}, file_ms_max),
+
     signIn: (token: string) => call<void>("POST", "sign-in", { token }),
     signOut: () => call<void>("POST", "sign-out", {}),
     signInLink: () => call<{ url: string }>("POST", "sign-in-links", {}),
@@ -108,7 +138,8 @@ export function createClient(fetch: Fetch = (path, init) => window.fetch(path, i
 async function read<T>(response: Response): Promise<T | undefined> {
   if (response.status === 204) return undefined;
   try {
-    return (await response.json()) as T;
+    const is_file = response.headers.get("content-type") === "application/octet-stream";
+    return (await (is_file ? response.blob() : response.json())) as T;
   } catch {
     throw new Unreachable("The answer was cut short.");
   }

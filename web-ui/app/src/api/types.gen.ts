@@ -82,6 +82,24 @@ export type Message = {
 };
 
 /**
+ * Who keeps a message for somebody who does not have it yet.
+ */
+export type KeptBy = {
+  /**
+   * A mailbox of theirs: its peer id.
+   */
+  mailbox?: string,
+  /**
+   * Another member, who has it: the account.
+   */
+  account?: string,
+  /**
+   * That member's name.
+   */
+  name?: string,
+};
+
+/**
  * A message's state for one recipient.
  */
 export type Recipient = {
@@ -105,6 +123,10 @@ export type Recipient = {
    * They are no longer in the conversation, so the message does not wait for them.
    */
   removed?: boolean,
+  /**
+   * Who keeps it for them, while it is stored.
+   */
+  kept_by?: Array<KeptBy>,
 };
 
 /**
@@ -380,6 +402,14 @@ export type Status = {
    * Whether the vault is opened by a passphrase rather than by a key file.
    */
   passphrase: boolean,
+  /**
+   * Whether the disk is full: nothing is accepted or taken until there is room.
+   */
+  disk_full: boolean,
+  /**
+   * Whether this node keeps envelopes for others.
+   */
+  mailbox: boolean,
 };
 
 /**
@@ -467,6 +497,54 @@ export type NewContact = {
 };
 
 /**
+ * What the owner allows this node to keep.
+ */
+export type StorageLimits = {
+  /**
+   * For how many days messages are kept after they came here, 1 to 36,500; without it for ever.
+   */
+  keep_days?: number,
+  /**
+   * How many bytes of sealed envelopes are kept for fellow members.
+   */
+  held_bytes_max: number,
+  /**
+   * How many bytes this node's mailbox keeps for others.
+   */
+  mailbox_bytes_max: number,
+};
+
+/**
+ * What is kept, and what may be.
+ */
+export type Storage = {
+  /**
+   * The bytes of the database, without its log.
+   */
+  database_bytes: number,
+  /**
+   * How many of these are free, and used again before the file grows.
+   */
+  free_bytes: number,
+  /**
+   * How many messages are kept.
+   */
+  messages: number,
+  /**
+   * How many bytes of sealed envelopes are kept for fellow members.
+   */
+  held_bytes: number,
+  /**
+   * How many bytes this node's mailbox keeps for others.
+   */
+  mailbox_bytes: number,
+  /**
+   * What may be.
+   */
+  limits: StorageLimits,
+};
+
+/**
  * Who keeps envelopes for this node.
  */
 export type Mailbox = {
@@ -498,6 +576,22 @@ export type Mailbox = {
    * Whether it is connected now.
    */
   online: boolean,
+  /**
+   * How many envelopes it did not give that it had acknowledged, as their senders say.
+   */
+  missing?: number,
+  /**
+   * How many senders say so.
+   */
+  missing_says?: number,
+  /**
+   * When a test envelope came back from it last.
+   */
+  proved_at_ms?: number,
+  /**
+   * Why the last test envelope did not come back.
+   */
+  unproved?: string,
 };
 
 /**
@@ -522,6 +616,64 @@ export type MailboxLink = {
    * Whoever has it is served.
    */
   link: string,
+};
+
+/**
+ * What was looked at.
+ */
+export type Check = "clock" | "disk" | "database" | "copy" | "reachability" | "relay" | "mailbox" | "person" | "queue";
+
+/**
+ * How bad it is.
+ */
+export type Verdict = "good" | "note" | "bad";
+
+/**
+ * One thing that was looked at.
+ */
+export type Finding = {
+  /**
+   * What.
+   */
+  check: Check,
+  /**
+   * How bad it is.
+   */
+  verdict: Verdict,
+  /**
+   * What was found, as a sentence.
+   */
+  says: string,
+  /**
+   * What to do, where something is to be done.
+   */
+  advice?: string,
+};
+
+/**
+ * What became of what a bundle carried.
+ */
+export type BundleTaken = {
+  /**
+   * For this node, and new.
+   */
+  new: number,
+  /**
+   * For this node, and here before.
+   */
+  known: number,
+  /**
+   * For this node, and not readable yet.
+   */
+  later: number,
+  /**
+   * For this node, and of no use to it any more.
+   */
+  useless: number,
+  /**
+   * For others.
+   */
+  others: number,
 };
 
 /**

@@ -1,15 +1,23 @@
 import { useEffect, useState } from "react";
-import type { Message, MessageDetail, MessageState, Recipient } from "../api/types";
+import type { KeptBy, Message, MessageDetail, MessageState, Recipient } from "../api/types";
 import { useSelect, useTidings } from "../state/react";
 import { Avatar } from "../ui/Avatar";
 import { Dialog } from "../ui/Dialog";
-import { moment } from "../ui/format";
+import { list, moment } from "../ui/format";
 import { t } from "../ui/i18n";
 import { Spinner } from "../ui/Spinner";
 import { StateIcon } from "../ui/StateIcon";
 import type { Shown } from "../ui/StateIcon";
 
 type Props = { message: Message; onClose: () => void };
+
+/** Who keeps a message for somebody who does not have it yet. */
+function keptBy(keepers: KeptBy[]): string {
+  const mailboxes = keepers.filter((it) => it.mailbox !== undefined).length;
+  const names = keepers.flatMap((it) => (it.name === undefined ? [] : [it.name]));
+  const all = mailboxes > 0 ? [t("details.mailboxes", { count: mailboxes }), ...names] : names;
+  return t("details.kept-by", { names: list(all) });
+}
 
 /** When a message was sent and received, and what is proved about it for each recipient. */
 export function MessageDetails({ message, onClose }: Props) {
@@ -74,7 +82,7 @@ export function MessageDetails({ message, onClose }: Props) {
                   <Avatar id={it.account} name={it.name} size="small" />
                   <div>
                     <strong>{it.name}</strong>
-                    <p>{it.removed ? t("details.removed") : explained(it.state as Shown)}</p>
+                    <p>{it.removed ? t("details.removed") : it.kept_by ? keptBy(it.kept_by) : explained(it.state as Shown)}</p>
                   </div>
                   {!(it.removed && it.state === "queued") && (
                     <span className="recipient-state">

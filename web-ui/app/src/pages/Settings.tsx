@@ -1,4 +1,4 @@
-import { LogOut, MonitorSmartphone, Palette, RadioTower, UserRound } from "lucide-react";
+import { HardDrive, Inbox, LogOut, MonitorSmartphone, Palette, RadioTower, Stethoscope, UserRound } from "lucide-react";
 import { useState } from "react";
 import { LinkStatus } from "../components/LinkStatus";
 import { NavLink } from "../components/NavLink";
@@ -10,15 +10,21 @@ import { Button } from "../ui/Button";
 import { Dialog } from "../ui/Dialog";
 import { t } from "../ui/i18n";
 import { Appearance } from "./settings/Appearance";
+import { Doctor } from "./settings/Doctor";
+import { Mailboxes } from "./settings/Mailboxes";
 import { NodeStatus } from "./settings/NodeStatus";
 import { Profile } from "./settings/Profile";
 import { Sessions } from "./settings/Sessions";
+import { StoragePane } from "./settings/StoragePane";
 
 const icons: Record<SettingsSection, React.ReactNode> = {
   profile: <UserRound />,
   appearance: <Palette />,
   sessions: <MonitorSmartphone />,
+  mailboxes: <Inbox />,
+  storage: <HardDrive />,
   status: <RadioTower />,
+  doctor: <Stethoscope />,
 };
 
 /** The list of settings sections, under the person they belong to. */
@@ -90,6 +96,12 @@ export function SettingsPane({ section }: { section: SettingsSection }) {
       return <Appearance />;
     case "sessions":
       return <Sessions />;
+    case "mailboxes":
+      return <Mailboxes />;
+    case "storage":
+      return <StoragePane />;
+    case "doctor":
+      return <Doctor />;
     case "status":
       return <NodeStatus />;
   }

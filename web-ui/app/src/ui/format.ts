@@ -12,6 +12,8 @@ const full = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "
 const relativeAlways = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 
+const lists = new Intl.ListFormat(language, { type: "conjunction" });
+
 const midnight = (at_ms: number): number => new Date(at_ms).setHours(0, 0, 0, 0);
 const daysBetween = (at_ms: number, now_ms: number): number =>
   Math.round((midnight(now_ms) - midnight(at_ms)) / 86_400_000);
@@ -22,6 +24,9 @@ export const time = (at_ms: number): string => clock.format(at_ms);
 
 /** 14 March 2026 at 14:05:09 */
 export const moment = (at_ms: number): string => full.format(at_ms);
+
+/** Ada, Ben, and Cleo */
+export const list = (items: string[]): string => lists.format(items);
 
 /** Today, Yesterday, Tuesday, 14 March, 14 March 2024 */
 export function day(at_ms: number, now_ms: number): string {
@@ -90,9 +95,14 @@ export function tone(id: string): number {
 const encoder = new TextEncoder();
 export const utf8Bytes = (text: string): number => encoder.encode(text).length;
 
-/** 812 B, 3.4 KiB */
+const sizes = ["KiB", "MiB", "GiB", "TiB"];
+
+/** 812 B, 3.4 KiB, 4.0 GiB */
 export function bytes(count: number): string {
-  return count < 1024 ? `${count} B` : `${(count / 1024).toFixed(1)} KiB`;
+  if (count < 1024) return `${count} B`;
+  let [size, unit] = [count / 1024, 0];
+  for (; size >= 1023.95 && unit < sizes.length - 1; unit++) size /= 1024;
+  return `${size.toFixed(1)} ${sizes[unit]}`;
 }
 
 /** The digits of a safety number in groups of five. */

@@ -1,5 +1,7 @@
 import { useEffect } from "react";
 import type { PeerPath } from "../../api/types";
+import { Backup } from "../../components/Backup";
+import { Bundles } from "../../components/Bundles";
 import { CopyField } from "../../components/CopyField";
 import { LinkStatus } from "../../components/LinkStatus";
 import { MainHeader } from "../../components/MainHeader";
@@ -37,10 +39,18 @@ export function NodeStatus() {
               <dl className="facts facts-wide">
                 <dt>{t("status.queued")}</dt>
                 <dd>{status.queued > 0 ? t("status.queued-count", { count: status.queued }) : t("status.nothing-queued")}</dd>
+                {status.disk_full && (
+                  <>
+                    <dt>{t("status.disk")}</dt>
+                    <dd>{t("status.disk-full")}</dd>
+                  </>
+                )}
                 <dt>{t("status.keys")}</dt>
                 <dd>{status.passphrase ? t("status.passphrase") : t("status.key-file")}</dd>
               </dl>
             </section>
+            <Backup />
+            <Bundles />
             <section className="panel">
               <h2>{t("status.peers")}</h2>
               {status.peers.length === 0 && <p className="hint">{t("status.no-peers")}</p>}
