@@ -331,7 +331,7 @@ impl State {
         let Some(mut row) = self.group_rows.get(&id).copied() else { return Ok(()) };
         let before = self.tree_before(id, joined.group.head());
         let Some(loaded) = self.groups.get_mut(&id) else { return Ok(()) };
-        loaded.group.enter(joined, batch.now_ms);
+        loaded.group.enter(joined, batch.steady_ms);
         let members = loaded.group.members().len();
         self.save_group(batch, id).await?;
         row.update_due_ms = Some(update_turn_ms(batch, members));

@@ -112,7 +112,7 @@ impl State {
             group,
             epoch,
             nonce: text.nonce,
-            sent_at_ms: batch.now_ms,
+            sent_at_ms: batch.stamp_ms,
         });
         if envelope.is_some() {
             self.writes_in(batch, new.conversation, epoch, sequence).await?;

@@ -63,7 +63,7 @@ impl State {
             return Ok(if may_matter { Arrival::Later } else { Arrival::Taken });
         }
         let inviter = joined.inviter.account;
-        batch.tx.keep_welcome(id, inviter, kept, batch.now_ms, KEPT_A_GROUP_MAX).await?;
+        batch.tx.keep_welcome(id, inviter, kept, batch.stamp_ms, KEPT_A_GROUP_MAX).await?;
         self.welcomes.kept.insert(id);
         Ok(Arrival::Taken)
     }

@@ -363,7 +363,7 @@ impl State {
     /// A member's node keeps an own envelope for the others.
     pub(super) fn is_kept_by(&mut self, batch: &mut Batch<'_, '_>, id: EnvelopeId, peer: PeerKey) {
         if self.partners.is_keeper(id) {
-            batch.tx.put_keeper(id, peer, batch.now_ms);
+            batch.tx.put_keeper(id, peer, batch.stamp_ms);
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) async fn load_profile(
         let (package, secret) = KeyPackage::generate(me, Suite::Classic, true, batch.rng).map_err(|_| damaged)?;
         let reference = package.reference;
         let row = (&reference, &secret.encode()[..], &package.bytes[..], KeyPackageUse::LastResort);
-        batch.tx.put_key_package(row, batch.now_ms, batch.rng).await?;
+        batch.tx.put_key_package(row, batch.stamp_ms, batch.rng).await?;
     }
     let damaged = || StoreError::Damaged { what: "profile" };
     let name = String::from_utf8(batch.tx.setting("name").await?.ok_or_else(damaged)?).map_err(|_| damaged())?;

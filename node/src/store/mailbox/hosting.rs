@@ -79,11 +79,7 @@ impl Tx<'_> {
             .bind(queue.as_slice())
             .fetch_optional(self.transaction.read())
             .await?;
-        let read = |row: sqlx::sqlite::SqliteRow| {
-            let owner = fixed("mailbox queue", row.try_get(0)?)?;
-            Ok((owner, natural(row.try_get(1)?), natural(row.try_get(2)?)))
-        };
-        row.map(read).transpose()
+        row.map(|row| owner_and_two(&row)).transpose()
     }
 
     /// The bytes in all queues.
@@ -100,11 +96,7 @@ impl Tx<'_> {
             .bind(queue.as_slice())
             .fetch_optional(self.transaction.read())
             .await?;
-        let read = |row: sqlx::sqlite::SqliteRow| {
-            let owner = fixed("mailbox queue", row.try_get(0)?)?;
-            Ok((owner, natural(row.try_get(1)?), natural(row.try_get(2)?)))
-        };
-        row.map(read).transpose()
+        row.map(|row| owner_and_two(&row)).transpose()
     }
 
     /// Keeps what the owner of a queue left there, in place of what was there.
@@ -233,4 +225,10 @@ impl Tx<'_> {
         }
         Ok(())
     }
+}
+
+/// An owner and two numbers.
+fn owner_and_two(row: &sqlx::sqlite::SqliteRow) -> Result<([u8; 32], u64, u64), StoreError> {
+    let owner = fixed("mailbox queue", row.try_get(0)?)?;
+    Ok((owner, natural(row.try_get(1)?), natural(row.try_get(2)?)))
 }
