@@ -26,8 +26,8 @@ pub(crate) fn whoever_restarts_while_the_old_connection_stands_is_heard_and_hear
         // The system would tell the other side that the process is gone. Nothing of that comes through.
         lab.set("bob", Way::Up, Line { cut: true, ..Line::default() });
         bob.die();
-        lab.set("bob", Way::Up, Line::default());
         assert!(ada.path_to(&peer).is_some(), "the old connection does not stand any more");
+        lab.set("bob", Way::Up, Line::default());
         bob.start_again(&lab);
         let (began, first) = (now(), talk.len());
         for writer in [&ada, &bob] {

@@ -364,7 +364,8 @@ impl State {
         count: usize,
         outcome: Result<Response, RequestFailure>,
     ) -> Option<Vec<PushVerdict>> {
-        if let Some(state) = self.peers.get_mut(&peer).filter(|state| state.push == Some(request)) {
+        let is_current = self.peers.get(&peer).is_some_and(|state| state.push == Some(request));
+        if let Some(state) = self.peers.get_mut(&peer).filter(|_| is_current) {
             state.push = None;
             state.next_due_ms = Some(batch.now_ms);
         }
@@ -377,7 +378,10 @@ impl State {
                 Some(verdicts)
             }
             _ => {
-                self.pause(batch, peer);
+                // What ended with an earlier connection says nothing of this one.
+                if is_current {
+                    self.pause(batch, peer);
+                }
                 None
             }
         }

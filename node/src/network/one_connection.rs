@@ -173,7 +173,7 @@ impl<B: NetworkBehaviour> OneConnection<B> {
         }
         let Some(current) = self.current.get_mut(&peer) else { return Ok(true) };
         let standing = Kind::of(&current.endpoint);
-        if !new.relayed && self.side.expects(&peer, connection, new.dialler == Dialler::Them) {
+        if !new.relayed && self.side.expects(&peer, connection, new.dialler == Dialler::Them, now()) {
             self.side_open.insert(connection);
             return Ok(false);
         }

@@ -14,7 +14,8 @@ use libp2p::autonat::v2::{client, server};
 use libp2p::core::transport::PortUse;
 use libp2p::core::{Endpoint, Multiaddr};
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm,
 };
 use tokio::time::Instant;
 
@@ -33,26 +34,55 @@ pub(super) struct SideConnections(Arc<Mutex<Expected>>);
 
 #[derive(Debug, Default)]
 struct Expected {
-    /// The peers that we asked to dial us, and until when they may.
-    asked: HashMap<PeerId, Instant>,
+    asked: HashMap<PeerId, Asked>,
     /// The dials that a peer asked of us.
     dialled: HashSet<ConnectionId>,
 }
 
+/// What we asked of a peer.
+#[derive(Debug)]
+struct Asked {
+    /// On which connection.
+    on: ConnectionId,
+    /// How often it may still dial us. Once more, and it is no test: a peer that has restarted has to be let in.
+    dials: usize,
+    /// How many answers it owes.
+    answers: usize,
+    until: Instant,
+}
+
 impl SideConnections {
     /// Whether a new direct connection, beside the one that stands, is such.
-    pub(super) fn expects(&self, peer: &PeerId, connection: ConnectionId, inbound: bool) -> bool {
+    pub(super) fn expects(&self, peer: &PeerId, connection: ConnectionId, inbound: bool, now: Instant) -> bool {
         let mut expected = self.expected();
-        if inbound {
-            return expected.asked.get(peer).is_some_and(|until| now() <= *until);
+        if !inbound {
+            return expected.dialled.remove(&connection);
         }
-        expected.dialled.remove(&connection)
+        let asked = expected.asked.get_mut(peer).filter(|asked| asked.dials > 0 && now <= asked.until);
+        asked.map(|asked| asked.dials -= 1).is_some()
     }
 
-    fn asked(&self, peer: PeerId) {
-        let (mut expected, now) = (self.expected(), now());
-        expected.asked.retain(|_, until| now <= *until);
-        expected.asked.insert(peer, now + ASKED_MAX);
+    fn asked(&self, peer: PeerId, on: ConnectionId, now: Instant) {
+        let mut expected = self.expected();
+        expected.asked.retain(|_, asked| now <= asked.until);
+        let asked = expected.asked.entry(peer).or_insert(Asked { on, dials: 0, answers: 0, until: now });
+        if asked.on != on {
+            *asked = Asked { on, dials: 0, answers: 0, until: now };
+        }
+        (asked.dials, asked.answers, asked.until) = (asked.dials + 1, asked.answers + 1, now + ASKED_MAX);
+    }
+
+    /// A peer said what came of a test: for that one it dials no more.
+    fn answered(&self, peer: &PeerId) {
+        let mut expected = self.expected();
+        let Some(asked) = expected.asked.get_mut(peer) else { return };
+        asked.answers = asked.answers.saturating_sub(1);
+        asked.dials = asked.dials.min(asked.answers);
+    }
+
+    /// The connection on which something was asked is gone, and so is who was asked.
+    fn ended(&self, connection: ConnectionId) {
+        self.expected().asked.retain(|_, asked| asked.on != connection);
     }
 
     fn dialled(&self, connection: ConnectionId) {
@@ -128,6 +158,9 @@ impl NetworkBehaviour for Asking {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        if let FromSwarm::ConnectionClosed(down) = &event {
+            self.side.ended(down.connection_id);
+        }
         match &event {
             FromSwarm::ConnectionEstablished(up) => {
                 self.connections.insert(up.connection_id);
@@ -140,6 +173,10 @@ impl NetworkBehaviour for Asking {
     }
 
     fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
+        // On a connection that we dialled it says nothing but what came of a test, and once that it makes such tests.
+        if event.is_left() {
+            self.side.answered(&peer);
+        }
         if self.connections.contains(&connection) {
             self.inner.on_connection_handler_event(peer, connection, event);
         }
@@ -150,8 +187,8 @@ impl NetworkBehaviour for Asking {
             return Poll::Ready(ToSwarm::NewExternalAddrCandidate(address));
         }
         let polled = self.inner.poll(cx);
-        if let Poll::Ready(ToSwarm::NotifyHandler { peer_id, .. }) = &polled {
-            self.side.asked(*peer_id);
+        if let Poll::Ready(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(on), .. }) = &polled {
+            self.side.asked(*peer_id, *on, now());
         }
         polled
     }
@@ -211,5 +248,71 @@ impl NetworkBehaviour for Answering {
             self.side.dialled(opts.connection_id());
         }
         polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::peer::{peer_id, peer_key_of_seed};
+    use super::*;
+
+    /// The connection on which is asked, and one that comes.
+    fn ends() -> (PeerId, ConnectionId, ConnectionId) {
+        let connection = ConnectionId::new_unchecked;
+        (peer_id(&peer_key_of_seed([1; 32])).unwrap(), connection(1), connection(2))
+    }
+
+    #[test]
+    fn a_peer_that_restarts_after_it_tested_an_address_is_let_in() {
+        let (peer, on, new) = ends();
+        let side = SideConnections::default();
+        assert!(!side.expects(&peer, new, true, now()));
+        side.asked(peer, on, now());
+        assert!(side.expects(&peer, new, true, now()));
+        assert!(!side.expects(&peer, new, true, now()), "its connection is taken for a second test");
+    }
+
+    #[test]
+    fn a_peer_dials_as_often_as_it_was_asked_and_no_more_once_it_has_answered() {
+        let (peer, on, new) = ends();
+        let side = SideConnections::default();
+        for _ in 0..3 {
+            side.asked(peer, on, now());
+        }
+        assert!(side.expects(&peer, new, true, now()));
+        side.answered(&peer);
+        side.answered(&peer);
+        assert!(side.expects(&peer, new, true, now()));
+        assert!(!side.expects(&peer, new, true, now()));
+        side.asked(peer, on, now());
+        side.answered(&peer);
+        side.answered(&peer);
+        assert!(!side.expects(&peer, new, true, now()));
+    }
+
+    #[test]
+    fn who_is_gone_tests_nothing_any_more() {
+        let (peer, on, new) = ends();
+        let side = SideConnections::default();
+        side.asked(peer, on, now());
+        side.ended(new);
+        assert!(side.expects(&peer, new, true, now()));
+        side.asked(peer, on, now());
+        side.ended(on);
+        assert!(!side.expects(&peer, new, true, now()));
+        side.asked(peer, on, now());
+        side.asked(peer, new, now());
+        assert!(side.expects(&peer, on, true, now()));
+        assert!(!side.expects(&peer, on, true, now()));
+    }
+
+    #[test]
+    fn who_did_not_dial_in_time_does_so_no_more() {
+        let (peer, on, new) = ends();
+        let side = SideConnections::default();
+        let asked = now();
+        side.asked(peer, on, asked);
+        assert!(!side.expects(&peer, new, true, asked + ASKED_MAX + Duration::from_millis(1)));
+        assert!(side.expects(&peer, new, true, asked + ASKED_MAX));
     }
 }
