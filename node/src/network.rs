@@ -17,6 +17,7 @@ mod known;
 mod listen;
 mod one_connection;
 mod peer;
+mod pinging;
 mod probing;
 mod proofs;
 mod reach;

@@ -9,19 +9,18 @@ use libp2p::gossipsub::{
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{PeerId, StreamProtocol, connection_limits, dcutr, identify, mdns, ping, relay, request_response, upnp};
+use libp2p::{PeerId, StreamProtocol, connection_limits, dcutr, identify, mdns, relay, request_response, upnp};
 
 use super::NetworkConfig;
 use super::codec::RequestCodec;
 use super::gate::ForKnown;
 use super::known::Known;
 use super::one_connection::OneConnection;
+use super::pinging::Pinging;
 use super::probing::{Answering, Asking, SideConnections};
 use crate::ids::TopicTag;
 use crate::wire::request::PROTOCOL_NAME;
 
-/// Each side pings this often, which feeds the deadline of TCP connections.
-pub(super) const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// A request that is not answered within this time is given up, at both ends.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// A node hears at most this many topics, and believes a peer at most as many. Measured: 38 MB for one such peer.
@@ -61,7 +60,7 @@ pub(super) struct Behaviour {
 /// What speaks with a peer, once there is one connection to it.
 #[derive(NetworkBehaviour)]
 pub(super) struct Protocols {
-    pub(super) ping: ping::Behaviour,
+    pub(super) ping: Pinging,
     pub(super) identify: identify::Behaviour,
     pub(super) requests: request_response::Behaviour<RequestCodec>,
     pub(super) gossip: ForKnown<Gossip>,
@@ -91,7 +90,7 @@ impl Behaviour {
             .with_max_concurrent_streams(REQUEST_STREAMS_MAX);
         let names = [(StreamProtocol::new(PROTOCOL_NAME), request_response::ProtocolSupport::Full)];
         let protocols = Protocols {
-            ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
+            ping: Pinging::new(known.clone()),
             identify: identify::Behaviour::new(identify_config(keypair)),
             requests: request_response::Behaviour::with_codec(RequestCodec, names, requests),
             gossip: ForKnown::new(gossip()?, known.clone(), Some(GOSSIP)),

@@ -17,10 +17,11 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
-use super::behaviour::{PING_INTERVAL, REQUEST_TIMEOUT};
+use super::behaviour::REQUEST_TIMEOUT;
 use super::codec::RequestCodec;
 use super::event::{NetworkEvent, RequestFailure};
 use super::peer::{keypair, peer_id, peer_key};
+use super::pinging::PING_INTERVAL;
 use super::requests::failure;
 use super::transport;
 use crate::ids::PeerKey;

@@ -1,8 +1,8 @@
 //! A stream that fails when nothing has arrived for a while.
 //!
 //! A TCP connection into a hole looks alive for many minutes, and nothing in libp2p closes it: the ping protocol only
-//! reports, and closing waits for the muxer without a limit. Both sides ping every [`super::behaviour::PING_INTERVAL`],
-//! so that a living connection always brings something; one that brings nothing is dead, whatever the kernel thinks.
+//! reports, and closing waits for the muxer without a limit. One end pings every [`super::pinging::PING_INTERVAL`] and
+//! the other answers, so that a living connection always brings both something; one that brings nothing is dead, whatever the kernel thinks.
 
 use std::io;
 use std::pin::Pin;

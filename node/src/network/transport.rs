@@ -19,9 +19,10 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const CIRCUIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// A peer may have this many streams open on one connection: gossip, identify, ping and requests need about forty.
 const STREAMS_MAX: usize = 128;
-/// QUIC notices a dead path after this long (libp2p's default), and asks for a sign of life in half of it.
+/// QUIC notices a dead path after this long (libp2p's default).
 const QUIC_IDLE_MS_MAX: u32 = 10_000;
-const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(4);
+/// It asks for a sign of life itself where pings bring none: later than the next ping, to cost nothing beside it.
+const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(7);
 /// A message of WebSocket holds one write of Noise: 64 KiB. The library would take 256 MiB from whoever connects.
 const WEBSOCKET_BYTES_MAX: usize = 256 * 1024;
 
