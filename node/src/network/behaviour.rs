@@ -143,6 +143,7 @@ fn gossip() -> Result<Gossip, String> {
         .max_publish_messages(GOSSIP_BATCH_MAX)
         .connection_handler_queue_len(GOSSIP_QUEUE_MAX)
         .flood_publish(true)
+        .idontwant_message_size_threshold(0)
         .heartbeat_initial_delay(Duration::from_secs(1))
         .heartbeat_interval(Duration::from_secs(1))
         .build()
