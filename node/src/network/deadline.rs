@@ -2,7 +2,8 @@
 //!
 //! A TCP connection into a hole looks alive for many minutes, and nothing in libp2p closes it: the ping protocol only
 //! reports, and closing waits for the muxer without a limit. One end pings every [`super::pinging::PING_INTERVAL`] and
-//! the other answers, so that a living connection always brings both something; one that brings nothing is dead, whatever the kernel thinks.
+//! the other answers, so that a living connection always brings both something; one that brings nothing is dead,
+//! whatever the kernel thinks.
 
 use std::io;
 use std::pin::Pin;
