@@ -52,7 +52,7 @@ pub(super) struct OneConnection<B: NetworkBehaviour> {
     inner: B,
     local: PeerId,
     current: HashMap<PeerId, Current>,
-    /// The connection that is about to be established in the place of a relayed one.
+    /// The connection that is about to be established through a punched hole.
     upgrade: Option<ConnectionId>,
     side: SideConnections,
     side_open: HashSet<ConnectionId>,
@@ -62,6 +62,7 @@ pub(super) struct OneConnection<B: NetworkBehaviour> {
 struct Current {
     connection: ConnectionId,
     endpoint: ConnectedPoint,
+    path: Path,
     since: Instant,
     /// When a connection of the peer's was first refused because this one stands.
     refused: Option<Instant>,
@@ -133,6 +134,14 @@ fn replaces(local: &PeerId, peer: &PeerId, current: Kind, new: Kind, age: Durati
     }
 }
 
+/// Whether a direct connection that takes the place of another goes through a punched hole: in the place of a relayed one;
+/// or beside one that did so just now, because over QUIC one hole makes two connections, and the first to be there is not
+/// always the one that stays.
+fn is_punched(standing: Path, new: Kind, age: Duration) -> bool {
+    let by_one_hole = standing == Path::Punched && age <= SIMULTANEOUS_MAX;
+    !new.relayed && (standing == Path::Relayed || by_one_hole)
+}
+
 /// Whether a peer that was refused so long ago shows by dialling again that it does not have the connection that stands.
 fn insists(current: Kind, new: Kind, refused_ago: Option<Duration>) -> bool {
     let is_like = current.relayed == new.relayed && new.dialler == Dialler::Them;
@@ -184,7 +193,7 @@ impl<B: NetworkBehaviour> OneConnection<B> {
             }
             return Err(ConnectionDenied::new(Refused::Superfluous));
         }
-        self.upgrade = (standing.relayed && !new.relayed).then_some(connection);
+        self.upgrade = is_punched(current.path, new, now() - current.since).then_some(connection);
         self.retire(peer);
         Ok(true)
     }
@@ -214,7 +223,8 @@ impl<B: NetworkBehaviour> OneConnection<B> {
             true => Path::Punched,
             false => Path::Direct,
         };
-        self.current.insert(peer_id, Current { connection, endpoint: endpoint.clone(), since: now(), refused: None });
+        self.current
+            .insert(peer_id, Current { connection, endpoint: endpoint.clone(), path, since: now(), refused: None });
         let established = ConnectionEstablished { other_established: 0, ..established };
         self.inner.on_swarm_event(FromSwarm::ConnectionEstablished(established));
         self.events.push_back(ToSwarm::GenerateEvent(Event::Up(peer_id, path)));
@@ -413,5 +423,18 @@ mod tests {
         let quic: Multiaddr = "/ip4/192.0.2.7/udp/4001/quic-v1".parse().unwrap();
         assert_eq!(Kind::outbound(&quic, Endpoint::Dialer), US);
         assert_eq!(Kind::outbound(&quic, Endpoint::Listener), US);
+    }
+
+    #[test]
+    fn whichever_of_the_two_connections_of_one_hole_stays_its_path_is_a_punched_one() {
+        let later = SIMULTANEOUS_MAX + Duration::from_millis(1);
+        for new in [US, THEM] {
+            assert!(is_punched(Path::Relayed, new, later));
+            assert!(is_punched(Path::Punched, new, SIMULTANEOUS_MAX));
+            // A peer that dials straight later on has found another way.
+            assert!(!is_punched(Path::Punched, new, later));
+            assert!(!is_punched(Path::Direct, new, Duration::ZERO));
+            assert!(!is_punched(Path::Relayed, relayed(new), Duration::ZERO));
+        }
     }
 }
