@@ -52,6 +52,8 @@ pub(super) struct OneConnection<B: NetworkBehaviour> {
     inner: B,
     local: PeerId,
     current: HashMap<PeerId, Current>,
+    /// The connections, other than direct ones, that ended in the last [`SIMULTANEOUS_MAX`].
+    ended: HashMap<PeerId, (Path, Instant)>,
     /// The connection that is about to be established through a punched hole.
     upgrade: Option<ConnectionId>,
     side: SideConnections,
@@ -154,6 +156,7 @@ impl<B: NetworkBehaviour> OneConnection<B> {
             inner,
             local,
             current: HashMap::new(),
+            ended: HashMap::new(),
             upgrade: None,
             side,
             side_open: HashSet::new(),
@@ -180,7 +183,13 @@ impl<B: NetworkBehaviour> OneConnection<B> {
         if peer_key(&peer).is_none() {
             return Err(ConnectionDenied::new(Refused::ForeignKey));
         }
-        let Some(current) = self.current.get_mut(&peer) else { return Ok(true) };
+        let Some(current) = self.current.get_mut(&peer) else {
+            // The other end, where a hole's connection is there first, closes the relayed one at once.
+            let ended = self.ended.get(&peer).map(|(path, at)| (*path, now() - *at));
+            let in_its_place = ended.is_some_and(|(path, ago)| ago <= SIMULTANEOUS_MAX && is_punched(path, new, ago));
+            self.upgrade = in_its_place.then_some(connection);
+            return Ok(true);
+        };
         let standing = Kind::of(&current.endpoint);
         if !new.relayed && self.side.expects(&peer, connection, new.dialler == Dialler::Them, now()) {
             self.side_open.insert(connection);
@@ -218,6 +227,7 @@ impl<B: NetworkBehaviour> OneConnection<B> {
         if self.side_open.contains(&connection) {
             return;
         }
+        self.ended.remove(&peer_id);
         let path = match self.upgrade.take() == Some(connection) {
             _ if endpoint.is_relayed() => Path::Relayed,
             true => Path::Punched,
@@ -289,8 +299,11 @@ impl<B: NetworkBehaviour> NetworkBehaviour for OneConnection<B> {
         match event {
             FromSwarm::ConnectionEstablished(established) => self.established(established),
             FromSwarm::ConnectionClosed(closed) if self.is_current(&closed.peer_id, closed.connection_id) => {
-                self.current.remove(&closed.peer_id);
                 let peer = closed.peer_id;
+                self.ended.retain(|_, (_, at)| now() - *at <= SIMULTANEOUS_MAX);
+                if let Some(current) = self.current.remove(&peer).filter(|current| current.path != Path::Direct) {
+                    self.ended.insert(peer, (current.path, now()));
+                }
                 let closed = ConnectionClosed { remaining_established: 0, ..closed };
                 self.inner.on_swarm_event(FromSwarm::ConnectionClosed(closed));
                 self.events.push_back(ToSwarm::GenerateEvent(Event::Down(peer)));
