@@ -42,6 +42,17 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
+/// What begins with an answer's head.
+type Opened = (Response<Incoming>, Connection);
+
+/// An answer of either kind.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Events that go on until the client hangs up.
+    Stream,
+    Whole(Reply),
+}
+
 impl Reply {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
@@ -117,6 +128,18 @@ impl Client {
         Reply { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
+    /// The answer, if it is none that goes on for ever; `None` where the node hung up on a body that it would not read.
+    pub(crate) async fn asked(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Option<Answer> {
+        let (response, _connection) = self.try_open(method, path, body).await.ok()?;
+        let (parts, body) = response.into_parts();
+        let (status, headers) = (parts.status.as_u16(), parts.headers);
+        if headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream") {
+            return Some(Answer::Stream);
+        }
+        let body = within(body.collect()).await.unwrap().to_bytes().to_vec();
+        Some(Answer::Whole(Reply { status, headers, body }))
+    }
+
     /// Opens a server-sent stream; what is no stream fails the test.
     pub(crate) async fn events(&self, path: &str) -> Frames {
         let (response, connection) = self.open("GET", path, None).await;
@@ -143,7 +166,11 @@ impl Client {
         }
     }
 
-    async fn open(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> (Response<Incoming>, Connection) {
+    async fn open(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Opened {
+        self.try_open(method, path, body).await.unwrap()
+    }
+
+    async fn try_open(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> hyper::Result<Opened> {
         match &self.door {
             Door::Tcp(address) => self.exchange(TcpStream::connect(address).await.unwrap(), method, path, body).await,
             Door::Unix(socket) => self.exchange(UnixStream::connect(socket).await.unwrap(), method, path, body).await,
@@ -156,7 +183,7 @@ impl Client {
         method: &str,
         path: &str,
         body: Option<Vec<u8>>,
-    ) -> (Response<Incoming>, Connection) {
+    ) -> hyper::Result<Opened> {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let mut driver = JoinSet::new();
         driver.spawn(async move { drop(connection.await) });
@@ -166,7 +193,7 @@ impl Client {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).unwrap();
-        (within(sender.send_request(request)).await.unwrap(), connection)
+        Ok((within(sender.send_request(request)).await?, connection))
     }
 }
 

@@ -8,6 +8,8 @@ mod client;
 #[cfg(test)]
 mod doors;
 #[cfg(test)]
+mod fuzzed;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod home;
@@ -19,5 +21,9 @@ mod messages;
 mod people;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod sign_in;

@@ -1,6 +1,5 @@
 //! Backups: all of the node in one file, sealed under a passphrase of its own.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -11,6 +10,7 @@ use tidings_node::backup::BackupFile;
 
 use crate::dto;
 use crate::error::Error;
+use crate::extract;
 use crate::router::App;
 
 /// A backup of all that the node has, restored once for a test before it is given away.
@@ -18,7 +18,10 @@ use crate::router::App;
     post, path = "/backup", tag = "node", operation_id = "backup", request_body = dto::NewBackup,
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"))
 )]
-pub(crate) async fn make(State(app): State<App>, Json(new): Json<dto::NewBackup>) -> Result<Response, Error> {
+pub(crate) async fn make(
+    State(app): State<App>,
+    extract::Body(new): extract::Body<dto::NewBackup>,
+) -> Result<Response, Error> {
     let backup = Box::pin(app.handle.backup(new.passphrase)).await?;
     let bytes = HeaderValue::from(backup.bytes);
     let body = Body::from_stream(stream::unfold(backup, |mut backup: BackupFile| async move {
