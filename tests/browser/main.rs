@@ -24,6 +24,11 @@ mod tests {
         play("three people with a group in the browser", "three_people.mjs");
     }
 
+    #[test]
+    fn other_sites_and_hostile_texts_get_nowhere_in_the_browser() {
+        play("what other sites and hostile texts get at in the browser", "hostile.mjs");
+    }
+
     fn play(what: &str, script: &str) {
         let Some(machine) = Machine::for_test(what) else { return };
         let mut node = Command::new(&machine.node);
