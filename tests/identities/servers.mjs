@@ -4,6 +4,10 @@ import { createInterface } from "node:readline";
 import { GitHub } from "./github.mjs";
 import { Issuer } from "./issuer.mjs";
 import { Mail } from "./mail.mjs";
+import { visit } from "./visitor.mjs";
+
+// The issuer has notices; what is printed here is for the test.
+console.info = console.log = console.warn = console.error;
 
 const [issuer, github, mail] = await Promise.all([Issuer.start(), GitHub.start(), Mail.start()]);
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -14,6 +18,7 @@ const orders = {
   rename: ({ login, name }) => github.rename(login, name),
   gist: (gist) => github.gist(gist),
   signed: (message) => mail.signed(message),
+  visit,
   inbox: () => mail.received,
   asked: () => ({ issuer: issuer.requests, github: github.requests, dns: mail.questions }),
 };
