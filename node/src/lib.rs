@@ -16,6 +16,7 @@ mod mailbox;
 pub mod network;
 pub mod node;
 pub mod outbox;
+pub mod providers;
 pub mod store;
 pub mod sync;
 pub mod wire;

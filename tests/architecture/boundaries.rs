@@ -8,11 +8,15 @@ struct Owned {
     modules: &'static [&'static str],
 }
 
-const OWNED: [Owned; 4] = [
+const OWNED: [Owned; 8] = [
     Owned { crate_name: "sqlx", modules: &["node/src/store"] },
     Owned { crate_name: "libp2p", modules: &["node/src/network", "node/src/ids"] },
     Owned { crate_name: "openmls", modules: &["crypto/src/group"] },
     Owned { crate_name: "axum", modules: &["web-ui/src"] },
+    Owned { crate_name: "hyper_rustls", modules: &["node/src/providers"] },
+    Owned { crate_name: "oauth2", modules: &["node/src/providers"] },
+    Owned { crate_name: "lettre", modules: &["node/src/providers"] },
+    Owned { crate_name: "hickory_resolver", modules: &["node/src/providers"] },
 ];
 
 /// Pure code: values in, decisions out. A folder or a module each.
@@ -81,9 +85,10 @@ fn pure_code_stays_pure(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Only what crosses to the browser or comes from it is (de)serialised by derive, and its types are in one place.
-/// The engine has its own encodings; `group` keeps what OpenMLS writes; `cli` reads the same API as a client.
+/// The engine has its own encodings; `group` keeps what OpenMLS writes; `cli` reads the same API as a client; `providers`
+/// reads what the servers of others answer.
 fn serde_derives_stay_at_the_edge(tree: &Tree) -> Vec<Finding> {
-    const ALLOWED: [&str; 3] = ["web-ui/src/dto", "cli/src", "crypto/src/group"];
+    const ALLOWED: [&str; 4] = ["web-ui/src/dto", "cli/src", "crypto/src/group", "node/src/providers"];
     let mut findings = Vec::new();
     for (path, text) in tree.shipped_rust().filter(|(path, _)| !ALLOWED.iter().any(|module| is_in_module(path, module)))
     {

@@ -4,10 +4,10 @@ use std::env;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
-/// The page needs at least this Node.js.
-const NODE_MAJOR_MIN: u32 = 20;
+use anyhow::Context as _;
+use tidings_tests::javascript::{NodeJs, on_path};
+
 const CHROMIUM_NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// A machine that can run the page.
@@ -15,7 +15,7 @@ const CHROMIUM_NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrom
 pub(crate) struct Machine {
     pub(crate) node: PathBuf,
     pub(crate) chromium: PathBuf,
-    npm: PathBuf,
+    programs: NodeJs,
 }
 
 impl Machine {
@@ -23,7 +23,7 @@ impl Machine {
     pub(crate) fn for_test(what: &str) -> Option<Self> {
         match Self::find() {
             Ok(machine) => {
-                machine.install_packages();
+                machine.programs.install(&page()).unwrap();
                 Some(machine)
             }
             Err(missing) => {
@@ -38,33 +38,16 @@ impl Machine {
 
     /// `npm` in the folder of the page.
     pub(crate) fn npm(&self, arguments: &[&str]) -> Command {
-        let mut npm = Command::new(&self.npm);
+        let mut npm = Command::new(&self.programs.npm);
         npm.args(arguments).current_dir(page());
         npm
     }
 
-    fn find() -> Result<Self, String> {
-        let node = on_path(&["node", "nodejs"]).ok_or("Node.js is missing: install it, version 20 or newer")?;
-        let version = Command::new(&node).arg("--version").output().map_err(|error| format!("node: {error}"))?;
-        let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-        let major = version.trim_start_matches('v').split('.').next().and_then(|number| number.parse::<u32>().ok());
-        if major.is_none_or(|major| major < NODE_MAJOR_MIN) {
-            return Err(format!("Node.js {version} is too old: version {NODE_MAJOR_MIN} or newer is needed"));
-        }
-        let npm = on_path(&["npm"]).ok_or("npm is missing: it comes with Node.js")?;
+    fn find() -> anyhow::Result<Self> {
+        let programs = NodeJs::find()?;
         let named = env::var_os("CHROMIUM").map(PathBuf::from);
-        let chromium = named.or_else(|| on_path(&CHROMIUM_NAMES)).ok_or("Chromium is missing: install it")?;
-        Ok(Self { node, chromium, npm })
-    }
-
-    /// `npm ci`, where the packages are missing or older than what the lock file lists.
-    fn install_packages(&self) {
-        static INSTALLING: Mutex<()> = Mutex::new(());
-        let _one_at_a_time = INSTALLING.lock().unwrap();
-        let changed = |path: &str| page().join(path).metadata().and_then(|metadata| metadata.modified()).ok();
-        if changed("node_modules/.package-lock.json") < changed("package-lock.json") {
-            run(&mut self.npm(&["ci", "--no-audit", "--no-fund"]));
-        }
+        let chromium = named.or_else(|| on_path(&CHROMIUM_NAMES)).context("Chromium is missing: install it")?;
+        Ok(Self { node: programs.node.clone(), chromium, programs })
     }
 }
 
@@ -89,10 +72,4 @@ pub(crate) fn repository() -> &'static Path {
 
 fn page() -> PathBuf {
     repository().join("web-ui/app")
-}
-
-fn on_path(names: &[&str]) -> Option<PathBuf> {
-    let folders = env::var_os("PATH")?;
-    let mut files = names.iter().flat_map(|name| env::split_paths(&folders).map(move |folder| folder.join(name)));
-    files.find(|file| file.is_file())
 }

@@ -28,6 +28,8 @@ export class Mail {
         });
       },
     });
+    // A client that does not trust the certificate breaks off: that is its right.
+    server.on("error", () => {});
     const listening = server.listen(0, "127.0.0.1");
     await once(listening, "listening");
     mail.smtp = listening.address();

@@ -1,13 +1,11 @@
 // The servers that the tests of identities talk to: an issuer, a GitHub and a mail provider, on the loopback.
 // A line of JSON in says what to do; a line of JSON out what came of it.
+import "./quiet.mjs";
 import { createInterface } from "node:readline";
 import { GitHub } from "./github.mjs";
 import { Issuer } from "./issuer.mjs";
 import { Mail } from "./mail.mjs";
 import { visit } from "./visitor.mjs";
-
-// The issuer has notices; what is printed here is for the test.
-console.info = console.log = console.warn = console.error;
 
 const [issuer, github, mail] = await Promise.all([Issuer.start(), GitHub.start(), Mail.start()]);
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);

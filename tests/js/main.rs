@@ -14,8 +14,10 @@ mod tests {
     use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
     use serde_json::Value;
 
+    use tidings_tests::javascript::NodeJs;
+
     use crate::node::Node;
-    use crate::peer::{Machine, Peer, card_of};
+    use crate::peer::{Peer, card_of};
 
     /// PROTOCOL §4.1, §4.4: version, kind and tag; the nonce; the authentication tag; the smallest bucket's step.
     const HEADER: usize = 18;
@@ -25,7 +27,7 @@ mod tests {
 
     #[test]
     fn a_stranger_connects_over_tcp_and_websocket_identifies_and_pings_and_learns_nothing_more() {
-        let Some(machine) = Machine::for_test("a stranger with js-libp2p at a node") else { return };
+        let Some(machine) = NodeJs::for_test("a stranger with js-libp2p at a node", "js") else { return };
         let (alice, bob) = (Node::start("alice"), Node::start("bob"));
         let conversation = alice.talks_with(&bob);
         for (number, address) in [(1, alice.address(false)), (2, alice.address(true))] {
@@ -55,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_known_peer_that_hears_a_conversations_topic_sees_sealed_envelopes_and_what_it_publishes_goes_no_further() {
-        let Some(machine) = Machine::for_test("a known peer with js-libp2p at a node") else { return };
+        let Some(machine) = NodeJs::for_test("a known peer with js-libp2p at a node", "js") else { return };
         let (alice, bob) = (Node::start("alice"), Node::start("bob"));
         let conversation = alice.talks_with(&bob);
         let [(card_of_mallory, seed_of_mallory), (card_of_watcher, seed_of_watcher)] = [11, 12].map(card_of);

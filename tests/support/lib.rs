@@ -4,6 +4,7 @@
 
 pub mod binary;
 pub mod faults;
+pub mod javascript;
 pub mod proxy;
 pub mod schedule;
 pub mod world;
