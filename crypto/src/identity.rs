@@ -123,7 +123,7 @@ impl fmt::Debug for Signature {
 pub struct BadSignature;
 
 /// Verifies strictly: no key or commitment of small order, no unreduced scalar (RFC 8032 §5.1.7 and beyond).
-fn verify(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+pub(crate) fn verify(key: &[u8; 32], message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
     let key = VerifyingKey::from_bytes(key).map_err(|_| BadSignature)?;
     let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
     key.verify_strict(message, &signature).map_err(|_| BadSignature)

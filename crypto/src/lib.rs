@@ -12,6 +12,7 @@ pub mod epoch_id;
 pub mod group;
 pub mod id;
 pub mod identity;
+pub mod proof;
 pub mod vault;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod hpke;
 mod ours;
+mod proofs;
 mod wycheproof;
 
 use data_encoding::HEXLOWER;

@@ -25,7 +25,7 @@ fn encode(bytes: &[u8]) -> String {
 }
 
 /// Compares a vector with its file.
-fn assert_is_written_down(file: &str, vector: &Value) {
+pub(crate) fn assert_is_written_down(file: &str, vector: &Value) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors").join(file);
     let written: Option<Value> = std::fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
     if written.as_ref() == Some(vector) {

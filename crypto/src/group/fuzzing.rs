@@ -20,6 +20,7 @@ use crate::{
     epoch_id::EpochId,
     group::{epochs::Ballot, evidence::InviteProof},
     identity::LocalNode,
+    proof::fuzzing as proof,
 };
 
 /// A decoder, or what decodes on the way to something else.
@@ -32,7 +33,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 22] = [
     Target { name: "envelope", run: envelope },
     Target { name: "content", run: content },
     Target { name: "welcome", run: welcome },
@@ -52,6 +53,9 @@ pub const TARGETS: [Target; 19] = [
     Target { name: "stored_state", run: stored_state },
     Target { name: "receive", run: receive },
     Target { name: "ballot", run: ballot },
+    Target { name: "proof", run: proof::proof },
+    Target { name: "id_token", run: proof::id_token },
+    Target { name: "key_set", run: proof::key_set },
 ];
 
 const NOW_MS: u64 = 1_800_000_000_000;

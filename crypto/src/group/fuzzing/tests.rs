@@ -72,7 +72,7 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
     let choices = vec![crate::group::epochs::Choice { number: 2, epoch }];
     let mut ballot = Writer::new();
     Ballot { number: 1, choices }.encode(&mut ballot);
-    BTreeMap::from([
+    let mut seeds = BTreeMap::from([
         ("ballot", vec![ballot.into_bytes()]),
         ("envelope", vec![envelope.bytes().to_vec()]),
         ("content", vec![message.encode_padded().unwrap().to_vec(), update.content.encode_padded().unwrap().to_vec()]),
@@ -95,7 +95,9 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             state.map(|(row, state)| [&[u8::try_from(row).unwrap()], state.value.as_slice()].concat()).collect(),
         ),
         ("receive", vec![message.message, update.content.message]),
-    ])
+    ]);
+    seeds.extend(proof::seeds());
+    seeds
 }
 
 #[test]
