@@ -7,6 +7,7 @@ mod backups;
 mod bundles;
 mod events;
 mod groups;
+mod identities;
 
 use std::io;
 use std::path::Path;
@@ -30,6 +31,7 @@ pub(crate) use answers::{
 pub(crate) use bundles::{BundleTaken, unwritten};
 pub(crate) use events::{Event, Events};
 pub(crate) use groups::{NewInvite, Patch};
+pub(crate) use identities::{CameBack, Identity, Issuer};
 
 use crate::failure::Failure;
 use crate::settings::Home;

@@ -1,10 +1,14 @@
 //! What was typed: the verbs and their flags, and nothing about what they mean.
 
+mod identity;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use identity::{AcceptTyped, IdentityVerb, LinkTyped};
 
 const EXIT_CODES: &str = "\
 A conversation or a contact is named by its id, by the beginning of its id (6 characters or more), \
@@ -106,6 +110,9 @@ pub(crate) enum Verb {
     /// Let a node that is always on keep envelopes for you while you are away
     #[command(subcommand)]
     Mailbox(MailboxVerb),
+    /// Prove who you are elsewhere, and see what others prove
+    #[command(subcommand)]
+    Identity(IdentityVerb),
     /// Show what this node keeps, or say for how long and how much
     Storage(StorageTyped),
     /// Carry what is undelivered between nodes that never meet, in a file

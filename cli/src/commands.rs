@@ -7,6 +7,7 @@ mod card;
 mod completions;
 mod contacts;
 mod doctor;
+mod identity;
 mod invite;
 mod join;
 mod leave;
@@ -60,6 +61,7 @@ pub(crate) async fn run(typed: Typed) -> Result<(), Failure> {
         Verb::Role { conversation, member, role } => role::run(&api, &output, &conversation, &member, role).await,
         Verb::Leave { conversation } => leave::run(&api, &output, &conversation).await,
         Verb::Set(typed) => set::run(&api, &output, &typed).await,
+        Verb::Identity(verb) => identity::run(&api, &output, &verb).await,
         Verb::Mailbox(verb) => mailbox::run(&api, &output, &verb).await,
         Verb::Storage(typed) => storage::run(&api, &output, &typed).await,
         Verb::Bundle(verb) => bundle::run(&api, &output, &verb).await,

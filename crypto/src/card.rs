@@ -14,6 +14,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::identity::{
     AccountId, AccountKey, AccountPublic, CERTIFICATE_BYTES, MalformedCertificate, NodeCertificate, Signature,
 };
+use crate::proof::ProofId;
 
 pub use link::{BadLink, CardLink, LINK_BYTES_MAX, SHORT_LINK_BYTES_MAX, ShortCard};
 pub(crate) use link::{checked_payload, link};
@@ -28,12 +29,16 @@ pub const NODES_MAX: usize = 8;
 pub const ADDRESSES_MAX: usize = 16;
 /// An address is at most this many bytes, and at least one.
 pub const ADDRESS_BYTES_MAX: usize = 128;
+/// A card names at most this many proofs of identities.
+pub const CARD_PROOFS_MAX: usize = 8;
 /// A key package is at most this many bytes; a node without one has none.
 pub const KEY_PACKAGE_BYTES_MAX: usize = 2 * 1024;
 
 const VERSION: u8 = 1;
 /// Of a card that names mailboxes.
 const MAILBOXES_VERSION: u8 = 2;
+/// Of a card that names proofs of identities.
+const PROOFS_VERSION: u8 = 3;
 const CONTEXT: &str = "tidings v1 contact card";
 const SIGNATURE_BYTES: usize = 64;
 
@@ -71,6 +76,9 @@ pub struct Card {
     pub serial: u64,
     /// The account's nodes.
     pub nodes: Vec<CardNode>,
+    /// The proofs of identities that hold (§7): those to whom the card leads ask for them. One that a newer card does not
+    /// name is withdrawn. The names give nothing away: a card is public, what proves who somebody is elsewhere is not.
+    pub proofs: Vec<ProofId>,
 }
 
 impl fmt::Debug for Card {
@@ -120,6 +128,9 @@ pub enum BadCard {
     /// A node has too many mailboxes, or one of them too many addresses or one of a wrong length.
     #[error("a node has at most {MAILBOXES_MAX} mailboxes of {MAILBOX_ADDRESSES_MAX} addresses each")]
     Mailboxes,
+    /// It names too many proofs, or not in ascending order.
+    #[error("a card names at most {CARD_PROOFS_MAX} proofs, in ascending order, each once")]
+    Proofs,
     /// A key package is too long.
     #[error("a key package has at most {KEY_PACKAGE_BYTES_MAX} bytes")]
     KeyPackage,
@@ -155,12 +166,13 @@ impl SignedCard {
         if bytes.len() > CARD_BYTES_MAX {
             return Err(BadCard::TooLong { bytes: bytes.len() });
         }
-        if bytes.first().is_some_and(|version| *version > MAILBOXES_VERSION) {
+        if bytes.first().is_some_and(|version| *version > PROOFS_VERSION) {
             return Err(BadCard::Newer);
         }
         let (signed, signature) = bytes.split_last_chunk::<SIGNATURE_BYTES>().ok_or(Malformed::Truncated)?;
         let mut reader = Reader::new(signed);
-        let version = if bytes.first() == Some(&MAILBOXES_VERSION) { MAILBOXES_VERSION } else { VERSION };
+        let version = bytes.first().copied().filter(|version| (VERSION..=PROOFS_VERSION).contains(version));
+        let version = version.unwrap_or(VERSION);
         reader.version(version)?;
         let account = AccountPublic(reader.array()?);
         account.verify(CONTEXT, signed, &Signature(*signature)).map_err(|_| BadCard::Signature)?;
@@ -198,17 +210,29 @@ impl Card {
                 writer.bytes(&address.0);
             }
             writer.bytes(&node.key_package);
-            if version == MAILBOXES_VERSION {
+            if version >= MAILBOXES_VERSION {
                 writer.count(node.mailboxes.len());
                 node.mailboxes.iter().for_each(|mailbox| mailbox.write(&mut writer));
             }
         }
+        if version >= PROOFS_VERSION {
+            writer.count(self.proofs.len());
+            self.proofs.iter().for_each(|proof| {
+                writer.array(&proof.0);
+            });
+        }
         writer.into_bytes()
     }
 
-    /// A card without mailboxes is what it was before there were any.
+    /// A card without proofs, or without mailboxes either, is what it was before there were any.
     fn version(&self) -> u8 {
-        if self.nodes.iter().any(|node| !node.mailboxes.is_empty()) { MAILBOXES_VERSION } else { VERSION }
+        if !self.proofs.is_empty() {
+            PROOFS_VERSION
+        } else if self.nodes.iter().any(|node| !node.mailboxes.is_empty()) {
+            MAILBOXES_VERSION
+        } else {
+            VERSION
+        }
     }
 
     /// Reads what follows the account.
@@ -224,15 +248,21 @@ impl Card {
             }
             let key_package = reader.bytes("a key package", KEY_PACKAGE_BYTES_MAX)?.to_vec();
             let mut mailboxes = Vec::new();
-            if version == MAILBOXES_VERSION {
+            if version >= MAILBOXES_VERSION {
                 for _ in 0..reader.count("a list of mailboxes", MAILBOXES_MAX)? {
                     mailboxes.push(CardMailbox::read(&mut reader)?);
                 }
             }
             nodes.push(CardNode { certificate, addresses, key_package, mailboxes });
         }
+        let mut proofs = Vec::new();
+        if version >= PROOFS_VERSION {
+            for _ in 0..reader.count("the list of proofs", CARD_PROOFS_MAX)? {
+                proofs.push(ProofId(reader.array()?));
+            }
+        }
         reader.finish()?;
-        let card = Self { account, name, serial, nodes };
+        let card = Self { account, name, serial, nodes, proofs };
         if card.version() == version { Ok(card) } else { Err(Malformed::Invalid { what: "the version" }.into()) }
     }
 
@@ -243,6 +273,10 @@ impl Card {
         let ids: std::collections::BTreeSet<_> = self.nodes.iter().map(|node| node.certificate.node_id()).collect();
         if ids.is_empty() || self.nodes.len() > NODES_MAX || ids.len() != self.nodes.len() {
             return Err(BadCard::Nodes);
+        }
+        let ascends = |pair: &[ProofId]| matches!(pair, [one, next] if one < next);
+        if self.proofs.len() > CARD_PROOFS_MAX || !self.proofs.windows(2).all(ascends) {
+            return Err(BadCard::Proofs);
         }
         self.nodes.iter().try_for_each(|node| node.check(self.account))
     }

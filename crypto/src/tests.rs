@@ -128,7 +128,7 @@ proptest! {
         let addresses = addresses.into_iter().map(Address).collect();
         let shown = CardNode { certificate: node.certificate.clone(), addresses, key_package, mailboxes: Vec::new() };
         let name = if valid_name(&name) { name } else { "Ada".to_owned() };
-        let card = Card { account: node.account.public(), name, serial, nodes: vec![shown] };
+        let card = Card { account: node.account.public(), name, serial, nodes: vec![shown], proofs: Vec::new() };
         let signed = SignedCard::sign(card, &node.account).unwrap();
         prop_assert_eq!(CardLink::parse(&signed.link()), Ok(CardLink::Full(signed.clone())));
         prop_assert!(signed.short_link().len() <= 600);

@@ -9,6 +9,7 @@ pub mod bundles;
 mod checkup;
 pub(crate) mod door;
 mod full;
+pub mod identities;
 pub(crate) mod packages;
 mod people;
 pub(crate) mod pushes;
@@ -20,10 +21,12 @@ mod waiting;
 
 use rand_chacha::ChaCha20Rng;
 use tidings_crypto::identity::LocalNode;
+use tidings_crypto::proof::ProofId;
 
 use self::batch::{Batch, Halt};
 use self::bundles::{BundlePlace, BundleScope, Packed, ParcelFate};
 use self::full::{Full, Outside};
+use self::identities::{IdentityCommand, SignInBeginning};
 pub(crate) use self::pushes::Asked;
 pub(crate) use self::state::{LoadedGroup, MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
@@ -185,6 +188,8 @@ pub enum Command {
         /// What the browser calls itself.
         user_agent: String,
     },
+    /// Something about who people are elsewhere.
+    Identity(IdentityCommand),
     /// A session was used.
     TouchSession(SessionId),
     /// Sign a browser out.
@@ -226,6 +231,10 @@ pub enum Reply {
     Token(zeroize::Zeroizing<String>),
     /// A fresh session.
     Session(NewSession),
+    /// What a sign-in elsewhere begins with.
+    SignInBeginning(Box<SignInBeginning>),
+    /// A proof of mine that is shown now.
+    Proof(ProofId),
 }
 
 /// Something must be done. The transaction that decided it is durable.
@@ -453,6 +462,7 @@ impl State {
             Command::SetStorage(limits) => self.set_storage(batch, limits).await.map(|()| Reply::Done),
             Command::PackBundle { scope, at } => Box::pin(self.pack_bundle(batch, &scope, at)).await.map(Reply::Packed),
             Command::UnpackBundle(parcels) => Ok(Reply::Unpacked(Box::pin(self.unpack_bundle(batch, &parcels)).await?)),
+            Command::Identity(command) => Box::pin(self.identity_command(batch, command)).await,
             Command::CreateSignIn => door::create_sign_in(batch).await.map(Reply::Token),
             Command::SignIn { token, user_agent } => {
                 door::sign_in(batch, &token, &user_agent).await.map(Reply::Session)
@@ -469,6 +479,7 @@ impl State {
                 self.connected(batch, peer, path);
                 self.host_appeared(batch, peer).await?;
                 self.ask_for_packages(batch, peer).await?;
+                Box::pin(self.ask_for_proofs(batch, peer)).await?;
                 self.ask_for_fellows(batch, peer).await
             }
             NetworkEvent::Disconnected { peer } => {

@@ -5,6 +5,7 @@ pub mod bundles;
 mod checkup;
 mod doctor;
 mod group;
+mod identities;
 mod refused;
 mod storage;
 mod views;
@@ -20,6 +21,8 @@ pub use self::group::{
     Standing, Suite, SystemChange, SystemLine, Who,
 };
 pub(crate) use self::group::{role_from_number, role_number};
+pub(crate) use self::identities::SignInsElsewhere;
+pub use self::identities::{ISSUER_CLIENTS_MAX, IdentityView, IssuerClient, ProofStanding};
 pub use self::refused::Refused;
 pub use self::storage::{KEEP_DAYS_MAX, Storage, StorageLimits};
 pub use self::views::{
@@ -32,6 +35,8 @@ use crate::event::{EventId, Notice};
 use crate::event_log::{EventLog, Listener};
 use crate::ids::{AccountId, ConversationId, InviteId, MessageId, PeerKey, SessionId};
 use crate::store::{Me, Reader, StoreError};
+use tidings_crypto::identity::AccountPublic;
+pub use tidings_crypto::proof::{Basis, Identity};
 
 /// A message's text is at most this many bytes of UTF-8.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -67,6 +72,8 @@ pub struct Handle {
     now: watch::Receiver<Now>,
     /// The loop's clock.
     clock: fn() -> u64,
+    sign_ins: SignInsElsewhere,
+    account: AccountPublic,
 }
 
 /// A command on its way to the loop.
@@ -116,8 +123,14 @@ impl Handle {
         events: EventLog,
         now: watch::Receiver<Now>,
         clock: fn() -> u64,
+        account: AccountPublic,
     ) -> Self {
-        Self { asks, reader, events, now, clock }
+        Self { asks, reader, events, now, clock, sign_ins: SignInsElsewhere::default(), account }
+    }
+
+    /// The key that is my account.
+    pub(crate) fn account(&self) -> AccountPublic {
+        self.account
     }
 
     /// What reads go through.

@@ -6,6 +6,7 @@ pub use tidings_crypto::card::Address;
 pub use tidings_crypto::envelope::TopicTag;
 pub use tidings_crypto::id::MalformedId;
 pub use tidings_crypto::identity::{AccountId, PeerKey};
+pub use tidings_crypto::proof::ProofId;
 
 id!(
     /// A conversation: for a direct one it derives from the two account ids.

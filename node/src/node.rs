@@ -176,6 +176,7 @@ impl Node {
             other => StartError::Database { file: file.clone(), reason: other.to_string() },
         };
         let seed = secrets.node.keys.peer_seed();
+        let account = secrets.node.account.public();
         home.make_database_private()?;
         Store::look_at(&file, !home.ended_cleanly()).await.map_err(explain)?;
         home.begin()?;
@@ -207,7 +208,7 @@ impl Node {
         let announcer = work.announcer(reader.clone());
         tasks.spawn(work.run(stopped));
         tasks.spawn(announcer.run());
-        let handle = Handle::new(asks, reader, events, now, now_ms);
+        let handle = Handle::new(asks, reader, events, now, now_ms, account);
         Ok(Self { handle, stop: Some(stop), tasks, home })
     }
 

@@ -26,12 +26,20 @@ export class Issuer {
   static async start(host = "127.0.0.1") {
     const issuer = new Issuer();
     const server = createServer((request, response) => issuer.answer(request, response));
+    issuer.server = server;
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     issuer.url = `http://${host}:${server.address().port}`;
     issuer.requests = [];
     await issuer.rotate();
     return issuer;
+  }
+
+  /** It is gone, with every connection to it. */
+  async stop() {
+    this.server.close();
+    this.server.closeAllConnections();
+    await once(this.server, "close");
   }
 
   async answer(request, response) {

@@ -12,4 +12,8 @@ mod issuer;
 #[cfg(test)]
 mod mail;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
+mod person;
+#[cfg(test)]
 mod servers;

@@ -26,7 +26,13 @@ pub(crate) fn card_of(number: u8) -> (String, [u8; 32]) {
         key_package: Vec::new(),
         mailboxes: Vec::new(),
     };
-    let card = Card { account: me.account.public(), name: format!("peer {number}"), serial: 1, nodes: vec![node] };
+    let card = Card {
+        account: me.account.public(),
+        name: format!("peer {number}"),
+        serial: 1,
+        nodes: vec![node],
+        proofs: Vec::new(),
+    };
     (SignedCard::sign(card, &me.account).unwrap().link(), *me.keys.peer_seed())
 }
 

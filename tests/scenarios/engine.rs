@@ -94,7 +94,13 @@ fn what_is_written_to_one_person_cannot_be_led_to_another_by_their_card() {
             key_package: carol.card().nodes[0].key_package.clone(),
             mailboxes: Vec::new(),
         };
-        let card = Card { account: mallory.account.public(), name: "Mallory".to_owned(), serial: 1, nodes: vec![node] };
+        let card = Card {
+            account: mallory.account.public(),
+            name: "Mallory".to_owned(),
+            serial: 1,
+            nodes: vec![node],
+            proofs: Vec::new(),
+        };
         let link = SignedCard::sign(card, &mallory.account).unwrap().link();
         world.command(0, Command::AddContact(link)).await.unwrap();
         let contacts = vec![mallory.account_id()];

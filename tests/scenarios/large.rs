@@ -26,7 +26,7 @@ async fn absent_contacts(world: &mut World, count: u64) -> Vec<AccountId> {
             mailboxes: Vec::new(),
         };
         let name = format!("Absent {number}");
-        let card = Card { account: me.account.public(), name, serial: 1, nodes: vec![node] };
+        let card = Card { account: me.account.public(), name, serial: 1, nodes: vec![node], proofs: Vec::new() };
         let link = SignedCard::sign(card, &me.account).unwrap().link();
         ask(world, 0, Command::AddContact(link)).await.unwrap();
         accounts.push(me.account_id());

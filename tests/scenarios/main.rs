@@ -20,6 +20,8 @@ mod forgotten;
 #[cfg(test)]
 mod groups;
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod invites;
 #[cfg(test)]
 mod large;

@@ -108,6 +108,7 @@ impl Node {
                     }
                     Request::Collect { .. } => Response::Collect { serves: true, deposits: Vec::new() },
                     Request::Groups => Response::Groups { groups: Vec::new() },
+                    Request::Proof { .. } => Response::Proof { proof: None },
                     Request::Mail => Response::Mail,
                     Request::LeavePrekeys { .. } => Response::LeavePrekeys { verdict: DepositVerdict::Refused },
                     Request::Prekeys { .. } => Response::Prekeys { prekeys: None },

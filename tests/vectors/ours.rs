@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
-use tidings_crypto::card::{Address, Card, CardNode, SignedCard};
+use tidings_crypto::card::{Address, Card, CardMailbox, CardNode, SignedCard};
 use tidings_crypto::envelope::{Content, Envelope, EpochId, TopicSecret, WayIn, Week, WelcomeContent};
 use tidings_crypto::group::{GroupId, InviteHost, InviteLink, InviteSeed, Revocation};
-use tidings_crypto::identity::{AccountKey, LocalNode, NodeCertificate, NodeKeys, SafetyNumber, fingerprint};
+use tidings_crypto::identity::{AccountKey, LocalNode, NodeCertificate, NodeKeys, PeerKey, SafetyNumber, fingerprint};
+use tidings_crypto::proof::ProofId;
 use tidings_crypto::vault::{DatabaseKey, Secrets, Unlock, Vault};
 use tidings_node::ids::{AccountId, ConversationId, MessageId};
 use tidings_node::wire::content::{Content as Payload, Text};
@@ -96,7 +97,13 @@ fn cards_and_links_are_as_written_down() {
         key_package: b"a key package".to_vec(),
         mailboxes: Vec::new(),
     };
-    let card = Card { account: node.account.public(), name: "Zoë".to_owned(), serial: 7, nodes: vec![shown] };
+    let card = Card {
+        account: node.account.public(),
+        name: "Zoë".to_owned(),
+        serial: 7,
+        nodes: vec![shown],
+        proofs: Vec::new(),
+    };
     let signed = SignedCard::sign(card.clone(), &node.account).unwrap();
     let addresses: Vec<String> = card.nodes[0].addresses.iter().map(|address| encode(&address.0)).collect();
     let vector = json!({
@@ -111,6 +118,41 @@ fn cards_and_links_are_as_written_down() {
         "short_link": signed.short_link(),
     });
     assert_is_written_down("card.json", &vector);
+}
+
+#[test]
+fn cards_that_name_mailboxes_and_proofs_are_as_written_down() {
+    let node = local();
+    let mailbox = CardMailbox {
+        peer: PeerKey([0xb1; 32]),
+        addresses: vec![Address(vec![4, 192, 0, 2, 9, 6, 0x1c, 0xcd])],
+        token: [0xb2; 32],
+    };
+    let cards = [(true, false), (false, true), (true, true)].map(|(has_mailbox, has_proofs)| {
+        let shown = CardNode {
+            certificate: node.certificate.clone(),
+            addresses: Vec::new(),
+            key_package: Vec::new(),
+            mailboxes: if has_mailbox { vec![mailbox.clone()] } else { Vec::new() },
+        };
+        let proofs = if has_proofs { vec![ProofId([0xc1; 32]), ProofId([0xc2; 32])] } else { Vec::new() };
+        let card =
+            Card { account: node.account.public(), name: "Zoë".to_owned(), serial: 8, nodes: vec![shown], proofs };
+        let signed = SignedCard::sign(card, &node.account).unwrap();
+        let proofs: Vec<String> = signed.card().proofs.iter().map(|proof| encode(&proof.0)).collect();
+        let mailboxes: Vec<Value> = signed.card().nodes[0]
+            .mailboxes
+            .iter()
+            .map(|mailbox| {
+                let addresses: Vec<String> = mailbox.addresses.iter().map(|address| encode(&address.0)).collect();
+                json!({ "peer": encode(&mailbox.peer.0), "addresses": addresses, "token": encode(&mailbox.token) })
+            })
+            .collect();
+        json!({ "name": "Zoë", "serial": 8, "mailboxes": mailboxes, "proofs": proofs, "card": encode(signed.bytes()) })
+    });
+    let vector =
+        json!({ "secrets": seeds(), "certificate": encode(&node.certificate.encode()), "cards": cards.to_vec() });
+    assert_is_written_down("card_more.json", &vector);
 }
 
 #[test]

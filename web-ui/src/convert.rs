@@ -2,6 +2,7 @@
 
 mod doctor;
 mod groups;
+mod identities;
 
 use tidings_node::event::{Event, EventId};
 use tidings_node::handle;

@@ -11,6 +11,7 @@ mod conversations;
 mod doctor;
 mod events;
 pub mod groups;
+mod identities;
 mod mailboxes;
 mod messages;
 mod people;
@@ -26,6 +27,10 @@ pub use bundles::{BundleQuery, BundleTaken};
 pub use conversations::{Conversation, Member, NewConversation};
 pub use doctor::{Check, Finding, Verdict};
 pub use events::{Event, Frame, ResumeQuery, StateChange};
+pub use identities::{
+    Identity, IdentityAnswer, IdentityBegun, IdentityKind, IdentityStanding, Issuer, IssuerQuery, NewIdentity,
+    NewIssuer,
+};
 pub use mailboxes::{Mailbox, MailboxLink, NewMailbox};
 pub use messages::{
     HistoryQuery, KeptBy, Message, MessageDetail, MessageKind, MessagePage, MessageState, NewMessage, Recipient,
@@ -111,6 +116,14 @@ mod tests {
             Mailbox,
             NewMailbox,
             MailboxLink,
+            IdentityStanding,
+            IdentityKind,
+            Identity,
+            Issuer,
+            NewIssuer,
+            NewIdentity,
+            IdentityBegun,
+            IdentityAnswer,
             Check,
             Verdict,
             Finding,

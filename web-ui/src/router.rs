@@ -16,8 +16,8 @@ use crate::assets;
 use crate::error::RequestError;
 use crate::extract::BODY_BYTES_MAX;
 use crate::routes::{
-    backups, bundles, card, contacts, conversations, events, groups, invites, join, mailboxes, messages, openapi,
-    profile, sessions, sign_in, status, storage,
+    backups, bundles, card, contacts, conversations, events, groups, identities, invites, join, mailboxes, messages,
+    openapi, profile, sessions, sign_in, status, storage,
 };
 use crate::session::{self, Door, SignIns};
 
@@ -67,6 +67,13 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(mailboxes::list, mailboxes::add))
         .routes(routes!(mailboxes::remove))
         .routes(routes!(mailboxes::link))
+        .routes(routes!(identities::list))
+        .routes(routes!(identities::begin))
+        .routes(routes!(identities::finish))
+        .routes(routes!(identities::unlink))
+        .routes(routes!(identities::of_contact))
+        .routes(routes!(identities::check))
+        .routes(routes!(identities::issuers, identities::accept, identities::reject))
         .routes(routes!(storage::show, storage::change))
         .routes(routes!(backups::make))
         .routes(routes!(bundles::out, bundles::take))
@@ -140,12 +147,15 @@ mod tests {
             "DELETE /conversations/{conversation}/invites/{invite}",
             "DELETE /conversations/{conversation}/members/{account}",
             "DELETE /conversations/{conversation}/picture",
+            "DELETE /identities/{identity}",
+            "DELETE /issuers",
             "DELETE /mailboxes/{peer}",
             "DELETE /sessions/{session}",
             "GET /bundle",
             "GET /card",
             "GET /card/qr.svg",
             "GET /contacts",
+            "GET /contacts/{contact}/identities",
             "GET /conversations",
             "GET /conversations/{conversation}",
             "GET /conversations/{conversation}/group",
@@ -153,6 +163,8 @@ mod tests {
             "GET /conversations/{conversation}/messages",
             "GET /conversations/{conversation}/picture",
             "GET /events",
+            "GET /identities",
+            "GET /issuers",
             "GET /live",
             "GET /mailbox-link",
             "GET /mailboxes",
@@ -164,6 +176,7 @@ mod tests {
             "POST /backup",
             "POST /bundle",
             "POST /contacts",
+            "POST /contacts/{contact}/identities/check",
             "POST /conversations",
             "POST /conversations/{conversation}/invites",
             "POST /conversations/{conversation}/leave",
@@ -173,6 +186,8 @@ mod tests {
             "POST /conversations/{conversation}/requests/{account}",
             "POST /conversations/{conversation}/seen",
             "POST /doctor",
+            "POST /identities/begin",
+            "POST /identities/finish",
             "POST /join",
             "POST /mailboxes",
             "POST /sign-in",
@@ -181,6 +196,7 @@ mod tests {
             "PUT /conversations/{conversation}/group",
             "PUT /conversations/{conversation}/members/{account}/role",
             "PUT /conversations/{conversation}/picture",
+            "PUT /issuers",
             "PUT /profile",
             "PUT /storage",
         ];

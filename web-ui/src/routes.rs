@@ -12,6 +12,7 @@ pub(crate) mod contacts;
 pub(crate) mod conversations;
 
 pub(crate) mod groups;
+pub(crate) mod identities;
 
 pub(crate) mod invites;
 

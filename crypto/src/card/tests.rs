@@ -16,7 +16,7 @@ fn card(node: &LocalNode) -> Card {
     let addresses = vec![Address(vec![4, 127, 0, 0, 1, 6, 0x1f, 0x90]), Address(vec![4, 10, 0, 0, 1, 6, 0x1f, 0x90])];
     let shown =
         CardNode { certificate: node.certificate.clone(), addresses, key_package: vec![9; 300], mailboxes: Vec::new() };
-    Card { account: node.account.public(), name: "Ada".to_owned(), serial: 5, nodes: vec![shown] }
+    Card { account: node.account.public(), name: "Ada".to_owned(), serial: 5, nodes: vec![shown], proofs: Vec::new() }
 }
 
 fn signed(seed: u8) -> SignedCard {
@@ -44,6 +44,33 @@ fn a_card_is_read_back() {
 }
 
 #[test]
+fn a_card_names_proofs_each_once_and_in_order_and_without_any_is_what_it_was() {
+    let node = local(1);
+    let named = |proofs: &[u8]| {
+        let proofs = proofs.iter().map(|number| ProofId([*number; 32])).collect();
+        SignedCard::sign(Card { proofs, ..card(&node) }, &node.account)
+    };
+    let with = named(&[1, 2, 8]).unwrap();
+    assert_eq!((with.bytes()[0], signed(1).bytes()[0]), (3, 1));
+    assert_eq!(SignedCard::decode(with.bytes()), Ok(with.clone()));
+    assert_eq!(with.card().proofs.len(), 3);
+    let most: Vec<u8> = (0..8).collect();
+    assert!(named(&most).is_ok());
+    for wrong in [&[2, 1][..], &[1, 1], &[0, 1, 2, 3, 4, 5, 6, 7, 8]] {
+        assert_eq!(named(wrong), Err(BadCard::Proofs));
+        let proofs = wrong.iter().map(|number| ProofId([*number; 32])).collect();
+        assert!(SignedCard::decode(&signed_anyway(&Card { proofs, ..card(&node) }, &node.account)).is_err());
+    }
+    let mut empty = signed(1).bytes().to_vec();
+    empty.truncate(empty.len() - SIGNATURE_BYTES);
+    empty[0] = 3;
+    empty.extend_from_slice(&[0, 0, 0, 0]); // No mailboxes, no proofs.
+    let signature = node.account.sign(CONTEXT, &empty);
+    empty.extend_from_slice(&signature.0);
+    assert_eq!(SignedCard::decode(&empty), Err(BadCard::Encoding(Malformed::Invalid { what: "the version" })));
+}
+
+#[test]
 fn a_card_names_the_mailboxes_of_a_node_and_without_any_is_what_it_was() {
     let node = local(1);
     let mailbox = |seed| CardMailbox {
@@ -62,7 +89,7 @@ fn a_card_names_the_mailboxes_of_a_node_and_without_any_is_what_it_was() {
     let mut longer = card(&node);
     longer.nodes[0].mailboxes = vec![CardMailbox { addresses: vec![Address(Vec::new())], ..mailbox(1) }];
     assert_eq!(SignedCard::sign(longer, &node.account), Err(BadCard::Mailboxes));
-    // A newer version with nothing newer in it would be a second encoding of the same card.
+    // A newer version with nothing newer in it would be a second encoding of the same card (below, too).
     let mut second = signed(1).bytes().to_vec();
     second.truncate(second.len() - SIGNATURE_BYTES);
     second[0] = 2;
@@ -200,7 +227,7 @@ fn what_is_wrong_with_a_link_has_its_own_sentence() {
     let mut forged = signed.bytes().to_vec();
     forged[40] ^= 1;
     let mut newer = signed.bytes().to_vec();
-    newer[0] = 3;
+    newer[0] = 4;
     let long = format!("tidings://card/{}", "A".repeat(LINK_BYTES_MAX));
     let truncated = BadLink::Unusable { reason: BadCard::Encoding(Malformed::Truncated) };
     let cases = [

@@ -53,6 +53,12 @@ impl fmt::Debug for OidcEvidence {
 }
 
 impl OidcEvidence {
+    /// Whether the token says that it is this issuer's. That is not verified: it only tells whom to ask for keys.
+    pub fn claims_issuer(&self, issuer: &str) -> bool {
+        let claims = Token::parse(&self.id_token).ok().and_then(|token| Json::object(&token.payload).ok());
+        claims.as_ref().and_then(|claims| claims.get("iss")).and_then(Json::text) == Some(issuer)
+    }
+
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.bytes(self.id_token.as_bytes());
         self.key.write(writer);

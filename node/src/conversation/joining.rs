@@ -317,6 +317,6 @@ impl State {
         if self.joinings.remove(&group).is_some() {
             batch.tx.drop_joining(group).await?;
         }
-        Ok(())
+        Box::pin(self.tell_proofs_in(batch, group)).await
     }
 }

@@ -134,6 +134,7 @@ impl State {
         self.owe_welcomes(batch, id, group_id, &committed).await?;
         self.packages_used(batch, &committed.summary.added, &add).await?;
         self.committed_now(batch, group_id).await?;
+        Box::pin(self.tell_proofs_in(batch, group_id)).await?;
         for step in steps {
             self.add_or_want(batch, group_id, Intent::Add(step)).await?;
         }

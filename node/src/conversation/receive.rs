@@ -326,6 +326,7 @@ impl State {
             Ok(Content::JoinRequest(request)) => self.take_join_request(batch, group, &request).await,
             Ok(Content::JoinRefused(account)) => self.take_join_refusal(batch, group, sender, account).await,
             Ok(Content::Card(card)) => self.take_told_card(batch, sender, &card).await,
+            Ok(Content::Proof(proof)) => self.take_told_proof(batch, sender, proof).await,
             Ok(Content::Newer) => {
                 tracing::info!("a member sent something that only a newer version understands");
                 Ok(())

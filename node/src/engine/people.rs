@@ -133,6 +133,7 @@ impl State {
         if !self.is_asked_for_packages(peer) {
             Box::pin(self.ask_for_packages(batch, peer)).await?;
         }
+        Box::pin(self.ask_for_proofs(batch, peer)).await?;
         Ok(Response::Hello { card: self.profile.card.bytes().to_vec() })
     }
 
@@ -200,7 +201,9 @@ impl State {
         for peer in connected {
             self.greet(batch, peer);
             Box::pin(self.ask_for_packages(batch, peer)).await?;
+            Box::pin(self.ask_for_proofs(batch, peer)).await?;
         }
+        Box::pin(self.tell_proofs(batch, account)).await?;
         self.contact_view(batch, account).await?.ok_or_else(|| Refused::UnknownContact.into())
     }
 
@@ -295,6 +298,7 @@ impl State {
             }
         }
         self.after_contact(batch, account);
+        Box::pin(self.follow_proofs(batch, account)).await?;
         Box::pin(self.follow_mailbox(batch, account)).await
     }
 

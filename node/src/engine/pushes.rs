@@ -22,6 +22,7 @@ use crate::sync::{Comparing, Reconciling};
 use crate::wire::request::{PushVerdict, Request, Response};
 use rand_core::Rng;
 use tidings_crypto::identity::NodeId;
+use tidings_crypto::proof::ProofId;
 use zeroize::Zeroizing;
 
 /// A connected peer.
@@ -101,6 +102,13 @@ pub(crate) enum Asked {
     },
     /// In which groups this node is.
     Groups,
+    /// A proof that a contact's card names.
+    IdentityProof {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        id: ProofId,
+    },
     /// Nothing that matters.
     Nothing,
     /// To keep these rows' envelopes.
@@ -269,6 +277,7 @@ impl State {
             }
             Request::Prekeys { token } => Box::pin(self.answer_prekeys(batch, &token)).await,
             Request::Groups => self.answer_groups(batch, peer).await,
+            Request::Proof { id } => self.answer_proof(batch, peer, id).await,
             Request::Time => Ok(Response::Time { at_ms: batch.now_ms }),
         }
     }
@@ -325,6 +334,12 @@ impl State {
                 self.time_told(batch, (at_ms, by), &outcome);
                 Ok(())
             }
+            Some(Asked::IdentityProof { account, id }) => match outcome {
+                Ok(Response::Proof { proof: Some(bytes) }) => {
+                    Box::pin(self.take_proof(batch, (account, id), bytes)).await
+                }
+                _ => Ok(()), // Asked again when they appear again.
+            },
             Some(Asked::Groups) => {
                 if let Ok(Response::Groups { groups }) = outcome {
                     self.groups_told(batch, peer, &groups);

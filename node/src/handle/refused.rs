@@ -118,6 +118,21 @@ pub enum Refused {
     /// The sign-in link or session is unknown, used, or too old.
     #[error("this sign-in link was used already or is too old; `tidings link` makes a fresh one")]
     NotSignedIn,
+    /// No issuer of that name is accepted, or the owner has no program there.
+    #[error("this node knows no program of yours at that issuer; `tidings identity accept` names one")]
+    UnknownIssuer,
+    /// No such proof of mine.
+    #[error("no such identity is linked; `tidings identity list` shows those that are")]
+    UnknownIdentity,
+    /// The sign-in elsewhere is unknown, over, or too old.
+    #[error("this sign-in is over or too old: begin again")]
+    UnknownSignIn,
+    /// What was brought proves nothing.
+    #[error("that proves nothing: {0}")]
+    BadProof(String),
+    /// A server that was asked gave no answer that can be used.
+    #[error("{0}")]
+    ProviderFailed(String),
     /// The disk is full: nothing was accepted.
     #[error("the disk is full, so nothing was accepted or changed; free some space and try again")]
     DiskFull,

@@ -81,6 +81,13 @@ pub struct Answered {
     pub issuer: Option<String>,
 }
 
+impl Answered {
+    /// What stood in the query of the address that the browser came back to.
+    pub fn new(code: String, state: String, issuer: Option<String>) -> Self {
+        Self { code: Zeroizing::new(code), state, issuer }
+    }
+}
+
 impl fmt::Debug for Answered {
     /// Nothing that could be used.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,7 +193,10 @@ pub(super) async fn finish(
     }
     let endpoint = &begun.token_endpoint;
     let client = client(program, &begun.url, endpoint, &begun.wanted.back);
-    let ask = |request| async { http.exchange(request).await.map(as_the_standard_has_it) };
+    let ask = |request| {
+        let http = http.clone();
+        async move { http.exchange(request).await.map(as_the_standard_has_it) }
+    };
     let granted = client
         .exchange_code(AuthorizationCode::new(answered.code.to_string()))
         .set_pkce_verifier(PkceCodeVerifier::new(begun.wanted.verifier.to_string()))

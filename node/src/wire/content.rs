@@ -4,6 +4,7 @@
 
 use tidings_crypto::codec::{Malformed, Reader, Writer};
 use tidings_crypto::identity::AccountId;
+use tidings_crypto::proof::PROOF_BYTES_MAX;
 
 use super::history::{self, Shared};
 use super::join::JOIN_BYTES_MAX;
@@ -18,6 +19,7 @@ const HISTORY: u8 = 2;
 const JOIN_REQUEST: u8 = 3;
 const JOIN_REFUSED: u8 = 5;
 const CARD: u8 = 6;
+const PROOF: u8 = 7;
 
 /// What one application message carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub enum Content {
     JoinRefused(AccountId),
     /// The sender's newest signed card.
     Card(Vec<u8>),
+    /// A proof of who the sender is elsewhere (PROTOCOL §7).
+    Proof(Vec<u8>),
     /// Something that a newer version says: it is kept out of the transcript and harms nothing.
     Newer,
 }
@@ -105,6 +109,9 @@ impl Content {
             Self::Card(card) => {
                 writer.u8(CARD).bytes(card);
             }
+            Self::Proof(proof) => {
+                writer.u8(PROOF).bytes(proof);
+            }
             Self::Newer => {
                 writer.u8(u8::MAX);
             }
@@ -129,6 +136,7 @@ impl Content {
             JOIN_REQUEST => Self::JoinRequest(reader.bytes("request to join", JOIN_BYTES_MAX)?.to_vec()),
             JOIN_REFUSED => Self::JoinRefused(AccountId(reader.array()?)),
             CARD => Self::Card(reader.bytes("card", CARD_BYTES_MAX)?.to_vec()),
+            PROOF => Self::Proof(reader.bytes("proof", PROOF_BYTES_MAX)?.to_vec()),
             _ => return Ok(Self::Newer),
         };
         reader.finish()?;

@@ -91,7 +91,13 @@ mod tests {
             key_package: Vec::new(),
             mailboxes: Vec::new(),
         };
-        let card = Card { account: card_of.account.public(), name: "Ada".to_owned(), serial: 1, nodes: vec![node] };
+        let card = Card {
+            account: card_of.account.public(),
+            name: "Ada".to_owned(),
+            serial: 1,
+            nodes: vec![node],
+            proofs: Vec::new(),
+        };
         let group = GroupId([1; 16]);
         JoinRequest {
             group,

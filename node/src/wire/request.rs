@@ -9,6 +9,9 @@ mod encoding;
 
 use tidings_crypto::envelope::{EnvelopeId, EpochId, WAY_IN_BYTES_MAX};
 use tidings_crypto::group::{BALLOT_BYTES_MAX, GroupId};
+#[cfg(doc)]
+use tidings_crypto::proof::PROOF_BYTES_MAX;
+use tidings_crypto::proof::ProofId;
 
 use zeroize::Zeroizing;
 
@@ -133,6 +136,11 @@ pub enum Request {
     Time,
     /// "In which groups am I, as you have them?": from a node that was restored (PROTOCOL §8.6).
     Groups,
+    /// "Give me this proof of yours": from a contact whose card names it (PROTOCOL §7).
+    Proof {
+        /// Which.
+        id: ProofId,
+    },
 }
 
 /// A group whose set is another with the answering node.
@@ -295,6 +303,11 @@ pub enum Response {
         /// The answering node's clock, in milliseconds since 1970.
         at_ms: u64,
     },
+    /// Answers [`Request::Proof`].
+    Proof {
+        /// The proof, [`PROOF_BYTES_MAX`] bytes at most, where there is one for who asks.
+        proof: Option<Vec<u8>>,
+    },
     /// Answers [`Request::Groups`].
     Groups {
         /// Those in which the asking node is a member at the answering one's head, at most [`COMPARED_GROUPS_MAX`].
@@ -335,6 +348,7 @@ impl std::fmt::Debug for Request {
             Self::Prekeys { .. } => f.debug_struct("Prekeys").finish_non_exhaustive(),
             Self::Time => f.write_str("Time"),
             Self::Groups => f.write_str("Groups"),
+            Self::Proof { .. } => f.debug_struct("Proof").finish_non_exhaustive(),
         }
     }
 }
@@ -370,6 +384,9 @@ impl std::fmt::Debug for Response {
             }
             Self::Time { .. } => f.write_str("Time"),
             Self::Groups { groups } => f.debug_struct("Groups").field("groups", &groups.len()).finish(),
+            Self::Proof { proof } => {
+                f.debug_struct("Proof").field("bytes", &proof.as_ref().map_or(0, Vec::len)).finish()
+            }
             Self::Busy => f.write_str("Busy"),
         }
     }

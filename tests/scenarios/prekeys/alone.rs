@@ -155,7 +155,13 @@ impl Away {
         let mailbox = CardMailbox { peer: PeerKey([3; 32]), addresses: vec![], token: WORD };
         let certificate = self.me.certificate.clone();
         let node = CardNode { certificate, addresses: vec![], key_package: package, mailboxes: vec![mailbox] };
-        let card = Card { account: self.me.account.public(), name: name.to_owned(), serial, nodes: vec![node] };
+        let card = Card {
+            account: self.me.account.public(),
+            name: name.to_owned(),
+            serial,
+            nodes: vec![node],
+            proofs: Vec::new(),
+        };
         SignedCard::sign(card, &self.me.account).unwrap()
     }
 

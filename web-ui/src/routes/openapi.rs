@@ -21,6 +21,7 @@ use crate::router;
     tags(
         (name = "node", description = "Who I am and how things stand"),
         (name = "contacts", description = "People"),
+        (name = "identities", description = "Who people are elsewhere"),
         (name = "conversations", description = "Conversations"),
         (name = "groups", description = "Who is in a group, what its members agreed on, how others join"),
         (name = "messages", description = "Messages"),

@@ -48,6 +48,7 @@ fn seeds() -> BTreeMap<&'static str, Vec<Vec<u8>>> {
             key_package: scene.package.bytes.clone(),
             mailboxes: Vec::new(),
         }],
+        proofs: Vec::new(),
     };
     let card = SignedCard::sign(card, &scene.joiner.account).unwrap();
     let link = card.link();

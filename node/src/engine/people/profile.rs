@@ -8,6 +8,7 @@ use tidings_crypto::card::{
 };
 use tidings_crypto::group::{GroupId, KeyPackage, KeyPackageSecret, Member, Suite};
 use tidings_crypto::identity::LocalNode;
+use tidings_crypto::proof::ProofId;
 
 use crate::engine::batch::{Batch, Halt};
 use crate::engine::{State, StoreError};
@@ -26,6 +27,7 @@ pub(crate) struct Profile {
     serial: u64,
     addresses: Vec<Address>,
     key_package: Vec<u8>,
+    proofs: Vec<ProofId>,
     pub(crate) card: SignedCard,
 }
 
@@ -37,6 +39,16 @@ impl Profile {
     /// The last-resort key package on the card.
     pub(crate) fn key_package(&self) -> &[u8] {
         &self.key_package
+    }
+
+    /// The proofs that the card names, ascending.
+    pub(crate) fn proofs(&self) -> &[ProofId] {
+        &self.proofs
+    }
+
+    /// The proofs that the next card names, ascending.
+    pub(crate) fn set_proofs(&mut self, proofs: Vec<ProofId>) {
+        self.proofs = proofs;
     }
 
     /// Another one for the next card.
@@ -78,11 +90,14 @@ pub(crate) async fn load_profile(
         .as_ref()
         .and_then(|signed| signed.card().nodes.first())
         .map_or_else(Vec::new, |node| node.addresses.clone());
-    let card = match signed {
-        Some(signed) => signed,
-        None => sign_card(me, &name, serial, &addresses, &key_package, Vec::new()).map_err(|()| damaged())?,
+    let proofs = batch.tx.proof_ids(me.account_id()).await?;
+    let card = if let Some(signed) = signed {
+        signed
+    } else {
+        let own = Own { name: &name, addresses: &addresses, key_package: &key_package, proofs: &proofs };
+        sign_card(me, serial, own, Vec::new()).map_err(|()| damaged())?
     };
-    Ok((Profile { name, serial, addresses, key_package, card }, secrets))
+    Ok((Profile { name, serial, addresses, key_package, proofs, card }, secrets))
 }
 
 impl State {
@@ -121,8 +136,8 @@ impl State {
         let profile = &mut self.profile;
         let serial = profile.serial.saturating_add(1);
         let mailboxes = self.mailboxes.own.on_card();
-        let (addresses, package) = (&profile.addresses, &profile.key_package);
-        let Ok(card) = sign_card(&self.me, &profile.name, serial, addresses, package, mailboxes) else {
+        let Profile { name, addresses, key_package, proofs, .. } = &*profile;
+        let Ok(card) = sign_card(&self.me, serial, Own { name, addresses, key_package, proofs }, mailboxes) else {
             tracing::warn!("the card could not be renewed; the last one stays");
             return Ok(());
         };
@@ -182,20 +197,23 @@ impl State {
 /// The number of a card among what is told to a group: a newer one takes the place of the one before.
 const CARD: u64 = 2;
 
-fn sign_card(
-    me: &LocalNode,
-    name: &str,
-    serial: u64,
-    addresses: &[Address],
-    key_package: &[u8],
-    mailboxes: Vec<CardMailbox>,
-) -> Result<SignedCard, ()> {
+/// What a card says of me, apart from who keeps envelopes for me.
+#[derive(Clone, Copy)]
+struct Own<'a> {
+    name: &'a str,
+    addresses: &'a [Address],
+    key_package: &'a [u8],
+    proofs: &'a [ProofId],
+}
+
+fn sign_card(me: &LocalNode, serial: u64, own: Own<'_>, mailboxes: Vec<CardMailbox>) -> Result<SignedCard, ()> {
     let node = CardNode {
         certificate: me.certificate.clone(),
-        addresses: addresses.to_vec(),
-        key_package: key_package.to_vec(),
+        addresses: own.addresses.to_vec(),
+        key_package: own.key_package.to_vec(),
         mailboxes,
     };
-    let card = Card { account: me.account.public(), name: name.to_owned(), serial, nodes: vec![node] };
+    let (name, proofs) = (own.name.to_owned(), own.proofs.to_vec());
+    let card = Card { account: me.account.public(), name, serial, nodes: vec![node], proofs };
     SignedCard::sign(card, &me.account).map_err(|_| ())
 }

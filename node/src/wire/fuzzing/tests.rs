@@ -51,7 +51,13 @@ fn card_of(ada: &LocalNode) -> SignedCard {
         key_package: Vec::new(),
         mailboxes: Vec::new(),
     };
-    let card = Card { account: ada.account.public(), name: "Ada".to_owned(), serial: 1, nodes: vec![node] };
+    let card = Card {
+        account: ada.account.public(),
+        name: "Ada".to_owned(),
+        serial: 1,
+        nodes: vec![node],
+        proofs: Vec::new(),
+    };
     SignedCard::sign(card, &ada.account).unwrap()
 }
 

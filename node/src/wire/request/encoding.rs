@@ -3,6 +3,7 @@
 use tidings_crypto::codec::{Malformed, Reader, Writer};
 use tidings_crypto::envelope::{DEPOSIT_BYTES_MAX, EnvelopeId, EpochId, PREKEYS_BYTES_MAX, WAY_IN_BYTES_MAX};
 use tidings_crypto::group::{BALLOT_BYTES_MAX, GroupId, KEY_PACKAGE_BYTES_MAX};
+use tidings_crypto::proof::{PROOF_BYTES_MAX, ProofId};
 
 use zeroize::Zeroizing;
 
@@ -32,6 +33,7 @@ pub(super) const KIND_LEAVE_PREKEYS: u8 = 13;
 pub(super) const KIND_PREKEYS: u8 = 14;
 pub(super) const KIND_TIME: u8 = 15;
 pub(super) const KIND_GROUPS: u8 = 16;
+pub(super) const KIND_PROOF: u8 = 17;
 
 impl Request {
     /// Which limit this request breaks, if any.
@@ -53,6 +55,7 @@ impl Request {
             | Self::OpenMailbox { .. }
             | Self::Mail
             | Self::Prekeys { .. }
+            | Self::Proof { .. }
             | Self::Groups
             | Self::Time => Ok(()),
             Self::LeavePrekeys { prekeys, .. } => within("prekeys", prekeys.len(), PREKEYS_BYTES_MAX),
@@ -109,6 +112,7 @@ impl Request {
             Self::Prekeys { token } => writer.u8(KIND_PREKEYS).array(token),
             Self::Time => writer.u8(KIND_TIME),
             Self::Groups => writer.u8(KIND_GROUPS),
+            Self::Proof { id } => writer.u8(KIND_PROOF).array(&id.0),
         };
         Ok(writer.into_bytes())
     }
@@ -171,6 +175,7 @@ impl Request {
             KIND_PREKEYS => Self::Prekeys { token: reader.array()? },
             KIND_TIME => Self::Time,
             KIND_GROUPS => Self::Groups,
+            KIND_PROOF => Self::Proof { id: ProofId(reader.array()?) },
             _ => return Err(Malformed::Invalid { what: "kind of request" }),
         };
         reader.finish()?;
@@ -211,7 +216,9 @@ impl Response {
                 within("response", total, RESPONSE_BYTES_MAX)
             }
             Self::Prekeys { prekeys: Some(prekeys) } => within("prekeys", prekeys.len(), PREKEYS_BYTES_MAX),
+            Self::Proof { proof: Some(proof) } => within("proof", proof.len(), PROOF_BYTES_MAX),
             Self::Card { card: None }
+            | Self::Proof { proof: None }
             | Self::Join { .. }
             | Self::LeavePrekeys { .. }
             | Self::Prekeys { prekeys: None }
@@ -290,6 +297,8 @@ impl Response {
             Self::Prekeys { prekeys: Some(prekeys) } => writer.u8(KIND_PREKEYS).u8(1).bytes(prekeys),
             Self::Prekeys { prekeys: None } => writer.u8(KIND_PREKEYS).u8(0),
             Self::Time { at_ms } => writer.u8(KIND_TIME).u64(*at_ms),
+            Self::Proof { proof: Some(proof) } => writer.u8(KIND_PROOF).u8(1).bytes(proof),
+            Self::Proof { proof: None } => writer.u8(KIND_PROOF).u8(0),
             Self::Groups { groups } => {
                 writer.u8(KIND_GROUPS).count(groups.len());
                 groups.iter().fold(&mut writer, |writer, group| writer.array(&group.0))
@@ -391,6 +400,11 @@ impl Response {
                 let groups = (0..count).map(|_| Ok(GroupId(reader.array()?)));
                 Self::Groups { groups: groups.collect::<Result<_, _>>()? }
             }
+            KIND_PROOF => match reader.u8()? {
+                0 => Self::Proof { proof: None },
+                1 => Self::Proof { proof: Some(reader.bytes("proof", PROOF_BYTES_MAX)?.to_vec()) },
+                _ => return Err(Malformed::Invalid { what: "mark of a proof" }),
+            },
             KIND_BUSY => Self::Busy,
             _ => return Err(Malformed::Invalid { what: "kind of response" }),
         };

@@ -5,9 +5,11 @@ use tidings_crypto::envelope::{DEPOSIT_BYTES_MAX, PREKEYS_BYTES_MAX};
 
 use super::encoding::{
     KIND_CARD, KIND_COLLECT, KIND_COMPARE, KIND_DEPOSIT, KIND_GROUPS, KIND_HELLO, KIND_JOIN, KIND_LEAVE_PREKEYS,
-    KIND_MAIL, KIND_OPEN_MAILBOX, KIND_PACKAGES, KIND_PREKEYS, KIND_PUSH, KIND_RECONCILE, KIND_TIME, KIND_WAY_IN,
+    KIND_MAIL, KIND_OPEN_MAILBOX, KIND_PACKAGES, KIND_PREKEYS, KIND_PROOF, KIND_PUSH, KIND_RECONCILE, KIND_TIME,
+    KIND_WAY_IN,
 };
 use super::*;
+use tidings_crypto::proof::PROOF_BYTES_MAX;
 
 fn requests() -> Vec<Request> {
     vec![
@@ -28,6 +30,7 @@ fn requests() -> Vec<Request> {
         Request::Prekeys { token: [3; 32] },
         Request::Time,
         Request::Groups,
+        Request::Proof { id: ProofId([6; 32]) },
         Request::WayIn { group: GroupId([4; 16]), needed: false, ballots: vec![] },
         Request::WayIn { group: GroupId([4; 16]), needed: true, ballots: vec![vec![1], vec![], vec![2; 300]] },
         Request::WayIn { group: GroupId([4; 16]), needed: true, ballots: vec![vec![1; BALLOT_BYTES_MAX]; BALLOTS_MAX] },
@@ -66,6 +69,8 @@ fn responses() -> Vec<Response> {
         Response::Prekeys { prekeys: Some(vec![8; PREKEYS_BYTES_MAX]) },
         Response::Time { at_ms: 1_800_000_000_000 },
         Response::Groups { groups: vec![GroupId([3; 16]), GroupId([4; 16])] },
+        Response::Proof { proof: None },
+        Response::Proof { proof: Some(vec![7; PROOF_BYTES_MAX]) },
         Response::Busy,
     ]
 }
@@ -107,6 +112,8 @@ fn the_layout_is_the_documented_one() {
     assert_eq!(Response::Prekeys { prekeys: Some(vec![9]) }.encode().unwrap(), [1, 14, 1, 0, 0, 0, 1, 9]);
     assert_eq!(Request::Time.encode().unwrap(), [1, 15]);
     assert_eq!(Response::Time { at_ms: 513 }.encode().unwrap(), [1, 15, 0, 0, 0, 0, 0, 0, 2, 1]);
+    assert_eq!(Request::Proof { id: ProofId([6; 32]) }.encode().unwrap(), [vec![1, 17], vec![6; 32]].concat());
+    assert_eq!(Response::Proof { proof: None }.encode().unwrap(), [1, 17, 0]);
     assert_eq!(Request::Groups.encode().unwrap(), [1, 16]);
     let groups = Response::Groups { groups: vec![GroupId([3; 16])] };
     assert_eq!(groups.encode().unwrap(), [[1, 16, 0, 1].as_slice(), &[3; 16]].concat());
@@ -171,7 +178,7 @@ fn every_limit_is_held_when_writing_and_when_reading() {
 
 #[test]
 fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
-    const KINDS: [u8; 16] = [
+    const KINDS: [u8; 17] = [
         KIND_HELLO,
         KIND_PUSH,
         KIND_CARD,
@@ -188,6 +195,7 @@ fn versions_kinds_and_marks_that_nobody_gave_are_refused() {
         KIND_PREKEYS,
         KIND_TIME,
         KIND_GROUPS,
+        KIND_PROOF,
     ];
     assert_eq!(Request::decode(&[2, 1]), Err(Malformed::Version { found: 2, known: 1 }));
     for kind in (0..=255).filter(|kind| !KINDS.contains(kind)) {

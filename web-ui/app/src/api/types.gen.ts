@@ -619,6 +619,140 @@ export type MailboxLink = {
 };
 
 /**
+ * How a proof stands here.
+ */
+export type IdentityStanding = "verified" | "carried" | "refused" | "missing";
+
+/**
+ * What kind of identity a proof is about.
+ */
+export type IdentityKind = "oidc";
+
+/**
+ * A proof of who somebody is elsewhere. What a proof says that does not hold is not told.
+ */
+export type Identity = {
+  /**
+   * The proof's name.
+   */
+  identity: string,
+  /**
+   * How it stands.
+   */
+  standing: IdentityStanding,
+  /**
+   * What it is about, where it holds.
+   */
+  kind?: IdentityKind,
+  /**
+   * The issuer, where it holds.
+   */
+  issuer?: string,
+  /**
+   * The issuer's name for them, which never becomes another's.
+   */
+  subject?: string,
+  /**
+   * The address that the issuer verified, where it says so.
+   */
+  email?: string,
+  /**
+   * When the proof was made, where it holds.
+   */
+  made_at_ms?: number,
+  /**
+   * From when on it holds no more, where it holds.
+   */
+  expires_at_ms?: number,
+  /**
+   * Why it proves nothing: a sentence.
+   */
+  reason?: string,
+};
+
+/**
+ * An issuer whose word counts here, said to this program.
+ */
+export type Issuer = {
+  /**
+   * The issuer's identifier, exactly as its tokens have it.
+   */
+  issuer: string,
+  /**
+   * The program's name there.
+   */
+  client_id: string,
+  /**
+   * Whether I sign in as it.
+   */
+  own: boolean,
+};
+
+/**
+ * Accepts what an issuer says to a program.
+ */
+export type NewIssuer = {
+  /**
+   * The issuer's identifier, exactly as its tokens have it: an https address.
+   */
+  issuer: string,
+  /**
+   * The program's name there.
+   */
+  client_id: string,
+  /**
+   * The program's secret there, where the issuer gave it one. It is kept sealed, and is told to nobody but the issuer.
+   */
+  client_secret?: string,
+  /**
+   * Whether I sign in as it: it is mine.
+   */
+  own: boolean,
+};
+
+/**
+ * Begins to sign in elsewhere, to prove who I am there.
+ */
+export type NewIdentity = {
+  /**
+   * The issuer.
+   */
+  issuer: string,
+  /**
+   * Where the browser comes back to: an address of this machine by its number, as it is registered there.
+   */
+  back: string,
+};
+
+/**
+ * Where the browser goes to sign in.
+ */
+export type IdentityBegun = {
+  /**
+   * The address.
+   */
+  url: string,
+};
+
+/**
+ * What the browser came back with.
+ */
+export type IdentityAnswer = {
+  /**
+   * `code`.
+   */
+  code: string,
+  /**
+   * `state`.
+   */
+  state: string,
+  /**
+   * `iss`, where there is one (RFC 9207).
+   */
+  iss?: string,
+};
+
+/**
  * What was looked at.
  */
 export type Check = "clock" | "disk" | "database" | "copy" | "reachability" | "relay" | "mailbox" | "person" | "queue";
