@@ -11,6 +11,7 @@ mod tests {
     use std::process::Command;
 
     use tidings_tests::binary;
+    use tidings_tests::javascript::NodeJs;
 
     use crate::machine::{Machine, repository, run, screenshots};
 
@@ -27,6 +28,15 @@ mod tests {
     #[test]
     fn other_sites_and_hostile_texts_get_nowhere_in_the_browser() {
         play("what other sites and hostile texts get at in the browser", "hostile.mjs");
+    }
+
+    #[test]
+    fn people_prove_who_they_are_elsewhere_in_the_browser() {
+        // The issuer is the one of the tests of identities.
+        let what = "people proving who they are in the browser";
+        if NodeJs::for_test(what, "identities").is_some() {
+            play(what, "identities.mjs");
+        }
     }
 
     fn play(what: &str, script: &str) {

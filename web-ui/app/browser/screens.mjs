@@ -244,6 +244,17 @@ export const screens = [
   { name: "card", path: at("/contacts/card"), ready: seen(".qr img") },
   { name: "settings", path: at("/settings"), ready: seen(".me") },
   { name: "profile", path: at("/settings/profile"), ready: seen(".profile-face") },
+  { name: "identities", path: at("/settings/identities"), ready: seen(".issuers li") },
+  { name: "identity-linked", path: at("/identities/callback?code=a-code&state=a-state"), ready: seen(".notice strong") },
+  { name: "identity-refused", path: at("/identities/callback?error=access_denied"), ready: seen(".notice strong") },
+  {
+    name: "contact-identities",
+    path: (mock) => `/contacts/${mock.world.contacts[0].contact}`,
+    async ready(page) {
+      await page.locator("[data-standing]").first().waitFor();
+      await page.locator("[data-standing]").last().scrollIntoViewIfNeeded();
+    },
+  },
   { name: "appearance", path: at("/settings/appearance"), ready: seen(".preview") },
   { name: "sessions", path: at("/settings/sessions"), ready: seen(".sessions li") },
   { name: "mailboxes", path: at("/settings/mailboxes"), ready: seen(".sessions li") },

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import makeCode from "qrcode-generator";
 import { WebSocketServer } from "ws";
 import { addGroups, groupRoutes, make } from "./groups.mjs";
+import { identityRoutes } from "./identities.mjs";
 import { createWorld, id } from "./world.mjs";
 
 const dist = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), "dist");
@@ -158,6 +159,7 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
       return conversation;
     }],
     ...groupRoutes(world, { emit, problem, notFound }),
+    ...identityRoutes(world, now),
     ["GET", /^conversations\/(\w+)$/, ([wanted]) => world.conversations.get(wanted) ?? notFound("conversation")],
     ["GET", /^conversations\/(\w+)\/messages$/, ([wanted], _, query) => {
       const all = world.messages.get(wanted);

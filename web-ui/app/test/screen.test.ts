@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { backTo, cameBack } from "../src/state/elsewhere";
 import { parsePreferences } from "../src/state/preferences";
 import { area, format, opensMain, parse, signInToken } from "../src/state/routes";
 import type { Route } from "../src/state/routes";
@@ -125,7 +126,7 @@ describe("words", () => {
 
   it("are all used", () => {
     const source = sources().map((file) => readFileSync(file, "utf8")).join("\n");
-    const computed = /^(nav|state|settings|details|appearance|role|encryption)\.|^(invites\.span|rules\.history|rules\.(everybody|admins)$)/;
+    const computed = /^(nav|state|settings|details|appearance|role|encryption)\.|^(identities\.(verified|carried|missing)|invites\.span|rules\.history|rules\.(everybody|admins)$)/;
     const unused = Object.keys(en).filter((key) => !computed.test(key) && !source.includes(`"${key}"`));
     expect(unused).toEqual([]);
   });
@@ -157,6 +158,20 @@ describe("addresses", () => {
       "chats", "chats", "chats", "contacts", "contacts", "contacts", "contacts", "settings", "settings",
     ]);
     expect(all.filter((it) => !opensMain(it)).map((it) => it.page)).toEqual(["chats", "contacts", "settings"]);
+  });
+
+  it("bring back what an issuer said", () => {
+    expect(cameBack("/identities/callback", "?code=c%2B&state=s")).toEqual({ answer: { code: "c+", state: "s" } });
+    expect(cameBack("/identities/callback", "?code=c&state=s&iss=https%3A%2F%2Fi")).toEqual({
+      answer: { code: "c", state: "s", iss: "https://i" },
+    });
+    expect(cameBack("/identities/callback", "?error=access_denied&state=s")).toEqual({ denied: "access_denied" });
+    expect(cameBack("/", "?code=c&state=s")).toBeUndefined();
+  });
+
+  it("of this machine are where an issuer sends back to", () => {
+    expect(backTo({ protocol: "http:", hostname: "abc.localhost", port: "7373" })).toBe("http://127.0.0.1:7373/identities/callback");
+    expect(backTo({ protocol: "https:", hostname: "home.example", port: "" })).toBeUndefined();
   });
 
   it("carry a sign-in token in their fragment only", () => {

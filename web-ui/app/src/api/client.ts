@@ -1,5 +1,6 @@
 // The local API as functions. Every refusal is a `Refused`, every silence of the node an `Unreachable`.
 import { groupCalls } from "./groups";
+import { identityCalls } from "./identities";
 import type {
   BundleTaken,
   CardLinks,
@@ -89,6 +90,7 @@ export function createClient(fetch: Fetch = (path, init) => window.fetch(path, i
   const id = encodeURIComponent;
   return {
     ...groupCalls(call),
+    ...identityCalls(call),
     status: () => call<Status>("GET", "status"),
     card: () => call<CardLinks>("GET", "card"),
     rename: (name: string) => call<Status>("PUT", "profile", { name }),

@@ -13,6 +13,7 @@ import { JoinGroup } from "../pages/JoinGroup";
 import { MyCard } from "../pages/MyCard";
 import { Settings, SettingsPane } from "../pages/Settings";
 import { SignIn } from "../pages/SignIn";
+import type { CameBack } from "../state/elsewhere";
 import { navigate, useMedia, useRoute, useSelect, useTidings } from "../state/react";
 import { area, opensMain, parent } from "../state/routes";
 import type { Route } from "../state/routes";
@@ -21,10 +22,10 @@ import { EmptyState } from "../ui/EmptyState";
 import { t } from "../ui/i18n";
 import { Logo } from "../ui/Logo";
 
-export type Arrival = { token: string | undefined };
+export type Arrival = { token: string | undefined; came: CameBack | undefined };
 
 /** The whole page: signs in, or shows the panes that the address asks for. */
-export function App({ token }: Arrival) {
+export function App({ token, came }: Arrival) {
   const tidings = useTidings();
   const session = useSelect((state) => state.session);
   const [signing, setSigning] = useState<"no" | "checking" | "failed">(token === undefined ? "no" : "checking");
@@ -45,6 +46,9 @@ export function App({ token }: Arrival) {
       },
     );
   }, [tidings, token]);
+  useEffect(() => {
+    if (came !== undefined) void tidings.elsewhere.finish(came);
+  }, [tidings, came]);
 
   if (session === "signed-in") return <Panes />;
   const progress = session === "unknown" && signing !== "checking" ? "asking" : signing === "no" ? "needed" : signing;

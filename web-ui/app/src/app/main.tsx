@@ -1,7 +1,8 @@
 import { createRoot } from "react-dom/client";
+import { cameBack } from "../state/elsewhere";
 import { loadPreferences, showPreferences } from "../state/preferences";
 import { TidingsProvider } from "../state/react";
-import { signInToken } from "../state/routes";
+import { format, signInToken } from "../state/routes";
 import { createTidings } from "../state/tidings";
 import { App, Crash } from "./App";
 import "./styles/index.css";
@@ -12,12 +13,16 @@ showPreferences(loadPreferences());
 const token = signInToken(location.hash);
 if (token !== undefined) history.replaceState(null, "", location.pathname);
 
+// So is what an issuer sent the browser back with.
+const came = cameBack(location.pathname, location.search);
+if (came !== undefined) history.replaceState(null, "", format({ page: "settings", section: "identities" }));
+
 const root = document.getElementById("app");
 if (root) {
   createRoot(root).render(
     <Crash>
       <TidingsProvider value={createTidings()}>
-        <App token={token} />
+        <App token={token} came={came} />
       </TidingsProvider>
     </Crash>,
   );

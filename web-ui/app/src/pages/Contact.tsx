@@ -1,6 +1,7 @@
 import { MessageCircle, UserRoundX } from "lucide-react";
 import { useState } from "react";
 import type { Contact as ContactCard } from "../api/types";
+import { ContactIdentities } from "../components/ContactIdentities";
 import { CopyField } from "../components/CopyField";
 import { MainHeader } from "../components/MainHeader";
 import { NavLink } from "../components/NavLink";
@@ -73,6 +74,7 @@ export function ContactFacts({ contact, writable = false }: { contact: ContactCa
         <h2>{t("contact.safety")}</h2>
         <SafetyNumber name={contact.name} digits={contact.safety_number} />
       </section>
+      <ContactIdentities contact={contact} />
       <section className="panel">
         <h2>{t("contact.account")}</h2>
         <CopyField value={contact.contact} label={t("contact.account")} action={t("contact.copy-account")} />

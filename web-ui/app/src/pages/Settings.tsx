@@ -1,4 +1,4 @@
-import { HardDrive, Inbox, LogOut, MonitorSmartphone, Palette, RadioTower, Stethoscope, UserRound } from "lucide-react";
+import { BadgeCheck, HardDrive, Inbox, LogOut, MonitorSmartphone, Palette, RadioTower, Stethoscope, UserRound } from "lucide-react";
 import { useState } from "react";
 import { LinkStatus } from "../components/LinkStatus";
 import { NavLink } from "../components/NavLink";
@@ -11,6 +11,7 @@ import { Dialog } from "../ui/Dialog";
 import { t } from "../ui/i18n";
 import { Appearance } from "./settings/Appearance";
 import { Doctor } from "./settings/Doctor";
+import { IdentitiesPane } from "./settings/IdentitiesPane";
 import { Mailboxes } from "./settings/Mailboxes";
 import { NodeStatus } from "./settings/NodeStatus";
 import { Profile } from "./settings/Profile";
@@ -19,6 +20,7 @@ import { StoragePane } from "./settings/StoragePane";
 
 const icons: Record<SettingsSection, React.ReactNode> = {
   profile: <UserRound />,
+  identities: <BadgeCheck />,
   appearance: <Palette />,
   sessions: <MonitorSmartphone />,
   mailboxes: <Inbox />,
@@ -92,6 +94,8 @@ export function SettingsPane({ section }: { section: SettingsSection }) {
   switch (section) {
     case "profile":
       return <Profile />;
+    case "identities":
+      return <IdentitiesPane />;
     case "appearance":
       return <Appearance />;
     case "sessions":

@@ -2,7 +2,7 @@
 // upserts: applying one twice, or late, does no harm.
 import type { Contact, Conversation, Frame, Group, Message, MessagePage, MessageState, StateChange, Status } from "../api/types";
 import { empty, timeline_messages_max } from "./model";
-import type { Link, Outgoing, State, Timeline, Toast } from "./model";
+import type { Link, Outgoing, Proving, State, Timeline, Toast } from "./model";
 
 export type Local =
   | { type: "conversation"; conversation: Conversation }
@@ -23,6 +23,7 @@ export type Local =
   | { type: "refused"; key: string; reason: string }
   | { type: "accepted"; key: string; message: Message }
   | { type: "discarded"; key: string }
+  | { type: "proving"; proving: Proving | undefined }
   | { type: "toast"; toast: Toast }
   | { type: "toast-gone"; id: number };
 
@@ -84,6 +85,11 @@ export function apply(state: State, event: AppEvent): State {
       return arrived(withoutOutgoing(state, event.key), event.message);
     case "discarded":
       return withoutOutgoing(state, event.key);
+
+    case "proving": {
+      const { proving: _before, ...rest } = state;
+      return event.proving === undefined ? rest : { ...rest, proving: event.proving };
+    }
 
     case "toast":
       return { ...state, toasts: [...state.toasts.filter((it) => it.text !== event.toast.text).slice(-2), event.toast] };

@@ -1,5 +1,5 @@
 // What the page knows. Only `apply` makes a new one.
-import type { Contact, Conversation, Group, Message, Status } from "../api/types";
+import type { Contact, Conversation, Group, Identity, Message, Status } from "../api/types";
 
 export type Session = "unknown" | "signed-out" | "signed-in";
 
@@ -23,6 +23,13 @@ export type Outgoing = {
 
 export type Toast = { id: number; tone: "error" | "info"; text: string };
 
+/** What came of signing in elsewhere, when the browser came back from there. */
+export type Proving =
+  | { is: "checking" }
+  | { is: "done"; identity: Identity }
+  | { is: "failed"; problem: string }
+  | { is: "denied"; reason: string };
+
 export type State = {
   session: Session;
   link: Link;
@@ -37,6 +44,7 @@ export type State = {
   quoted: Record<string, Message | null>;
   outgoing: Outgoing[];
   toasts: Toast[];
+  proving?: Proving;
 };
 
 export const empty: State = {

@@ -1,6 +1,6 @@
 // Addresses of the page's screens. Pure: paths in, routes out, and back.
 
-export const settingsSections = ["profile", "appearance", "sessions", "mailboxes", "storage", "status", "doctor"] as const;
+export const settingsSections = ["profile", "identities", "appearance", "sessions", "mailboxes", "storage", "status", "doctor"] as const;
 export type SettingsSection = (typeof settingsSections)[number];
 
 export type Route =

@@ -6,6 +6,7 @@ import type { LiveWorld } from "../api/live";
 import type { Contact, Conversation, Frame } from "../api/types";
 import { apply } from "./apply";
 import type { AppEvent } from "./apply";
+import { createElsewhere } from "./elsewhere";
 import { createGroups } from "./groups";
 import { loadOutgoing, saveOutgoing } from "./keep";
 import { empty } from "./model";
@@ -95,6 +96,7 @@ export function createTidings(world: World = {}) {
     }, status_wait_ms);
   };
 
+  const elsewhere = createElsewhere({ client, dispatch, noticed });
   const groups = createGroups({ client, state: store.get, dispatch, failed, noticed });
 
   const readEverything = async (): Promise<void> => {
@@ -322,6 +324,7 @@ export function createTidings(world: World = {}) {
     store,
     client,
     groups,
+    elsewhere,
     start,
     wake,
     signIn,

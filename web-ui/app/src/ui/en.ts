@@ -1,8 +1,10 @@
 // Every sentence of the page, in English. `{name}` is a parameter; `one`/`other` are chosen by the `count` parameter.
 import { enGroups } from "./en-groups";
+import { enIdentities } from "./en-identities";
 
 export const en = {
   ...enGroups,
+  ...enIdentities,
 
   "app.name": "Tidings",
   "app.loading": "Opening Tidings",

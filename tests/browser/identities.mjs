@@ -1,0 +1,176 @@
+// People who prove on the page who they are elsewhere: real nodes, a real issuer, a real browser between them.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Issuer } from "../identities/issuer.mjs";
+import { TidingsNode } from "./node.mjs";
+import { Person, phone } from "./person.mjs";
+import { AxeBuilder, complaints, everybody, play, screenshots, step } from "./stage.mjs";
+
+const whole_test_ms_max = 5 * 60_000;
+const carried = "Not checked yet: signed with a key that came with it";
+const proved = "Proved: the issuer's own key signed it";
+
+await play(whole_test_ms_max, async ({ browser, homes }) => {
+  const issuer = await Issuer.start();
+  const [ada, bob, carol] = await step("three people sign in", async () => {
+    const nodes = await Promise.all(["Ada", "Bob", "Carol"].map((name) => TidingsNode.start(join(homes, name), name)));
+    const options = [{}, { viewport: phone, hasTouch: true, isMobile: true }, { colorScheme: "dark" }];
+    for (const [at, node] of nodes.entries()) everybody.push(await Person.open(browser, node, options[at]));
+    await Promise.all(everybody.map((person) => person.signIn()));
+    return everybody;
+  });
+  await step("they meet", () => meet(ada, bob, carol));
+  await step("they say whose word counts", () => acceptIssuer(issuer, ada, bob, carol));
+  const came = await step("Ada proves who she is at the issuer", () => prove(ada, issuer, "ada@example.test"));
+  await step("her page says so, and its address says nothing", () => proven(ada));
+  await step("Bob's node verifies it, and asks the issuer when he wants", () => verified(bob, ada, "ada@example.test"));
+  await step("what the browser came back with is good for once", () => replayed(ada, came));
+  await step("what another site makes up is good for nothing", () => madeUp(ada));
+  await step("an address that the issuer has not verified proves nothing", () => unverified(ada, issuer));
+  await step("a sign-in that was refused says so", () => denied(ada, issuer));
+  await step("axe finds nothing", () => accessible(ada, bob));
+  await step("the issuer is gone, and who never met it verifies all the same", () => withoutIssuer(issuer, carol, ada));
+  await step("what she takes off her card is gone everywhere", () => withdrawn(ada, bob, carol));
+  // The issuer's own pages want a font from the net.
+  const of_the_pages = () => complaints().filter((complaint) => !complaint.includes("ERR_NAME_NOT_RESOLVED"));
+  await step("the pages complained of nothing", () => assert.deepEqual(of_the_pages(), []));
+});
+
+async function meet(ada, ...others) {
+  const link = await ada.cardLink();
+  for (const other of others) {
+    await ada.add(await other.cardLink());
+    await other.add(link);
+    await other.knows("Ada");
+  }
+}
+
+async function acceptIssuer(issuer, ada, ...others) {
+  for (const person of [ada, ...others]) {
+    const { page } = person;
+    await person.goTo("/settings/identities");
+    await page.getByText("No issuer's word counts here yet.").waitFor();
+    await page.getByLabel("Issuer", { exact: true }).fill(issuer.url);
+    await page.getByLabel("The program's name there (client ID)").fill("tidings");
+    const mine = page.getByRole("checkbox", { name: "It is my program: I sign in as it" });
+    if (person !== ada) await mine.uncheck();
+    await page.getByRole("button", { name: "Accept" }).click();
+    await page.getByText("Its word counts here now.").waitFor();
+    await page.getByRole("listitem").filter({ hasText: issuer.url }).waitFor();
+  }
+  await others[0].page.getByText("First enter a program of your own at an issuer below.").waitFor();
+}
+
+/** Signs in at the issuer as `login`; gives where the browser came back to. */
+async function prove(person, issuer, login) {
+  const { page } = person;
+  await person.goTo("/settings/identities");
+  const back = page.waitForRequest((request) => request.url().includes("/identities/callback?"));
+  await page.getByRole("button", { name: `Sign in at ${issuer.url}` }).click();
+  await page.waitForURL(`${issuer.url}/**`);
+  // A person who is signed in there already is not asked again.
+  const asked = await page.locator("input[name=login]").isVisible();
+  if (asked) {
+    await page.locator("input[name=login]").fill(login);
+    await page.locator("input[name=password]").fill("any");
+    await page.locator("button[type=submit]").click();
+  }
+  await page.locator("form button[type=submit]").click();
+  const address = (await back).url();
+  await page.getByRole("heading", { level: 1, name: "Identities" }).waitFor();
+  return address;
+}
+
+async function proven(ada) {
+  const { page } = ada;
+  await page.getByRole("status").filter({ hasText: "Your card says now that you are ada@example.test" }).waitFor();
+  await page.getByRole("listitem").filter({ hasText: "ada@example.test" }).getByText(proved).waitFor();
+  assert.equal(page.url(), `${new URL(ada.node.ready.sign_in).origin}/settings/identities`);
+  await page.screenshot({ path: join(screenshots, "linked.png") });
+}
+
+async function verified(person, other, email) {
+  const { page } = person;
+  await visit(person, other);
+  const line = page.getByRole("listitem").filter({ hasText: email });
+  await line.getByText(carried).waitFor();
+  await page.getByRole("button", { name: "Ask the issuers" }).click();
+  await line.getByText(proved).waitFor();
+  await line.scrollIntoViewIfNeeded();
+  await page.screenshot({ path: join(screenshots, "contact.png") });
+}
+
+async function visit(person, other) {
+  const { account } = await other.api("status");
+  await person.goTo(`/contacts/${account}`);
+  await person.page.getByRole("heading", { name: "Elsewhere" }).waitFor();
+}
+
+async function replayed(ada, address) {
+  await ada.page.goto(address);
+  await refused(ada, "over or too old");
+}
+
+/** Another site sends the browser to where issuers send it, with what it likes. */
+async function madeUp(ada) {
+  const { page } = ada;
+  const { host } = new URL(ada.node.ready.http);
+  await page.goto("data:text/html,innocent");
+  await page.evaluate((url) => (location.href = url), `http://${host}/identities/callback?code=mallory&state=mallory`);
+  await refused(ada, "over or too old");
+}
+
+async function unverified(ada, issuer) {
+  await ada.context.clearCookies({ domain: "127.0.0.1" });
+  await prove(ada, issuer, "unverified@example.test");
+  await refused(ada, "the issuer has not verified the e-mail address");
+  assert.equal((await ada.api("identities")).length, 1, "what was proved before stands");
+}
+
+async function denied(ada, issuer) {
+  const { page } = ada;
+  await ada.context.clearCookies({ domain: "127.0.0.1" });
+  await ada.goTo("/settings/identities");
+  await page.getByRole("button", { name: `Sign in at ${issuer.url}` }).click();
+  await page.getByRole("link", { name: "Cancel" }).click();
+  await refused(ada, "The sign-in was refused there: access_denied");
+}
+
+async function refused(person, sentence) {
+  const { page } = person;
+  const alert = page.getByRole("alert").filter({ hasText: "That proved nothing." });
+  await alert.filter({ hasText: new RegExp(sentence, "i") }).waitFor();
+  assert.equal(new URL(page.url()).search, "", "what it came back with stays in the address");
+  // The browser itself remarks on every request that is refused; these were meant to be.
+  person.complaints = person.complaints.filter((complaint) => !/responded with a status of 4\d\d/.test(complaint));
+}
+
+async function accessible(ada, bob) {
+  await ada.goTo("/settings/identities");
+  await ada.page.getByRole("button", { name: /^Take off: ada@example.test/ }).waitFor();
+  for (const { page, name } of [ada, bob]) {
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    assert.deepEqual(violations.map(({ id, nodes }) => `${name}: ${id}: ${nodes[0].html}`), []);
+  }
+}
+
+async function withoutIssuer(issuer, carol, ada) {
+  await issuer.stop();
+  await visit(carol, ada);
+  await carol.page.getByRole("listitem").filter({ hasText: "ada@example.test" }).getByText(carried).waitFor();
+  await carol.page.getByRole("button", { name: "Ask the issuers" }).click();
+  await carol.page.getByText("was not reached").waitFor();
+  carol.complaints = carol.complaints.filter((complaint) => !/responded with a status of [45]\d\d/.test(complaint));
+  await carol.page.screenshot({ path: join(screenshots, "contact-offline.png") });
+}
+
+async function withdrawn(ada, ...others) {
+  await ada.goTo("/settings/identities");
+  await ada.page.getByRole("button", { name: /^Take off: ada@example.test/ }).click();
+  await ada.page.getByRole("dialog").getByRole("button", { name: "Take off" }).click();
+  await ada.page.getByText("Your card does not say who you are elsewhere.").waitFor();
+  for (const other of others) {
+    // Their pages are open there, and hear of it.
+    await other.page.getByText("Proves nothing about who they are elsewhere.").waitFor();
+  }
+}
