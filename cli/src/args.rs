@@ -1,6 +1,7 @@
 //! What was typed: the verbs and their flags, and nothing about what they mean.
 
 mod identity;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::tokens::{NewToken, TokenVerb};
 pub(crate) use identity::{AcceptTyped, IdentityVerb, LinkTyped};
 
 const EXIT_CODES: &str = "\
@@ -138,6 +140,9 @@ pub(crate) enum Verb {
     Watch,
     /// Make a fresh sign-in link for the browser
     Link,
+    /// Let programs come in with a token each, which says what they may do
+    #[command(subcommand)]
+    Token(TokenVerb),
     /// Print a completion script for a shell (needs no node)
     Completions {
         /// Which shell

@@ -25,6 +25,7 @@ mod set;
 mod show;
 mod status;
 mod storage;
+mod token;
 mod up;
 mod watch;
 
@@ -71,6 +72,7 @@ pub(crate) async fn run(typed: Typed) -> Result<(), Failure> {
         }
         Verb::Watch => watch::run(&api, &output).await,
         Verb::Link => link::run(&api, &output).await,
+        Verb::Token(verb) => token::run(&api, &output, &verb).await,
         Verb::Completions { .. } => Ok(()),
     }
 }

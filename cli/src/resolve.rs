@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::api::{Api, Contact, Conversation, Invite, JoinRequest, Member, MessageDetail};
+use crate::api::{Api, Contact, Conversation, Invite, JoinRequest, Member, MessageDetail, Token};
 use crate::failure::Failure;
 use crate::output::text::one_line;
 
@@ -71,6 +71,11 @@ pub(crate) fn invite<'a>(invites: &'a [Invite], typed: &str) -> Result<&'a Invit
     among(invites, typed, "invites", |typed| {
         format!("there is no invite “{typed}” here; `tidings invite --list` lists them")
     })
+}
+
+/// A token by its name, its id or the beginning of it.
+pub(crate) fn token<'a>(tokens: &'a [Token], typed: &str) -> Result<&'a Token, Failure> {
+    among(tokens, typed, "tokens", |typed| format!("there is no token “{typed}” here; `tidings token list` lists them"))
 }
 
 fn among<'a, T>(
@@ -143,6 +148,12 @@ impl From<&Member> for Named {
 impl From<&JoinRequest> for Named {
     fn from(request: &JoinRequest) -> Self {
         Self { id: request.account.clone(), name: request.name.clone() }
+    }
+}
+
+impl From<&Token> for Named {
+    fn from(token: &Token) -> Self {
+        Self { id: token.id.clone(), name: token.name.clone() }
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod pushes;
 mod state;
 pub(crate) mod steady;
 mod sync;
+pub(crate) mod tokens;
 pub(crate) mod topics;
 mod waiting;
 
@@ -31,10 +32,10 @@ pub(crate) use self::pushes::Asked;
 pub(crate) use self::state::{LoadedGroup, MISSING_A_CONVERSATION_MAX, MISSING_PARENTS_MAX, State};
 use crate::event::Event;
 use crate::handle::{
-    CardLinks, Checkup, Contact, Conversation, GroupDetail, InviteView, Mailbox, Message, NewInvite, NewMessage,
-    NewSession, Picture, PolicyPatch, Refused, Role, StorageLimits,
+    CardLinks, Checkup, Contact, Conversation, GroupDetail, InviteView, MadeToken, Mailbox, Message, NewInvite,
+    NewMessage, NewSession, NewToken, Picture, PolicyPatch, Refused, Role, StorageLimits,
 };
-use crate::ids::{AccountId, Address, ConversationId, InviteId, MessageId, PeerKey, SessionId};
+use crate::ids::{AccountId, Address, ConversationId, InviteId, MessageId, PeerKey, SessionId, TokenId};
 pub use crate::mailbox::own::MailboxOf;
 use crate::network::{NetworkCommand, NetworkEvent};
 use crate::store::{Store, StoreError};
@@ -194,6 +195,19 @@ pub enum Command {
     TouchSession(SessionId),
     /// Sign a browser out.
     RevokeSession(SessionId),
+    /// Make, use or end an API token.
+    Token(TokenCommand),
+}
+
+/// What is done with API tokens.
+#[derive(Debug)]
+pub enum TokenCommand {
+    /// Make one.
+    Create(NewToken),
+    /// One was used.
+    Touch(TokenId),
+    /// End one.
+    Revoke(TokenId),
 }
 
 /// What a command came to.
@@ -235,6 +249,8 @@ pub enum Reply {
     SignInBeginning(Box<SignInBeginning>),
     /// A proof of mine that is shown now.
     Proof(ProofId),
+    /// A fresh API token.
+    ApiToken(Box<MadeToken>),
 }
 
 /// Something must be done. The transaction that decided it is durable.
@@ -469,6 +485,7 @@ impl State {
             }
             Command::TouchSession(id) => door::touch(batch, id).await.map(|()| Reply::Done),
             Command::RevokeSession(id) => door::revoke(batch, id).await.map(|()| Reply::Done),
+            Command::Token(command) => Box::pin(tokens::command(batch, command)).await,
         }
     }
 

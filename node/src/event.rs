@@ -11,7 +11,12 @@ pub enum Event {
     /// A message is new, or changed in any way.
     Message(Message),
     /// A line of the transcript is gone: the change that it told lost against another.
-    MessageGone(MessageId),
+    MessageGone {
+        /// The conversation it was in.
+        conversation: ConversationId,
+        /// The message.
+        message: MessageId,
+    },
     /// The states of messages that I sent moved on.
     States {
         /// The conversation they are in.

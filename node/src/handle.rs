@@ -8,6 +8,7 @@ mod group;
 mod identities;
 mod refused;
 mod storage;
+mod tokens;
 mod views;
 
 use std::path::PathBuf;
@@ -25,6 +26,10 @@ pub(crate) use self::identities::SignInsElsewhere;
 pub use self::identities::{ISSUER_CLIENTS_MAX, IdentityView, IssuerClient, ProofStanding};
 pub use self::refused::Refused;
 pub use self::storage::{KEEP_DAYS_MAX, Storage, StorageLimits};
+pub use self::tokens::{
+    MadeToken, NewToken, TOKEN_CONVERSATIONS_MAX, TOKEN_EXPIRES_MS_MAX, TOKEN_NAME_CHARS_MAX, TOKENS_MAX, Token,
+    TokenReach,
+};
 pub use self::views::{
     CardLinks, Contact, Conversation, KeptBy, Mailbox, Member, Message, MessageDetail, MessagePage, MessageState,
     NewMessage, PageAt, Path, Peer, Recipient, Session, Status,
@@ -48,6 +53,8 @@ pub const TOPIC_BYTES_MAX: usize = 512;
 pub const PICTURE_BYTES_MAX: usize = 12 * 1024;
 /// A page of history is at most this many messages.
 pub const PAGE_MESSAGES_MAX: u32 = 500;
+/// So many of the messages that a beginning of an id fits are named.
+const CANDIDATES_MAX: u32 = 10;
 
 /// A fresh session: the token goes into the browser's cookie and is kept nowhere else.
 pub struct NewSession {
@@ -296,14 +303,14 @@ impl Handle {
 
     /// One message by its id, or by a unique beginning of it of 6 to 32 hexadecimal characters.
     pub async fn message(&self, id_prefix: &str) -> Result<MessageDetail, Refused> {
-        const CANDIDATES_MAX: u32 = 10;
-        let valid = (6..=32).contains(&id_prefix.len())
-            && id_prefix.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        if !valid {
+        if !is_message_prefix(id_prefix) {
             return Err(Refused::UnknownMessage);
         }
+        self.only_message(self.reader.messages_by_prefix(id_prefix, CANDIDATES_MAX).await.map_err(unreadable)?).await
+    }
+
+    async fn only_message(&self, candidates: Vec<MessageId>) -> Result<MessageDetail, Refused> {
         let me = self.me();
-        let candidates = self.reader.messages_by_prefix(id_prefix, CANDIDATES_MAX).await.map_err(unreadable)?;
         match candidates.as_slice() {
             [] => Err(Refused::UnknownMessage),
             [id] => self.reader.message_detail(*id, &me).await.map_err(unreadable)?.ok_or(Refused::UnknownMessage),
@@ -415,6 +422,11 @@ impl Handle {
         self.asks.send(Ask { command, reply }).await.map_err(|_| Refused::Stopped)?;
         answer.await.map_err(|_| Refused::Stopped)?
     }
+}
+
+/// Whether this may be the beginning of a message's id.
+fn is_message_prefix(text: &str) -> bool {
+    (6..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// A read that fails is a fault of this machine: the log says which, the person gets a sentence.

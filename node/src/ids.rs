@@ -22,6 +22,10 @@ id!(
     SessionId, 16
 );
 id!(
+    /// An API token: random, and no part of its text.
+    TokenId, 16
+);
+id!(
     /// An invite to a group.
     InviteId, 16
 );

@@ -24,6 +24,7 @@ mod sent;
 mod sessions;
 mod settings;
 mod storage;
+mod tokens;
 mod transaction;
 mod views;
 mod welcomes;

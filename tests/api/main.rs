@@ -27,3 +27,5 @@ mod requests;
 mod schema;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+mod tokens;

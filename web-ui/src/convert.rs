@@ -3,11 +3,13 @@
 mod doctor;
 mod groups;
 mod identities;
+mod tokens;
 
 use tidings_node::event::{Event, EventId};
 use tidings_node::handle;
 use tidings_node::ids::AccountId;
 
+pub(crate) use self::tokens::new_token;
 use crate::dto;
 use crate::dto::groups::SystemChange;
 use crate::error::RequestError;
@@ -43,7 +45,7 @@ pub(crate) fn event_id_from(text: &str) -> Result<EventId, RequestError> {
 pub(crate) fn frame(id: EventId, event: Event) -> dto::Frame {
     let event = match event {
         Event::Message(message) => dto::Event::Message { message: message.into() },
-        Event::MessageGone(message) => dto::Event::MessageGone { message: message.to_string() },
+        Event::MessageGone { message, .. } => dto::Event::MessageGone { message: message.to_string() },
         Event::States { conversation, states } => dto::Event::States {
             conversation: conversation.to_string(),
             states: states

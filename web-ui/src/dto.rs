@@ -17,6 +17,7 @@ mod messages;
 mod people;
 mod sessions;
 mod storage;
+mod tokens;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -39,6 +40,7 @@ pub use messages::{
 pub use people::{CardLinks, Contact, NewContact, NewProfile, Peer, PeerPath, Status};
 pub use sessions::{Session, SignIn, SignInLink};
 pub use storage::{Storage, StorageLimits};
+pub use tokens::{MadeToken, NewToken, Token};
 
 /// Why something was not done (RFC 9457). Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
@@ -109,6 +111,9 @@ mod tests {
             Session,
             SignInLink,
             SignIn,
+            Token,
+            NewToken,
+            MadeToken,
             NewProfile,
             NewContact,
             StorageLimits,

@@ -1,7 +1,7 @@
 //! Every refusal of the API, as problem details (RFC 9457): a status, a stable code, and a sentence to act on.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tidings_node::handle::Refused;
@@ -29,6 +29,12 @@ pub(crate) enum RequestError {
     /// No session, or one that was ended.
     #[error("this browser is not signed in: open a sign-in link, `tidings link` makes one")]
     NotSignedIn,
+    /// A token that is not one of this node's.
+    #[error("this token is unknown, revoked or expired; `tidings token create` makes another")]
+    WrongToken,
+    /// A token that may not do that.
+    #[error("an API token may not do that, or this one may not; `tidings token list` shows what each is for")]
+    ForbiddenToToken,
     /// The request comes from somebody else's page, or cannot show that it does not.
     #[error("this request does not come from this node's own page; a script that changes something sends `Origin`")]
     ForbiddenOrigin,
@@ -56,6 +62,12 @@ pub(crate) enum RequestError {
     /// Too many sign-ins failed.
     #[error("too many sign-ins failed: wait {wait_s} seconds, then open a fresh link (`tidings link` makes one)")]
     TooManySignIns {
+        /// How long to wait.
+        wait_s: u64,
+    },
+    /// Too many wrong tokens came.
+    #[error("too many wrong tokens came: wait {wait_s} seconds, then bring one that `tidings token list` knows")]
+    TooManyTokens {
         /// How long to wait.
         wait_s: u64,
     },
@@ -100,6 +112,7 @@ impl Error {
                 Refused::InviteRefused { .. } => (StatusCode::CONFLICT, "invite_refused"),
                 Refused::NotNow { .. } => (StatusCode::CONFLICT, "not_now"),
                 Refused::LimitReached { .. } => (StatusCode::TOO_MANY_REQUESTS, "limit_reached"),
+                Refused::UnknownToken => (StatusCode::NOT_FOUND, "unknown_token"),
                 Refused::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in"),
                 Refused::UnknownIssuer => (StatusCode::NOT_FOUND, "unknown_issuer"),
                 Refused::UnknownIdentity => (StatusCode::NOT_FOUND, "unknown_identity"),
@@ -113,6 +126,8 @@ impl Error {
             Self::Request(error) => match error {
                 RequestError::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad_request"),
                 RequestError::NotSignedIn => (StatusCode::UNAUTHORIZED, "not_signed_in"),
+                RequestError::WrongToken => (StatusCode::UNAUTHORIZED, "wrong_token"),
+                RequestError::ForbiddenToToken => (StatusCode::FORBIDDEN, "forbidden_to_token"),
                 RequestError::ForbiddenOrigin => (StatusCode::FORBIDDEN, "forbidden_origin"),
                 RequestError::WrongHost => (StatusCode::MISDIRECTED_REQUEST, "wrong_host"),
                 RequestError::NotFound => (StatusCode::NOT_FOUND, "not_found"),
@@ -122,6 +137,7 @@ impl Error {
                     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
                 }
                 RequestError::TooManySignIns { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins"),
+                RequestError::TooManyTokens { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tokens"),
             },
         }
     }
@@ -160,8 +176,16 @@ impl IntoResponse for Error {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Self::Request(RequestError::TooManySignIns { wait_s }) = self {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
+        match self {
+            Self::Request(RequestError::TooManySignIns { wait_s } | RequestError::TooManyTokens { wait_s }) => {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
+            }
+            Self::Request(RequestError::WrongToken) => {
+                // RFC 6750 §3.
+                let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+                response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            }
+            _ => {}
         }
         response
     }
@@ -212,6 +236,7 @@ mod tests {
             Refused::NotNow { why: "the group has changed too often".to_owned() },
             Refused::LimitReached { what: "contacts", limit: 3 },
             Refused::NotSignedIn,
+            Refused::UnknownToken,
             Refused::DiskFull,
             Refused::Stopped,
         ];
@@ -226,6 +251,9 @@ mod tests {
             RequestError::UnsupportedMediaType,
             RequestError::UnsupportedPicture,
             RequestError::TooManySignIns { wait_s: 60 },
+            RequestError::TooManyTokens { wait_s: 60 },
+            RequestError::WrongToken,
+            RequestError::ForbiddenToToken,
         ];
         refused.into_iter().map(Error::from).chain(request.into_iter().map(Error::from)).collect()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn_with_state, map_response_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::Response;
 use tidings_node::handle::Handle;
 use tidings_node::ids::AccountId;
@@ -17,8 +17,9 @@ use crate::error::RequestError;
 use crate::extract::BODY_BYTES_MAX;
 use crate::routes::{
     backups, bundles, card, contacts, conversations, events, groups, identities, invites, join, mailboxes, messages,
-    openapi, profile, sessions, sign_in, status, storage,
+    openapi, profile, sessions, sign_in, status, storage, tokens,
 };
+use crate::session::tokens::{Opens, WrongTokens, refuse_tokens};
 use crate::session::{self, Door, SignIns};
 
 /// Where the API lives.
@@ -31,13 +32,14 @@ pub(crate) struct App {
     pub(crate) account: AccountId,
     pub(crate) door: Arc<Door>,
     pub(crate) sign_ins: Arc<SignIns>,
+    pub(crate) wrong_tokens: Arc<WrongTokens>,
     pub(crate) streams: Arc<events::Streams>,
     /// Where what comes in lies until all of it is here.
     pub(crate) spool: PathBuf,
 }
 
-/// The routes for whoever is signed in.
-fn signed_in() -> OpenApiRouter<App> {
+/// The routes for the owner alone: closed to API tokens, as everything is that is not named below.
+fn owners() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(status::show))
         .routes(routes!(status::doctor))
@@ -45,10 +47,9 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(card::show))
         .routes(routes!(card::qr))
         .routes(routes!(contacts::list, contacts::add))
-        .routes(routes!(conversations::list, conversations::create))
-        .routes(routes!(conversations::show))
-        .routes(routes!(groups::show, groups::change))
-        .routes(routes!(groups::picture, groups::set_picture, groups::drop_picture))
+        .routes(routes!(conversations::create))
+        .routes(routes!(groups::change))
+        .routes(routes!(groups::set_picture, groups::drop_picture))
         .routes(routes!(groups::add_members))
         .routes(routes!(groups::remove_member))
         .routes(routes!(groups::remove_members))
@@ -59,11 +60,6 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(invites::qr))
         .routes(routes!(join::join))
         .routes(routes!(join::decide))
-        .routes(routes!(messages::history, messages::send))
-        .routes(routes!(messages::seen))
-        .routes(routes!(messages::show))
-        .routes(routes!(events::follow))
-        .routes(routes!(events::live))
         .routes(routes!(mailboxes::list, mailboxes::add))
         .routes(routes!(mailboxes::remove))
         .routes(routes!(mailboxes::link))
@@ -79,26 +75,63 @@ fn signed_in() -> OpenApiRouter<App> {
         .routes(routes!(bundles::out, bundles::take))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::revoke))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
         .routes(routes!(sign_in::sign_out))
         .routes(routes!(sign_in::create_link))
 }
 
+/// The routes for tokens that may read, too. Where the path names a conversation the door looks whether the token reaches
+/// it; the first four go across conversations, and leave out themselves what it does not reach.
+fn read() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(conversations::list))
+        .routes(routes!(messages::show))
+        .routes(routes!(events::follow))
+        .routes(routes!(events::live))
+        .routes(routes!(conversations::show))
+        .routes(routes!(groups::show))
+        .routes(routes!(groups::picture))
+        .routes(routes!(messages::history))
+}
+
+/// The routes for tokens that may write, too: the path names the conversation.
+fn write() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(messages::send)).routes(routes!(messages::seen))
+}
+
+/// The routes for whoever is signed in.
+fn signed_in() -> OpenApiRouter<App> {
+    owners().merge(read()).merge(write())
+}
+
+/// The route for who wants to be.
+fn signing_in() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(sign_in::sign_in))
+}
+
 /// The routes for everybody who gets as far as the door.
 fn open() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(sign_in::sign_in)).routes(routes!(openapi::show))
+    OpenApiRouter::new().routes(routes!(openapi::show))
 }
 
 /// The OpenAPI document of all of them.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    let described = OpenApiRouter::with_openapi(openapi::beginning()).nest(API, signed_in().merge(open()));
+    let described =
+        OpenApiRouter::with_openapi(openapi::beginning()).nest(API, signed_in().merge(signing_in()).merge(open()));
     openapi::finish(described.into_openapi())
 }
 
-/// What answers on the TCP port: this node's own page, in a browser that is signed in.
+/// What answers on the TCP port: this node's own page, in a browser that is signed in, and programs with API tokens.
 pub(crate) fn browser(app: App) -> Router {
     let door = app.door.clone();
-    let api = Router::from(signed_in())
-        .layer(from_fn_with_state(app.clone(), session::check_session))
+    let guarded = |routes: OpenApiRouter<App>, opens| {
+        Router::from(routes).layer(from_fn_with_state((app.clone(), opens), session::check_visitor))
+    };
+    let api = guarded(owners(), Opens::ForNobody)
+        .merge(guarded(read(), Opens::Reading))
+        .merge(guarded(write(), Opens::Writing))
+        .merge(Router::from(signing_in()).layer(from_fn(refuse_tokens)))
         .merge(Router::from(open()))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(door.clone(), session::check_site));
@@ -107,7 +140,10 @@ pub(crate) fn browser(app: App) -> Router {
 
 /// What answers on the unix socket: whoever may open it is the person.
 pub(crate) fn socket(app: App) -> Router {
-    whole(Router::from(signed_in().merge(open())).method_not_allowed_fallback(method_not_allowed), app)
+    whole(
+        Router::from(signed_in().merge(signing_in()).merge(open())).method_not_allowed_fallback(method_not_allowed),
+        app,
+    )
 }
 
 fn whole(api: Router<App>, app: App) -> Router {
@@ -151,6 +187,7 @@ mod tests {
             "DELETE /issuers",
             "DELETE /mailboxes/{peer}",
             "DELETE /sessions/{session}",
+            "DELETE /tokens/{token}",
             "GET /bundle",
             "GET /card",
             "GET /card/qr.svg",
@@ -173,6 +210,7 @@ mod tests {
             "GET /sessions",
             "GET /status",
             "GET /storage",
+            "GET /tokens",
             "POST /backup",
             "POST /bundle",
             "POST /contacts",
@@ -193,6 +231,7 @@ mod tests {
             "POST /sign-in",
             "POST /sign-in-links",
             "POST /sign-out",
+            "POST /tokens",
             "PUT /conversations/{conversation}/group",
             "PUT /conversations/{conversation}/members/{account}/role",
             "PUT /conversations/{conversation}/picture",

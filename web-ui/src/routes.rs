@@ -33,4 +33,6 @@ pub(crate) mod sign_in;
 
 pub(crate) mod sessions;
 
+pub(crate) mod tokens;
+
 pub(crate) mod openapi;

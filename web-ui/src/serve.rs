@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::router::{self, App};
 use crate::routes::events::Streams;
+use crate::session::tokens::WrongTokens;
 use crate::session::{Door, SignIns};
 
 /// Requests that run when the doors close get this long to finish.
@@ -119,7 +120,9 @@ pub async fn serve(options: Options) -> Result<Server, ServeError> {
     let streams = Arc::new(Streams::new(closed.clone()));
     let sign_ins = Arc::new(SignIns::default());
     let spool = socket.parent().unwrap_or_else(|| Path::new(".")).to_owned();
-    let app = App { handle, account, door: Arc::clone(&door), sign_ins, streams: Arc::clone(&streams), spool };
+    let wrong_tokens = Arc::new(WrongTokens::default());
+    let app =
+        App { handle, account, door: Arc::clone(&door), sign_ins, wrong_tokens, streams: Arc::clone(&streams), spool };
 
     let mut tasks = JoinSet::new();
     let page = router::fenced(router::browser(app.clone()), &door);

@@ -4,6 +4,8 @@
 //! resolve to this machine is sent away. What carries the cookie has to come from this node's own page. The unix
 //! socket is guarded by its file mode instead and uses none of this.
 
+pub(crate) mod tokens;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use tokio::time::Sleep;
 
 use crate::error::{Error, RequestError};
 use crate::router::App;
+use crate::session::tokens::Opens;
 
 /// The cookie that holds a session's secret.
 pub(crate) const COOKIE_NAME: &str = "tidings_session";
@@ -98,7 +101,9 @@ impl Door {
         let origin_fits = origin
             .is_none_or(|origin| origin.strip_prefix("http://").is_some_and(|from| from.eq_ignore_ascii_case(host)));
         let silent = site.is_none() && origin.is_none();
-        if !site_fits || !origin_fits || (silent && changes && parts.headers.contains_key(COOKIE)) {
+        // Beside a token the cookie counts for nothing, and no page of another site can send a token along.
+        let by_cookie = parts.headers.contains_key(COOKIE) && !tokens::brings(&parts.headers);
+        if !site_fits || !origin_fits || (silent && changes && by_cookie) {
             return Err(RequestError::ForbiddenOrigin);
         }
         Ok(())
@@ -149,8 +154,17 @@ pub(crate) async fn check_site(State(door): State<Arc<Door>>, request: Request, 
     }
 }
 
-/// Lets in only who is signed in, and tells the route which session it is.
-pub(crate) async fn check_session(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// Lets in only who is signed in, or brings a token for which these routes are open; tells the route which it is.
+pub(crate) async fn check_visitor(
+    State((app, opens)): State<(App, Opens)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match tokens::brought(request.headers()).map(|text| text.map(str::to_owned)) {
+        Ok(None) => {}
+        Ok(Some(text)) => return tokens::check(&app, opens, text, request, next).await,
+        Err(error) => return error.into_response(),
+    }
     let jar = CookieJar::from_headers(request.headers());
     let Some(cookie) = jar.get(COOKIE_NAME) else { return RequestError::NotSignedIn.into_response() };
     match app.handle.session(cookie.value()).await {

@@ -331,11 +331,11 @@ impl State {
         let message = line_id(epoch);
         batch.tx.show_line(id, epoch, false).await?;
         batch.tx.remove_message(conversation, message).await?;
-        if let Some(conversation) = self.conversation(batch, conversation).await? {
-            conversation.remove_message(message);
+        if let Some(loaded) = self.conversation(batch, conversation).await? {
+            loaded.remove_message(message);
         }
         batch.moved.remove(&message);
-        batch.events.push(Event::MessageGone(message));
+        batch.events.push(Event::MessageGone { conversation, message });
         Ok(())
     }
 

@@ -358,7 +358,7 @@ impl State {
                 return Ok(());
             }
             if home != id {
-                batch.events.push(Event::MessageGone(message));
+                batch.events.push(Event::MessageGone { conversation: home, message });
             }
         }
         let mut places = Vec::with_capacity(text.parents.len());

@@ -64,7 +64,7 @@ impl State {
         let pause_ms = if is_all { LOOK_EVERY_MS } else { EXPIRE_PAUSE_MS };
         self.retention.due_ms = Some(batch.now_ms.saturating_add(pause_ms));
         for (id, conversation) in gone {
-            batch.events.push(Event::MessageGone(id));
+            batch.events.push(Event::MessageGone { conversation, message: id });
             batch.touched.insert(conversation);
         }
         Ok(())

@@ -133,6 +133,9 @@ pub enum Refused {
     /// A server that was asked gave no answer that can be used.
     #[error("{0}")]
     ProviderFailed(String),
+    /// No such API token: it was never there, was revoked, or has expired.
+    #[error("there is no such token here; `tidings token list` shows those there are")]
+    UnknownToken,
     /// The disk is full: nothing was accepted.
     #[error("the disk is full, so nothing was accepted or changed; free some space and try again")]
     DiskFull,

@@ -88,7 +88,7 @@ impl Tx<'_> {
 /// The setting that says when this node was restored, ms since 1970.
 pub(crate) const RESTORED: &str = "restored";
 
-const BEGINS_ANEW: [&str; 10] = [
+const BEGINS_ANEW: [&str; 12] = [
     "UPDATE mls_group SET restored = 1, update_due_ms = NULL",
     // It is signed anew, with the next serial.
     "DELETE FROM setting WHERE name IN ('card', 'copied', 'steady time')",
@@ -99,8 +99,10 @@ const BEGINS_ANEW: [&str; 10] = [
     "DELETE FROM deposit_count",
     "DELETE FROM deposit_tally",
     "UPDATE mailbox SET token = randomblob(32), opened_at_ms = NULL, missing = 0, missing_says = 0, unproved = ''",
-    // Whoever has the backup has not the browsers that were signed in.
+    // Whoever has the backup has not the browsers that were signed in, nor the programs that were given tokens.
     "DELETE FROM session",
     "DELETE FROM sign_in",
+    "DELETE FROM api_token",
+    "DELETE FROM api_token_conversation",
     "UPDATE outbox SET attempts = 0, next_attempt_ms = 0",
 ];

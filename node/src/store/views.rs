@@ -433,7 +433,7 @@ async fn page(
 }
 
 /// The lowest or highest id whose hexadecimal text begins with `prefix`.
-fn bound(prefix: &str, fill: char) -> Vec<u8> {
+pub(super) fn bound(prefix: &str, fill: char) -> Vec<u8> {
     let text: String = prefix.chars().chain(std::iter::repeat(fill)).take(32).collect();
     data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap_or_default()
 }

@@ -257,6 +257,27 @@ export const screens = [
   },
   { name: "appearance", path: at("/settings/appearance"), ready: seen(".preview") },
   { name: "sessions", path: at("/settings/sessions"), ready: seen(".sessions li") },
+  {
+    name: "token",
+    path: at("/settings/sessions"),
+    async ready(page) {
+      await page.getByRole("button", { name: "New token" }).click();
+      await page.getByLabel("Where").selectOption("some");
+      await page.locator("dialog .picker-row").first().waitFor();
+      await page.getByRole("button", { name: "Create token" }).click();
+      await page.locator("dialog .problem").waitFor();
+    },
+  },
+  {
+    name: "token-made",
+    path: at("/settings/sessions"),
+    async ready(page) {
+      await page.getByRole("button", { name: "New token" }).click();
+      await page.getByLabel("Name").fill("Weather");
+      await page.getByRole("button", { name: "Create token" }).click();
+      await page.locator("dialog .copy-field").waitFor();
+    },
+  },
   { name: "mailboxes", path: at("/settings/mailboxes"), ready: seen(".sessions li") },
   {
     name: "doctor",

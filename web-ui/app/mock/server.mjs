@@ -66,6 +66,9 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
       unproved: "it took a test envelope and did not give it back",
     },
   ];
+  let tokens = [
+    { token: "1", name: "Reads the weather", read: false, write: true, conversations: ["c"], created_at_ms: now - 86_400_000 },
+  ];
   let sessions = [
     {
       session: "11",
@@ -226,6 +229,18 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
       { check: "queue", verdict: "good", says: "Everything that you sent has arrived." },
     ]],
     ["GET", /^sessions$/, () => sessions],
+    ["GET", /^tokens$/, () => tokens],
+    ["POST", /^tokens$/, (_, wanted) => {
+      const { expires_in_ms, read = false, write = false, ...rest } = wanted;
+      const made = { ...rest, read, write, token: String(tokens.length + 1), created_at_ms: Date.now() };
+      if (expires_in_ms) made.expires_at_ms = Date.now() + expires_in_ms;
+      tokens = [made, ...tokens];
+      return { status: 201, body: { text: `tidings_${"A".repeat(43)}`, ...made } };
+    }],
+    ["DELETE", /^tokens\/(\w+)$/, ([wanted]) => {
+      tokens = tokens.filter((it) => it.token !== wanted);
+      return { status: 204 };
+    }],
     ["DELETE", /^sessions\/(\w+)$/, ([wanted]) => {
       sessions = sessions.filter((it) => it.session !== wanted);
       return { status: 204 };

@@ -9,15 +9,16 @@ use crate::dto;
 use crate::error::Error;
 use crate::extract::{Body, PathId};
 use crate::router::App;
+use crate::session::tokens::Scope;
 
-/// All conversations, the latest activity first.
+/// All conversations, the latest activity first; with a token, those it reaches.
 #[utoipa::path(
     get, path = "/conversations", tag = "conversations", operation_id = "conversations",
     responses((status = 200, body = Vec<dto::Conversation>))
 )]
-pub(crate) async fn list(State(app): State<App>) -> Result<Json<Vec<dto::Conversation>>, Error> {
+pub(crate) async fn list(State(app): State<App>, scope: Scope) -> Result<Json<Vec<dto::Conversation>>, Error> {
     let conversations = app.handle.conversations().await?;
-    Ok(Json(conversations.into_iter().map(dto::Conversation::from).collect()))
+    Ok(Json(conversations.into_iter().filter(|it| scope.reaches(it.id)).map(dto::Conversation::from).collect()))
 }
 
 /// Starts a conversation; with one contact and no name it is the direct conversation with them, old or new.

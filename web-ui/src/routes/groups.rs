@@ -13,8 +13,9 @@ use crate::dto::groups::{Group, GroupPatch, NewMembers, NewRole, Removals};
 use crate::error::{Error, RequestError};
 use crate::extract::{Body, PathAccount, PathId, PictureBody};
 use crate::router::App;
+use crate::session::tokens::Scope;
 
-/// A group with everything that its members agree on.
+/// A group with everything that its members agree on; a token is told no invites, and not who asks to join.
 #[utoipa::path(
     get, path = "/conversations/{conversation}/group", tag = "groups", operation_id = "group",
     params(("conversation" = String, Path, description = "The conversation's id")),
@@ -23,8 +24,15 @@ use crate::router::App;
 pub(crate) async fn show(
     State(app): State<App>,
     PathId(conversation): PathId<ConversationId>,
+    scope: Scope,
 ) -> Result<Json<Group>, Error> {
-    Ok(Json(app.handle.group(conversation).await?.into()))
+    let mut group = Group::from(app.handle.group(conversation).await?);
+    // Whoever has a link may come in by it, and let others in.
+    if !scope.is_owner() {
+        group.invites.clear();
+        group.requests.clear();
+    }
+    Ok(Json(group))
 }
 
 /// Changes what the members agree on; what is left out stays.

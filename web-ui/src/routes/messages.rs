@@ -10,6 +10,7 @@ use crate::dto;
 use crate::error::{Error, RequestError};
 use crate::extract::{Body, PathId, PathText, Query};
 use crate::router::App;
+use crate::session::tokens::Scope;
 
 /// A page of history has this many messages where the request does not say.
 const PAGE_MESSAGES: u32 = 50;
@@ -49,7 +50,7 @@ pub(crate) async fn history(
 
 /// Sends a message: when the answer is here the message is durable, and it will arrive.
 ///
-/// The same `Idempotency-Key` twice is one message, and the second answer is that message.
+/// The same `Idempotency-Key` twice is one message, and the second answer is that message. Each token has its own keys.
 #[utoipa::path(
     post, path = "/conversations/{conversation}/messages", tag = "messages", operation_id = "send",
     params(
@@ -61,11 +62,15 @@ pub(crate) async fn history(
 pub(crate) async fn send(
     State(app): State<App>,
     PathId(conversation): PathId<ConversationId>,
+    scope: Scope,
     headers: HeaderMap,
     Body(message): Body<dto::NewMessage>,
 ) -> Result<(StatusCode, Json<dto::Message>), Error> {
     let reply_to = message.reply_to.map(|id| id.parse()).transpose()?;
-    let idempotency_key = idempotency_key(&headers)?;
+    let mut idempotency_key = idempotency_key(&headers)?;
+    if let Some(token) = &scope.0 {
+        idempotency_key = idempotency_key.map(|key| token.own_key(&key));
+    }
     let message = NewMessage { conversation, text: message.text, reply_to, idempotency_key };
     Ok((StatusCode::CREATED, Json(app.handle.send(message).await?.into())))
 }
@@ -98,7 +103,8 @@ pub(crate) async fn seen(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// One message, with its state for each recipient, by its id or a unique beginning of it.
+/// One message, with its state for each recipient, by its id or a unique beginning of it; with a token, among what it
+/// reaches.
 #[utoipa::path(
     get, path = "/messages/{message}", tag = "messages", operation_id = "message",
     params(("message" = String, Path, description = "The message's id, or at least 6 characters of its beginning")),
@@ -107,9 +113,14 @@ pub(crate) async fn seen(
 pub(crate) async fn show(
     State(app): State<App>,
     PathText(prefix): PathText,
+    scope: Scope,
 ) -> Result<Json<dto::MessageDetail>, Error> {
     let prefix = message_prefix(&prefix)?;
-    Ok(Json(app.handle.message(&prefix).await?.into()))
+    let found = match &scope.0 {
+        None => app.handle.message(&prefix).await?,
+        Some(token) => app.handle.message_within(&prefix, token).await?,
+    };
+    Ok(Json(found.into()))
 }
 
 fn message_prefix(text: &str) -> Result<String, RequestError> {

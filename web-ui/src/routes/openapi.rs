@@ -14,7 +14,7 @@ use crate::router;
     info(
         title = "Tidings",
         description = "The local API of a Tidings node. On its unix socket whoever may open it is the person; on its \
-            TCP port a browser signs in by a one-time link and holds a cookie.",
+            TCP port a browser signs in by a one-time link and holds a cookie, and a program brings an API token.",
         license(name = "MIT OR Apache-2.0")
     ),
     components(schemas(dto::Problem, dto::Frame)),
@@ -26,7 +26,7 @@ use crate::router;
         (name = "groups", description = "Who is in a group, what its members agreed on, how others join"),
         (name = "messages", description = "Messages"),
         (name = "events", description = "What happens, as it happens"),
-        (name = "sign-in", description = "Browsers that are signed in")
+        (name = "sign-in", description = "Browsers that are signed in, and programs with API tokens")
     )
 )]
 struct Described;

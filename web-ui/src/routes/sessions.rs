@@ -42,6 +42,6 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn revoke(State(app): State<App>, PathId(session): PathId<SessionId>) -> Result<StatusCode, Error> {
     app.handle.revoke_session(session).await?;
-    app.streams.check_sessions();
+    app.streams.check_visitors();
     Ok(StatusCode::NO_CONTENT)
 }

@@ -49,7 +49,7 @@ pub(crate) async fn sign_out(
 ) -> Result<impl IntoResponse, Error> {
     if let Some(Extension(SignedIn(session))) = signed_in {
         app.handle.revoke_session(session.id).await?;
-        app.streams.check_sessions();
+        app.streams.check_visitors();
     }
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(SET_COOKIE, session::no_cookie())])))
 }

@@ -7,15 +7,18 @@ import type {
   Contact,
   Conversation,
   Finding,
+  MadeToken,
   Mailbox,
   Message,
   MessageDetail,
   MessagePage,
+  NewToken,
   Problem,
   Session,
   Status,
   Storage,
   StorageLimits,
+  Token,
 } from "./types";
 
 /** The node answered and said no. */
@@ -134,6 +137,9 @@ export function createClient(fetch: Fetch = (path, init) => window.fetch(path, i
     signInLink: () => call<{ url: string }>("POST", "sign-in-links", {}),
     sessions: () => call<Session[]>("GET", "sessions"),
     revoke: (session: string) => call<void>("DELETE", `sessions/${id(session)}`),
+    tokens: () => call<Token[]>("GET", "tokens"),
+    makeToken: (wanted: NewToken) => call<MadeToken>("POST", "tokens", wanted),
+    revokeToken: (token: string) => call<void>("DELETE", `tokens/${id(token)}`),
   };
 }
 

@@ -477,6 +477,112 @@ export type SignIn = {
 };
 
 /**
+ * An API token: what a program may do that brings it. Its text is not here.
+ */
+export type Token = {
+  /**
+   * Names it without giving it away.
+   */
+  token: string,
+  /**
+   * What the owner called it.
+   */
+  name: string,
+  /**
+   * Whether it may read.
+   */
+  read: boolean,
+  /**
+   * Whether it may write.
+   */
+  write: boolean,
+  /**
+   * The conversations in which it is good; all, where it is absent.
+   */
+  conversations?: Array<string>,
+  /**
+   * When it was made.
+   */
+  created_at_ms: number,
+  /**
+   * When it ends; never, where it is absent.
+   */
+  expires_at_ms?: number,
+  /**
+   * When it was last used, to the minute; absent until it is.
+   */
+  last_used_at_ms?: number,
+};
+
+/**
+ * Makes an API token.
+ */
+export type NewToken = {
+  /**
+   * What to call it: 1 to 64 characters.
+   */
+  name: string,
+  /**
+   * Whether it may read.
+   */
+  read?: boolean,
+  /**
+   * Whether it may write.
+   */
+  write?: boolean,
+  /**
+   * The conversations in which it is good, 1 to 64; all, those to come as well, where it is left out.
+   */
+  conversations?: Array<string>,
+  /**
+   * In how long it ends, ten years at the most; never, where it is left out.
+   */
+  expires_in_ms?: number,
+};
+
+/**
+ * A fresh API token. Its text is told here and never again.
+ */
+export type MadeToken = {
+  /**
+   * What goes into the header `Authorization: Bearer …`: `tidings_` and 43 characters.
+   */
+  text: string,
+  /**
+   * Names it without giving it away.
+   */
+  token: string,
+  /**
+   * What the owner called it.
+   */
+  name: string,
+  /**
+   * Whether it may read.
+   */
+  read: boolean,
+  /**
+   * Whether it may write.
+   */
+  write: boolean,
+  /**
+   * The conversations in which it is good; all, where it is absent.
+   */
+  conversations?: Array<string>,
+  /**
+   * When it was made.
+   */
+  created_at_ms: number,
+  /**
+   * When it ends; never, where it is absent.
+   */
+  expires_at_ms?: number,
+  /**
+   * When it was last used, to the minute; absent until it is.
+   */
+  last_used_at_ms?: number,
+};
+
+/**
  * Changes my card.
  */
 export type NewProfile = {

@@ -16,6 +16,7 @@ export type {
   Issuer,
   JoinRequest,
   KeptBy,
+  MadeToken,
   Mailbox,
   Member,
   Message,
@@ -24,6 +25,7 @@ export type {
   MessageState,
   NewInvite,
   NewIssuer,
+  NewToken,
   Peer,
   PeerPath,
   Problem,
@@ -37,6 +39,7 @@ export type {
   StorageLimits,
   Suite,
   SystemChange,
+  Token,
   Verdict,
   Who,
 } from "./types.gen";

@@ -8,6 +8,7 @@ import { Button } from "../../ui/Button";
 import { ago, browserName } from "../../ui/format";
 import { t } from "../../ui/i18n";
 import { Spinner } from "../../ui/Spinner";
+import { Tokens } from "./Tokens";
 
 export function Sessions() {
   const { client, failed, toast } = useTidings();
@@ -92,6 +93,7 @@ export function Sessions() {
             </div>
           )}
         </section>
+        <Tokens />
       </div>
     </main>
   );
