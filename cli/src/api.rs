@@ -8,6 +8,7 @@ mod bundles;
 mod events;
 mod groups;
 mod identities;
+mod strangers;
 mod tokens;
 
 use std::io;
@@ -33,6 +34,7 @@ pub(crate) use bundles::{BundleTaken, unwritten};
 pub(crate) use events::{Event, Events};
 pub(crate) use groups::{NewInvite, Patch};
 pub(crate) use identities::{CameBack, Identity, Issuer};
+pub(crate) use strangers::{Blocked, StrangerRequest, Verification};
 pub(crate) use tokens::{NewToken, Token};
 
 use crate::failure::Failure;

@@ -55,6 +55,30 @@ pub(crate) enum Verb {
     },
     /// List the people you know, with the safety numbers to compare
     Contacts,
+    /// Show the safety number with a contact, to compare in person, and say that it is the same
+    Verify(Verify),
+    /// List the conversations that people you do not know began
+    Requests,
+    /// Open such a conversation: only now do they learn that you are there
+    Accept {
+        /// Which, by who began it or by its id
+        request: String,
+    },
+    /// Refuse such a conversation: what was written goes from this node
+    Refuse {
+        /// Which, by who began it or by its id
+        request: String,
+    },
+    /// Want nothing more of somebody, who is not told; without a person, list who is blocked
+    Block {
+        /// Whom: a contact, who began a request, or an account's id
+        person: Option<String>,
+    },
+    /// Take a block back
+    Unblock {
+        /// Whom
+        person: String,
+    },
     /// Start a conversation; with one contact it is the direct conversation with them
     New {
         /// Whom with
@@ -178,6 +202,18 @@ pub(crate) struct Up {
     /// Read the passphrase that protects your keys from this file
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// With whom
+    pub(crate) contact: String,
+    /// You compared it with them, and it is the same
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) matches: bool,
+    /// Take the mark away
+    #[arg(long)]
+    pub(crate) undo: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -25,8 +25,10 @@ mod set;
 mod show;
 mod status;
 mod storage;
+mod strangers;
 mod token;
 mod up;
+mod verify;
 mod watch;
 
 use crate::api::Api;
@@ -50,6 +52,12 @@ pub(crate) async fn run(typed: Typed) -> Result<(), Failure> {
         Verb::Card { qr } => card::run(&api, &output, qr).await,
         Verb::Add { link } => add::run(&api, &output, &link).await,
         Verb::Contacts => contacts::run(&api, &output).await,
+        Verb::Verify(typed) => verify::run(&api, &output, &typed).await,
+        Verb::Requests => strangers::requests(&api, &output).await,
+        Verb::Accept { request } => strangers::accept(&api, &output, &request).await,
+        Verb::Refuse { request } => strangers::refuse(&api, &output, &request).await,
+        Verb::Block { person } => strangers::block(&api, &output, person.as_deref()).await,
+        Verb::Unblock { person } => strangers::unblock(&api, &output, &person).await,
         Verb::New { contacts, name } => new::run(&api, &output, &contacts, name.as_deref()).await,
         Verb::List => list::run(&api, &output).await,
         Verb::Send(send) => send::run(&api, &output, send).await,

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::api::{Api, Contact, Conversation, Invite, JoinRequest, Member, MessageDetail, Token};
+use crate::api::{
+    Api, Blocked, Contact, Conversation, Invite, JoinRequest, Member, MessageDetail, StrangerRequest, Token,
+};
 use crate::failure::Failure;
 use crate::output::text::one_line;
 
@@ -64,6 +66,51 @@ pub(crate) fn request<'a>(requests: &'a [JoinRequest], typed: &str) -> Result<&'
     among(requests, typed, "people who ask", |typed| {
         format!("nobody called “{typed}” asks to join; `tidings members` lists who does")
     })
+}
+
+/// What a stranger began: by their account or name, or by the conversation's id.
+pub(crate) fn stranger<'a>(requests: &'a [StrangerRequest], typed: &str) -> Result<&'a StrangerRequest, Failure> {
+    let by_id = requests.iter().map(|it| Named { id: it.conversation.clone(), name: String::new() });
+    if let Ok(at) = pick(typed, &by_id.collect::<Vec<_>>())
+        && let Some(found) = requests.get(at)
+    {
+        return Ok(found);
+    }
+    among(requests, typed, "requests", |typed| {
+        format!("there is no request of “{typed}”; `tidings requests` lists them")
+    })
+}
+
+/// Somebody who is blocked.
+pub(crate) fn blocked<'a>(blocked: &'a [Blocked], typed: &str) -> Result<&'a Blocked, Failure> {
+    among(blocked, typed, "blocked accounts", |typed| {
+        format!("nobody called “{typed}” is blocked; `tidings block` lists who is")
+    })
+}
+
+/// A person, by account and name: a contact, who began a request, or anybody by the whole id.
+pub(crate) async fn person(api: &Api, typed: &str) -> Result<(String, String), Failure> {
+    let mut named: Vec<Named> = api.contacts().await?.iter().map(Named::from).collect();
+    for request in &api.requests().await? {
+        if !named.iter().any(|known| known.id == request.account) {
+            named.push(Named::from(request));
+        }
+    }
+    match pick(typed, &named) {
+        Ok(at) => named
+            .get(at)
+            .map(|found| (found.id.clone(), found.name.clone()))
+            .ok_or_else(|| Failure::NotFound("it is gone".to_owned())),
+        Err(Unresolved::Ambiguous(which)) => Err(ambiguous(typed, "people", &named, &which)),
+        Err(Unresolved::Unknown) if typed.len() == 64 && is_hexadecimal(typed) => {
+            let id = typed.to_ascii_lowercase();
+            Ok((id.clone(), short(&id).to_owned()))
+        }
+        Err(Unresolved::Unknown) => Err(Failure::NotFound(format!(
+            "there is nobody “{}”; `tidings contacts` and `tidings requests` list people, and a whole account id does, too",
+            one_line(typed)
+        ))),
+    }
 }
 
 /// An invite by its id or the beginning of it.
@@ -154,6 +201,18 @@ impl From<&JoinRequest> for Named {
 impl From<&Token> for Named {
     fn from(token: &Token) -> Self {
         Self { id: token.id.clone(), name: token.name.clone() }
+    }
+}
+
+impl From<&StrangerRequest> for Named {
+    fn from(request: &StrangerRequest) -> Self {
+        Self { id: request.account.clone(), name: request.name.clone() }
+    }
+}
+
+impl From<&Blocked> for Named {
+    fn from(blocked: &Blocked) -> Self {
+        Self { id: blocked.account.clone(), name: blocked.name.clone() }
     }
 }
 

@@ -160,6 +160,14 @@ impl Conversation {
         self.groups.dedup();
     }
 
+    /// Nothing counts as received any more.
+    pub(crate) fn forget_received(&mut self) {
+        self.received.clear();
+        self.received_changed.clear();
+        self.receipts_owed.clear();
+        self.change().receipt_owed = false;
+    }
+
     /// The row is to be written at the end of the batch.
     pub(crate) fn change(&mut self) -> &mut ConversationRow {
         self.changed = true;

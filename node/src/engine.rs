@@ -15,6 +15,7 @@ mod people;
 pub(crate) mod pushes;
 mod state;
 pub(crate) mod steady;
+pub(crate) mod strangers;
 mod sync;
 pub(crate) mod tokens;
 pub(crate) mod topics;
@@ -151,6 +152,21 @@ pub enum Command {
         conversation: ConversationId,
         /// Up to this message.
         up_to: MessageId,
+    },
+    /// Open what a stranger began.
+    AcceptRequest(ConversationId),
+    /// Refuse what a stranger began.
+    RefuseRequest(ConversationId),
+    /// Want nothing more of somebody.
+    Block(AccountId),
+    /// Take that back.
+    Unblock(AccountId),
+    /// The safety number with a contact was compared in person, or is taken to be not.
+    Verify {
+        /// With whom.
+        account: AccountId,
+        /// The number that both saw; `None` takes the mark away.
+        safety_number: Option<String>,
     },
     /// Use a mailbox.
     UseMailbox(MailboxOf),
@@ -427,6 +443,7 @@ impl State {
 
     async fn command(&mut self, batch: &mut Batch<'_, '_>, command: Command) -> Result<Reply, Halt> {
         let group = |detail| Reply::Group(Box::new(detail));
+        self.check_shown(&command)?;
         match command {
             Command::Card => Ok(Reply::Card(self.card_links())),
             Command::SetName(name) => self.set_name(batch, name).await.map(|()| Reply::Done),
@@ -460,6 +477,13 @@ impl State {
             Command::Send(message) => self.send(batch, message).await.map(Reply::Message),
             Command::MarkSeen { conversation, up_to } => {
                 self.mark_seen(batch, conversation, up_to).await.map(|()| Reply::Done)
+            }
+            Command::AcceptRequest(id) => Box::pin(self.accept_request(batch, id)).await.map(Reply::Conversation),
+            Command::RefuseRequest(id) => Box::pin(self.refuse_request(batch, id)).await.map(|()| Reply::Done),
+            Command::Block(account) => Box::pin(self.block(batch, account)).await.map(|()| Reply::Done),
+            Command::Unblock(account) => self.unblock(batch, account).await.map(|()| Reply::Done),
+            Command::Verify { account, safety_number } => {
+                self.verify(batch, account, safety_number).await.map(Reply::Contact)
             }
             Command::CheckUp { begin, places } => {
                 if begin {
@@ -543,6 +567,7 @@ impl State {
         Box::pin(self.collect_due(batch)).await?;
         Box::pin(self.deposit_due(batch)).await?;
         self.tell_of_deposits(batch);
+        self.hide_requests(batch);
         self.unload_idle();
         Ok(())
     }

@@ -33,6 +33,11 @@ pub enum Event {
         /// How many peers are connected now.
         connected: u32,
     },
+    /// What strangers began, or who is blocked, changed: it is to be read again.
+    Requests {
+        /// How many wait for a decision.
+        waiting: u32,
+    },
     /// My own name or addresses changed, and so my card did.
     Profile,
 }

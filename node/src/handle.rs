@@ -8,6 +8,7 @@ mod group;
 mod identities;
 mod refused;
 mod storage;
+mod strangers;
 mod tokens;
 mod views;
 
@@ -26,6 +27,7 @@ pub(crate) use self::identities::SignInsElsewhere;
 pub use self::identities::{ISSUER_CLIENTS_MAX, IdentityView, IssuerClient, ProofStanding};
 pub use self::refused::Refused;
 pub use self::storage::{KEEP_DAYS_MAX, Storage, StorageLimits};
+pub use self::strangers::{Blocked, StrangerRequest};
 pub use self::tokens::{
     MadeToken, NewToken, TOKEN_CONVERSATIONS_MAX, TOKEN_EXPIRES_MS_MAX, TOKEN_NAME_CHARS_MAX, TOKENS_MAX, Token,
     TokenReach,

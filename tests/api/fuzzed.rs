@@ -81,6 +81,8 @@ async fn whatever_the_api_is_asked_it_answers_as_its_document_says() {
 async fn still_works(ada: &Home, bob: &Home) {
     let status = ada.socket().get("/api/v1/status").await.ok();
     assert_eq!(status["account"], ada.account.as_str());
+    // It may have been told to want nothing of Bob any more, which is no fault.
+    ada.socket().delete(&format!("/api/v1/blocked/{}", bob.account)).await;
     let conversation = ada.conversation_with(bob).await;
     let mut events = bob.socket().events("/api/v1/events").await;
     ada.send(&conversation, "still here").await;

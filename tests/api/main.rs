@@ -28,4 +28,6 @@ mod schema;
 #[cfg(test)]
 mod sign_in;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod tokens;

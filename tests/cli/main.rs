@@ -67,6 +67,7 @@ cases! {
     a_node_killed_while_sending_loses_and_repeats_nothing,
     a_passphrase_opens_the_home_and_a_wrong_one_does_not,
     a_second_node_on_one_home_is_refused,
+    a_stranger_waits_in_the_tray_until_somebody_decides,
     bad_links_are_refused_with_a_reason,
     bad_texts_and_names_are_refused_with_a_reason,
     every_verb_says_what_it_promises,

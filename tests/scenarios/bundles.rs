@@ -123,6 +123,7 @@ fn bundles_that_come_in_the_wrong_order_and_twice_lose_and_repeat_nothing() {
     block_on(async {
         let mut world = apart(92, 2).await;
         add(&mut world, ALICE, BOB).await;
+        add(&mut world, BOB, ALICE).await;
         let id = create(&mut world, &[BOB], None).await;
         let mut bundles = Vec::new();
         for text in ["one", "two", "three"] {

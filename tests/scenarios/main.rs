@@ -36,6 +36,8 @@ mod retention;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod sync;
 #[cfg(test)]
 mod wishes;

@@ -3,6 +3,7 @@
 mod doctor;
 mod groups;
 mod identities;
+mod strangers;
 mod tokens;
 
 use tidings_node::event::{Event, EventId};
@@ -56,6 +57,7 @@ pub(crate) fn frame(id: EventId, event: Event) -> dto::Frame {
         Event::Conversation(conversation) => dto::Event::Conversation { conversation: conversation.into() },
         Event::Contact(contact) => dto::Event::Contact { contact: contact.into() },
         Event::Peers { connected } => dto::Event::Peers { connected },
+        Event::Requests { waiting } => dto::Event::Requests { waiting },
         Event::Profile => dto::Event::Profile,
     };
     dto::Frame { id: event_id_text(id), event }
@@ -188,6 +190,8 @@ impl From<handle::Contact> for dto::Contact {
             safety_number: contact.safety_number,
             online: contact.online,
             conversation: contact.conversation.map(|id| id.to_string()),
+            blocked: contact.blocked,
+            verified_at_ms: contact.verified_at_ms,
         }
     }
 }

@@ -17,6 +17,7 @@ mod messages;
 mod people;
 mod sessions;
 mod storage;
+mod strangers;
 mod tokens;
 
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,7 @@ pub use messages::{
 pub use people::{CardLinks, Contact, NewContact, NewProfile, Peer, PeerPath, Status};
 pub use sessions::{Session, SignIn, SignInLink};
 pub use storage::{Storage, StorageLimits};
+pub use strangers::{Blocked, NewVerification, StrangerRequest, Verification, VerifiedHow};
 pub use tokens::{MadeToken, NewToken, Token};
 
 /// Why something was not done (RFC 9457). Nothing was changed.
@@ -116,6 +118,11 @@ mod tests {
             MadeToken,
             NewProfile,
             NewContact,
+            StrangerRequest,
+            Blocked,
+            VerifiedHow,
+            Verification,
+            NewVerification,
             StorageLimits,
             Storage,
             Mailbox,
@@ -173,6 +180,7 @@ mod tests {
             Event::States { conversation: String::new(), states: Vec::new() },
             Event::MessageGone { message: String::new() },
             Event::Peers { connected: 1 },
+            Event::Requests { waiting: 1 },
             Event::Profile,
             Event::Lagged,
         ];

@@ -17,7 +17,7 @@ use crate::error::RequestError;
 use crate::extract::BODY_BYTES_MAX;
 use crate::routes::{
     backups, bundles, card, contacts, conversations, events, groups, identities, invites, join, mailboxes, messages,
-    openapi, profile, sessions, sign_in, status, storage, tokens,
+    openapi, profile, sessions, sign_in, status, storage, strangers, tokens,
 };
 use crate::session::tokens::{Opens, WrongTokens, refuse_tokens};
 use crate::session::{self, Door, SignIns};
@@ -47,6 +47,13 @@ fn owners() -> OpenApiRouter<App> {
         .routes(routes!(card::show))
         .routes(routes!(card::qr))
         .routes(routes!(contacts::list, contacts::add))
+        .routes(routes!(strangers::list))
+        .routes(routes!(strangers::accept))
+        .routes(routes!(strangers::refuse))
+        .routes(routes!(strangers::blocked))
+        .routes(routes!(strangers::block, strangers::unblock))
+        .routes(routes!(strangers::verification, strangers::verify, strangers::unverify))
+        .routes(routes!(strangers::verification_qr))
         .routes(routes!(conversations::create))
         .routes(routes!(groups::change))
         .routes(routes!(groups::set_picture, groups::drop_picture))
@@ -180,19 +187,25 @@ mod tests {
         }
         found.sort();
         let promised = [
+            "DELETE /blocked/{account}",
+            "DELETE /contacts/{contact}/verification",
             "DELETE /conversations/{conversation}/invites/{invite}",
             "DELETE /conversations/{conversation}/members/{account}",
             "DELETE /conversations/{conversation}/picture",
             "DELETE /identities/{identity}",
             "DELETE /issuers",
             "DELETE /mailboxes/{peer}",
+            "DELETE /requests/{conversation}",
             "DELETE /sessions/{session}",
             "DELETE /tokens/{token}",
+            "GET /blocked",
             "GET /bundle",
             "GET /card",
             "GET /card/qr.svg",
             "GET /contacts",
             "GET /contacts/{contact}/identities",
+            "GET /contacts/{contact}/verification",
+            "GET /contacts/{contact}/verification/qr.svg",
             "GET /conversations",
             "GET /conversations/{conversation}",
             "GET /conversations/{conversation}/group",
@@ -207,6 +220,7 @@ mod tests {
             "GET /mailboxes",
             "GET /messages/{message}",
             "GET /openapi.json",
+            "GET /requests",
             "GET /sessions",
             "GET /status",
             "GET /storage",
@@ -228,10 +242,13 @@ mod tests {
             "POST /identities/finish",
             "POST /join",
             "POST /mailboxes",
+            "POST /requests/{conversation}/accept",
             "POST /sign-in",
             "POST /sign-in-links",
             "POST /sign-out",
             "POST /tokens",
+            "PUT /blocked/{account}",
+            "PUT /contacts/{contact}/verification",
             "PUT /conversations/{conversation}/group",
             "PUT /conversations/{conversation}/members/{account}/role",
             "PUT /conversations/{conversation}/picture",

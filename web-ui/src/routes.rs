@@ -2,6 +2,7 @@
 
 pub(crate) mod status;
 pub(crate) mod storage;
+pub(crate) mod strangers;
 
 pub(crate) mod profile;
 

@@ -220,6 +220,7 @@ pub(crate) struct JoinRequest {
     pub(crate) asked_at_ms: u64,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub(crate) struct Contact {
     #[serde(rename = "contact")]
@@ -231,6 +232,10 @@ pub(crate) struct Contact {
     pub(crate) online: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) conversation: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) blocked: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) verified_at_ms: Option<u64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -45,6 +45,9 @@ pub(crate) enum Event {
     Peers {
         connected: u64,
     },
+    Requests {
+        waiting: u64,
+    },
     Profile,
     /// Events were missed: what is shown must be read again.
     Lagged,

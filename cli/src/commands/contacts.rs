@@ -42,7 +42,11 @@ fn shown(contacts: &[Contact], page: &Page) -> String {
             styled(QUIET, short(&contact.account)),
             styled(style, state)
         );
-        let _written = writeln!(shown, "  {}", styled(QUIET, one_line(&contact.safety_number)));
+        let verified =
+            contact.verified_at_ms.map(|at_ms| format!("  verified in person {}", page.clock.relative(at_ms)));
+        let verified = verified.unwrap_or_default();
+        let _written =
+            writeln!(shown, "  {}{}", styled(QUIET, one_line(&contact.safety_number)), styled(GOOD, verified));
     }
     let compare = "Both of you see the same sixty digits when nobody stands between you: compare them.";
     let _written = writeln!(shown, "\n{}", styled(QUIET, wrapped(compare, "", page.text_columns())));
@@ -55,6 +59,7 @@ fn name(contact: &Contact) -> String {
 
 fn state(contact: &Contact) -> (anstyle::Style, &'static str) {
     match contact {
+        Contact { blocked: true, .. } => (WAITING, "blocked"),
         Contact { card_complete: false, .. } => (WAITING, "card not here yet"),
         Contact { added: false, online: true, .. } => (GOOD, "online, wrote to you first"),
         Contact { added: false, .. } => (PLAIN, "wrote to you first"),
@@ -78,6 +83,8 @@ mod tests {
             safety_number: ["12345"; 12].join(" "),
             online,
             conversation: None,
+            blocked: false,
+            verified_at_ms: None,
         };
         let page = Page { columns: Some(80), clock: Clock::standing_at("2026-11-22T10:51:00+00:00[UTC]") };
         let shown = shown(&[contact("Bob", true, true), contact("", false, false)], &page);

@@ -52,6 +52,7 @@ fn told(event: &Event) -> Vec<(&'static str, String)> {
         }
         Event::Peers { connected: 1 } => vec![("peers", "1 connected".to_owned())],
         Event::Peers { connected } => vec![("peers", format!("{connected} connected"))],
+        Event::Requests { waiting } => vec![("requests", format!("{waiting} from people you do not know"))],
         Event::Profile => vec![("profile", "your own card changed".to_owned())],
         Event::Lagged => vec![("missed", styled(WAITING, "some events were missed").to_string())],
         Event::Unknown => vec![("unknown", "an event of a newer node".to_owned())],

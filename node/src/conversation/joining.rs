@@ -93,6 +93,7 @@ impl State {
         let parsed = InviteLink::parse(link).map_err(|error| Refused::BadLink(error.to_string()))?;
         let (group, id) = (parsed.group, ConversationId::of_group(parsed.group));
         let standing = self.conversation(batch, id).await?.map(|conversation| conversation.row.standing);
+        self.open_request(batch, id).await?;
         if !matches!(standing, Some(Standing::Member | Standing::ComingBack)) {
             let waiting = self.joinings.values().filter(|joining| !joining.is_refused()).count();
             if waiting >= JOININGS_MAX && !self.joinings.contains_key(&group) {

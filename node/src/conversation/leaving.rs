@@ -51,6 +51,20 @@ impl State {
             let what = "nobody leaves a direct conversation; block the person instead".to_owned();
             return Err(Refused::NotAllowed { what }.into());
         }
+        self.go(batch, id, group).await?;
+        self.save_conversations(batch).await?;
+        batch.tx.flush().await?;
+        let view = batch.tx.conversation_view(id, &self.viewer()).await?;
+        view.ok_or_else(|| Refused::UnknownConversation.into())
+    }
+
+    /// Tells the members of a group that the owner leaves.
+    pub(crate) async fn go(
+        &mut self,
+        batch: &mut Batch<'_, '_>,
+        id: ConversationId,
+        group: GroupId,
+    ) -> Result<(), StoreError> {
         for row in self.intents.iter().filter(|row| row.group == group) {
             batch.tx.drop_intent(row.id).await?;
         }
@@ -59,10 +73,7 @@ impl State {
         if let Some(conversation) = self.conversation(batch, id).await? {
             conversation.change().standing = Standing::Left;
         }
-        self.save_conversations(batch).await?;
-        batch.tx.flush().await?;
-        let view = batch.tx.conversation_view(id, &self.viewer()).await?;
-        view.ok_or_else(|| Refused::UnknownConversation.into())
+        Ok(())
     }
 
     async fn say_that_i_leave(

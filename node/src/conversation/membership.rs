@@ -64,6 +64,10 @@ impl State {
                 (ConversationId::of_group(group), ConversationKind::Group, policy)
             }
         };
+        if kind == ConversationKind::Direct && contacts.iter().any(|account| self.strangers.is_blocked(account)) {
+            return Err(Refused::NotAllowed { what: "you blocked this person; unblock them first".to_owned() }.into());
+        }
+        self.open_request(batch, id).await?;
         if self.conversation(batch, id).await?.is_none() {
             self.found(batch, id, kind, group, &policy, &contacts).await?;
         }
@@ -258,6 +262,9 @@ impl State {
         if card.card().account.id() != inviter {
             return Ok(Arrival::Refused);
         }
+        if self.strangers.is_blocked(&inviter) && !self.group_rows.contains_key(&group_id) {
+            return Ok(Arrival::PassedOver);
+        }
         let invitation = self.invitation(group_id, inviter);
         if invitation == Invitation::Unasked && self.has_left(batch, group_id).await? {
             return Ok(Arrival::Later); // Who left is invited anew like anybody else.
@@ -266,6 +273,11 @@ impl State {
             // The same invitation, sealed again, or one back into the group.
             if known.group.may_enter(&joined, invitation) {
                 self.enter(batch, group_id, joined).await?;
+                if invitation == Invitation::Wanted
+                    && let Some(id) = self.group_rows.get(&group_id).map(|row| row.conversation)
+                {
+                    self.open_request(batch, id).await?;
+                }
             } else {
                 return self.keep_welcome(batch, group_id, &joined, kept, invitation).await;
             }
@@ -274,24 +286,20 @@ impl State {
         let Some((id, kind)) = self.conversation_of(&joined.group, inviter) else { return Ok(Arrival::Refused) };
         let carried = self.group_rows.values().filter(|row| row.conversation == id).count();
         let stranger = self.contacts.get(&inviter).is_none_or(|contact| !contact.row.added);
-        // Who is not a contact may write to me, and no more than that.
         let wanted = self.joinings.contains_key(&group_id);
-        let is_full = carried >= GROUPS_A_CONVERSATION_MAX || self.group_rows.len() >= GROUPS_MAX;
-        if is_full || (stranger && kind == ConversationKind::Group && !wanted) {
+        if carried >= GROUPS_A_CONVERSATION_MAX || self.group_rows.len() >= GROUPS_MAX {
             return Ok(Arrival::Later);
         }
-        match self.contacts.get(&inviter) {
-            _ if kind == ConversationKind::Group => self.put_met_card(batch, card).await?,
-            None if !self.has_room_for_stranger() => return Ok(Arrival::Later),
-            None => self.put_card(batch, card, false).await?,
-            Some(known) => {
-                let newer = known.card.as_ref().is_none_or(|known| known.card().serial < card.card().serial);
-                let added = known.row.added;
-                // Who was only a fellow member somewhere writes to me now.
-                if newer || known.row.met {
-                    self.put_card(batch, card, added).await?;
-                }
-            }
+        // What a stranger begins waits for the owner (§6.16); another group for what is here already does not.
+        let is_new = self.conversation(batch, id).await?.is_none();
+        let is_request = stranger && is_new && !wanted;
+        if is_request && !self.has_room_for_stranger(batch, inviter).await? {
+            return Ok(Arrival::Later);
+        }
+        let account = card.card().account;
+        self.put_met_card(batch, card).await?;
+        if is_request {
+            self.put_request(batch, id, &account).await?;
         }
         self.key_package_used(batch, &joined.key_package).await?;
         let due_ms = update_turn_ms(batch, joined.group.members().len());

@@ -45,7 +45,10 @@ impl State {
         let due: Vec<ConversationId> = due.map(|(id, _)| *id).collect();
         for id in due {
             self.receipts_due.remove(&id);
-            self.send_receipt(batch, id).await?;
+            // What is owed stays owed until the owner has decided (PROTOCOL §6.16).
+            if !self.strangers.is_silent(&id) {
+                self.send_receipt(batch, id).await?;
+            }
         }
         Ok(())
     }

@@ -58,20 +58,22 @@ pub(crate) enum Arrival {
     Refused,
     /// Its epoch was forgotten here, or was never there: it can never be read, and its author has to say it anew.
     Gone,
+    /// Its owner does not want it, or not now; nobody is told: the answer is that for what was taken (PROTOCOL §6.16).
+    PassedOver,
 }
 
 impl Arrival {
     pub(crate) fn for_gossip(self) -> Verdict {
         match self {
             Self::Taken => Verdict::Accept,
-            Self::Known | Self::Later | Self::Gone => Verdict::Ignore,
+            Self::Known | Self::Later | Self::Gone | Self::PassedOver => Verdict::Ignore,
             Self::Refused => Verdict::Reject,
         }
     }
 
     pub(crate) fn for_push(self) -> PushVerdict {
         match self {
-            Self::Taken => PushVerdict::Taken,
+            Self::Taken | Self::PassedOver => PushVerdict::Taken,
             Self::Known => PushVerdict::Known,
             Self::Later => PushVerdict::Later,
             Self::Refused => PushVerdict::Refused,
@@ -97,6 +99,8 @@ impl State {
             EnvelopeKind::Message if self.coming.needs(envelope.id()) => self.receive_rest(batch, &envelope).await?,
             EnvelopeKind::Message => match self.topic_of(batch, &envelope, from).await? {
                 Some(topic) => self.receive_message(batch, envelope.clone(), &topic, from).await?,
+                // It may be of a conversation that was passed over when it began.
+                None if self.is_of_blocked(&from) => Arrival::PassedOver,
                 None => Arrival::Later,
             },
         };
@@ -231,6 +235,9 @@ impl State {
         }
         if UnverifiedReceipt::is_receipt(&content.message) {
             return for_me(self.take_receipt(batch, conversation, topic.group, content).await?);
+        }
+        if is_private(&content.message) && self.passes_over(batch, conversation).await? {
+            return for_me(Arrival::PassedOver);
         }
         let Some(loaded) = self.group(batch, topic.group).await? else { return for_me(Arrival::Later) };
         if is_ballot(&content.message) {
@@ -415,4 +422,9 @@ impl State {
         *missing = missing.saturating_add(1);
         *missing <= MISSING_A_CONVERSATION_MAX && self.missing_parents.len() < MISSING_PARENTS_MAX as usize
     }
+}
+
+/// Whether it is an MLS `PrivateMessage` (RFC 9420 §6): what somebody wrote, and no change of the group.
+fn is_private(message: &[u8]) -> bool {
+    message.starts_with(&[0, 1, 0, 2])
 }

@@ -280,7 +280,7 @@ impl State {
                     Arrival::Taken => ParcelFate::New,
                     Arrival::Known => ParcelFate::Known,
                     Arrival::Later => ParcelFate::Later,
-                    Arrival::Refused | Arrival::Gone => ParcelFate::Useless,
+                    Arrival::Refused | Arrival::Gone | Arrival::PassedOver => ParcelFate::Useless,
                 },
             });
         }

@@ -133,6 +133,12 @@ impl State {
         Ok(Reply::Done)
     }
 
+    /// Whether somebody is told who I am elsewhere: a contact that the owner added, and did not block.
+    fn may_know_proofs(&self, account: &AccountId) -> bool {
+        let is_added = self.contacts.get(account).is_some_and(|contact| contact.row.added);
+        is_added && !self.strangers.is_blocked(account)
+    }
+
     /// A proof that is withdrawn is owed to nobody.
     async fn tell_no_more(&mut self, batch: &mut Batch<'_, '_>, proof: ProofId) -> Result<(), StoreError> {
         batch.tx.flush().await?;
@@ -150,8 +156,7 @@ impl State {
         batch: &mut Batch<'_, '_>,
         account: AccountId,
     ) -> Result<(), StoreError> {
-        let is_added = self.contacts.get(&account).is_some_and(|contact| contact.row.added);
-        if self.profile.proofs().is_empty() || !is_added {
+        if self.profile.proofs().is_empty() || !self.may_know_proofs(&account) {
             return Ok(());
         }
         let me = self.me.account_id();
@@ -244,8 +249,7 @@ impl State {
         peer: PeerKey,
         id: ProofId,
     ) -> Result<Response, StoreError> {
-        let asker = self.accounts_by_peer.get(&peer).and_then(|account| self.contacts.get(account));
-        if asker.is_none_or(|contact| !contact.row.added) {
+        if !self.accounts_by_peer.get(&peer).is_some_and(|asker| self.may_know_proofs(asker)) {
             return Ok(Response::Proof { proof: None });
         }
         Ok(Response::Proof { proof: batch.tx.proof(self.me.account_id(), id).await? })

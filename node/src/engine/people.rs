@@ -19,8 +19,6 @@ use crate::network::NetworkCommand;
 use crate::store::{ContactRow, unnamed};
 use crate::wire::request::{Request, Response};
 
-/// Strangers who wrote first are kept up to this many; further ones are refused until some are accepted.
-const STRANGERS_MAX: usize = 200;
 /// Contacts; and as many who were only met in groups.
 const CONTACTS_MAX: usize = 10_000;
 /// From so many on, those who were met and are in no group go.
@@ -69,7 +67,7 @@ impl Contact {
 impl State {
     /// Gives a contact's node my newest card; it answers with its own if it knows me.
     pub(super) fn greet(&mut self, batch: &mut Batch<'_, '_>, peer: PeerKey) {
-        if self.accounts_by_peer.contains_key(&peer) {
+        if self.accounts_by_peer.get(&peer).is_some_and(|account| !self.strangers.is_blocked(account)) {
             let card = self.profile.card.bytes().to_vec();
             self.ask(batch, peer, Asked::Greeting, Request::Hello { card });
         }
@@ -125,7 +123,8 @@ impl State {
     ) -> Result<Response, StoreError> {
         let known = SignedCard::decode(card).ok().filter(|card| {
             let is_theirs = card.card().nodes.iter().any(|node| node.certificate.peer_key() == peer);
-            is_theirs && self.contacts.contains_key(&card.account_id())
+            let account = card.account_id();
+            is_theirs && self.contacts.contains_key(&account) && !self.strangers.is_blocked(&account)
         });
         let Some(card) = known else { return Ok(Response::Card { card: None }) };
         self.take_read_card(batch, peer, card).await?;
@@ -163,10 +162,10 @@ impl State {
         if account == self.me.account_id() {
             return Err(Refused::OwnCard.into());
         }
-        let kept = self.contacts.values().filter(|contact| !contact.row.met).count();
-        if kept >= CONTACTS_MAX && self.contacts.get(&account).is_none_or(|contact| contact.row.met) {
-            return Err(Refused::LimitReached { what: "contacts", limit: CONTACTS_MAX as u64 }.into());
+        if self.strangers.is_blocked(&account) {
+            return Err(Refused::NotAllowed { what: "you blocked this person; unblock them first".to_owned() }.into());
         }
+        self.check_room_for_contact(&account)?;
         match link {
             CardLink::Full(card) => {
                 let known = self.contacts.get(&account).and_then(|contact| contact.card.clone());
@@ -194,6 +193,8 @@ impl State {
                 self.after_contact(batch, account);
             }
         }
+        // Who waits to be accepted is a contact now.
+        self.open_request(batch, ConversationId::direct(&self.me.account_id(), &account)).await?;
         batch.tx.flush().await?;
         // One who is connected already did not get my card while I did not know them, and gave me no key packages.
         let is_theirs = |peer: &PeerKey| self.accounts_by_peer.get(peer) == Some(&account);
@@ -205,6 +206,15 @@ impl State {
         }
         Box::pin(self.tell_proofs(batch, account)).await?;
         self.contact_view(batch, account).await?.ok_or_else(|| Refused::UnknownContact.into())
+    }
+
+    /// Whether there is room for this account among the contacts.
+    pub(super) fn check_room_for_contact(&self, account: &AccountId) -> Result<(), Refused> {
+        let kept = self.contacts.values().filter(|contact| !contact.row.met).count();
+        if kept >= CONTACTS_MAX && self.contacts.get(account).is_none_or(|contact| contact.row.met) {
+            return Err(Refused::LimitReached { what: "contacts", limit: CONTACTS_MAX as u64 });
+        }
+        Ok(())
     }
 
     /// Keeps the card of somebody who is no contact, only a fellow member of some group; a contact's is renewed by it.
@@ -219,9 +229,14 @@ impl State {
                 let (added, met) = (known.row.added, known.row.met);
                 if newer { self.keep_card(batch, card, added, met).await } else { Ok(()) }
             }
-            None if self.met_count() >= CONTACTS_MAX => Ok(()),
+            None if !self.has_room_for_met() => Ok(()),
             None => self.keep_card(batch, card, false, true).await,
         }
+    }
+
+    /// Whether one more card is kept of somebody who is no contact.
+    pub(super) fn has_room_for_met(&self) -> bool {
+        self.met_count() < CONTACTS_MAX
     }
 
     fn met_count(&self) -> usize {
@@ -302,11 +317,6 @@ impl State {
         Box::pin(self.follow_mailbox(batch, account)).await
     }
 
-    /// Whether one more stranger may write to me first.
-    pub(crate) fn has_room_for_stranger(&self) -> bool {
-        self.contacts.values().filter(|contact| !contact.row.added && !contact.row.met).count() < STRANGERS_MAX
-    }
-
     /// Takes a contact into memory.
     pub(super) fn hold_contact(&mut self, row: ContactRow) {
         let card = SignedCard::decode(&row.card).ok();
@@ -333,7 +343,7 @@ impl State {
 
     /// A contact is new or changed: reach for them, and say so.
     fn after_contact(&mut self, batch: &mut Batch<'_, '_>, account: AccountId) {
-        if let Some(contact) = self.contacts.get(&account) {
+        if let Some(contact) = self.contacts.get(&account).filter(|_| !self.strangers.is_blocked(&account)) {
             contact.know(batch);
         }
         batch.changed_contacts.insert(account);
@@ -363,6 +373,8 @@ impl State {
             safety_number: contact.row.safety_number.clone(),
             online: contact.peers().iter().any(|(peer, _)| self.is_connected(peer)),
             conversation,
+            blocked: self.strangers.is_blocked(&account),
+            verified_at_ms: self.strangers.verified_at_ms(&account, &contact.row.safety_number),
         }))
     }
 

@@ -12,6 +12,7 @@ use super::packages::checked::CheckedPackages;
 use super::people::{Contact, Moving, Profile};
 use super::pushes::{Asked, PeerState};
 use super::steady::Keeper;
+use super::strangers::Strangers;
 use super::topics::{TopicChanges, Topics, next_turn_ms};
 use super::waiting::Waiting;
 use crate::conversation::Conversation;
@@ -129,6 +130,8 @@ pub(crate) struct State {
     pub(crate) retention: Retention,
     /// What is known of other copies of this node.
     pub(crate) copies: Copies,
+    /// What strangers began, who is blocked, and who was verified in person.
+    pub(crate) strangers: Box<Strangers>,
     /// In a box: what is held while a node starts stays small.
     pub(crate) mailboxes: Box<Mailboxes>,
 }
@@ -146,6 +149,7 @@ impl State {
         }
         let (profile, key_packages) = super::people::load_profile(&me, name, batch).await?;
         let moving = Box::pin(Moving::load(batch)).await?;
+        let strangers = Box::pin(Strangers::load(batch, me.account_id())).await?;
         let mut state = Self {
             me,
             profile,
@@ -187,6 +191,7 @@ impl State {
             sets: Box::default(),
             partners: Box::default(),
             mailboxes: Box::default(),
+            strangers: Box::new(strangers),
             copies: Copies::load(batch).await?,
             retention: Retention::new(batch.tx.storage_limits().await?, batch.now_ms),
             intents: batch.tx.intents().await?,
@@ -234,8 +239,10 @@ impl State {
         }
         self.welcomes = Welcomes::of_kept(batch.tx.groups_with_welcomes().await?);
         self.resends.owed = batch.tx.resends_owed().await?.into_iter().collect();
-        for contact in self.contacts.values() {
-            contact.know(batch);
+        for (account, contact) in &self.contacts {
+            if !self.strangers.is_blocked(account) {
+                contact.know(batch);
+            }
         }
         self.mailboxes.own.know(batch);
         self.look_who_is_away(batch).await?;

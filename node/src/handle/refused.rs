@@ -53,6 +53,12 @@ pub enum Refused {
     /// This node keeps nothing for others.
     #[error("this node keeps nothing for others: start it with `tidings up --mailbox`")]
     NoMailbox,
+    /// Nobody with that account is blocked.
+    #[error("that person is not blocked; `tidings block` lists who is")]
+    NotBlocked,
+    /// The safety number that was compared is another than the one with this contact.
+    #[error("that is not the safety number with this contact: compare the one shown now")]
+    OtherSafetyNumber,
     /// My own card.
     #[error("that is your own card; send it to somebody else and add theirs here")]
     OwnCard,

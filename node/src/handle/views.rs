@@ -164,6 +164,7 @@ pub struct Member {
 }
 
 /// A person known to this node.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     /// Their account.
@@ -180,6 +181,10 @@ pub struct Contact {
     pub online: bool,
     /// The direct conversation with them, where there is one.
     pub conversation: Option<ConversationId>,
+    /// Whether I want nothing of them.
+    pub blocked: bool,
+    /// When I said that we compared the safety number in person, in milliseconds since 1970.
+    pub verified_at_ms: Option<u64>,
 }
 
 /// How a connected peer is reached.

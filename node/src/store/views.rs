@@ -64,7 +64,8 @@ impl Reader {
     /// Messages whose id begins with these bytes' hexadecimal text: at most `limit`.
     pub async fn messages_by_prefix(&self, prefix: &str, limit: u32) -> Result<Vec<MessageId>, StoreError> {
         let rows = sqlx::query_scalar::<_, Vec<u8>>(
-            "SELECT id FROM message WHERE id >= ?1 AND id <= ?2 AND kind <> 2 LIMIT ?3",
+            "SELECT id FROM message WHERE id >= ?1 AND id <= ?2 AND kind <> 2
+                 AND conversation NOT IN (SELECT conversation FROM stranger_request) LIMIT ?3",
         )
         .bind(bound(prefix, '0'))
         .bind(bound(prefix, 'f'))
@@ -77,7 +78,10 @@ impl Reader {
     /// A message with its state for each recipient.
     pub async fn message_detail(&self, id: MessageId, me: &Me) -> Result<Option<MessageDetail>, StoreError> {
         let mut connection = self.pool.acquire().await?;
-        let query = format!("SELECT {MESSAGE_COLUMNS} WHERE message.id = ?1 AND message.kind <> 2");
+        let query = format!(
+            "SELECT {MESSAGE_COLUMNS} WHERE message.id = ?1 AND message.kind <> 2
+                 AND message.conversation NOT IN (SELECT conversation FROM stranger_request)"
+        );
         let row =
             sqlx::query(sqlx::AssertSqlSafe(query)).bind(id.0.as_slice()).fetch_optional(&mut *connection).await?;
         let Some(row) = row else { return Ok(None) };
@@ -98,7 +102,11 @@ impl Reader {
         let rows = sqlx::query(
             "SELECT contact.account, contact.name, contact.added, length(contact.card) > 0, contact.safety_number,
                  (SELECT conversation.id FROM member JOIN conversation ON conversation.id = member.conversation
-                  WHERE member.account = contact.account AND conversation.kind = 1 LIMIT 1)
+                  WHERE member.account = contact.account AND conversation.kind = 1
+                      AND conversation.id NOT IN (SELECT conversation FROM stranger_request) LIMIT 1),
+                 EXISTS (SELECT 1 FROM blocked WHERE blocked.account = contact.account),
+                 (SELECT at_ms FROM verified WHERE verified.account = contact.account
+                      AND contact.safety_number <> '' AND verified.safety_number = contact.safety_number)
              FROM contact WHERE contact.met = 0 ORDER BY contact.name COLLATE NOCASE, contact.account",
         )
         .fetch_all(&self.pool)
@@ -114,6 +122,8 @@ impl Reader {
                     safety_number: row.try_get(4)?,
                     online: false,
                     conversation: conversation.map(|id| fixed("conversation", id).map(ConversationId)).transpose()?,
+                    blocked: row.try_get(6)?,
+                    verified_at_ms: row.try_get::<Option<i64>, _>(7)?.map(natural),
                 })
             })
             .collect()
@@ -312,11 +322,14 @@ async fn conversation(
 ) -> Result<Option<Conversation>, StoreError> {
     let row = sqlx::query(
         "SELECT kind, name, last_at_ms,
-             (SELECT count(*) FROM message WHERE conversation = ?1 AND seen = 0),
+             (SELECT count(*) FROM message WHERE conversation = ?1 AND seen = 0
+                  AND author NOT IN (SELECT account FROM blocked)),
              (SELECT id FROM message WHERE conversation = ?1 AND mine = 0 AND kind = 0 AND seen = 1
               ORDER BY place DESC, id DESC LIMIT 1),
-             topic, picture, standing, refused
-         FROM conversation WHERE id = ?1",
+             topic, picture, standing, refused,
+             EXISTS (SELECT 1 FROM blocked JOIN member ON member.account = blocked.account
+                     WHERE member.conversation = ?1 AND conversation.kind = 1)
+         FROM conversation WHERE id = ?1 AND id NOT IN (SELECT conversation FROM stranger_request)",
     )
     .bind(id.0.as_slice())
     .fetch_optional(&mut *connection)
@@ -368,6 +381,7 @@ async fn conversation(
         refused: row.try_get(8)?,
         my_role,
         can_write: matches!(stands, handle::Standing::Member | handle::Standing::ComingBack)
+            && !row.try_get::<bool, _>(9)?
             && my_role != Role::ReadOnly,
     }))
 }
@@ -379,10 +393,13 @@ async fn page(
     limit: u32,
     me: &Me,
 ) -> Result<Option<MessagePage>, StoreError> {
-    let known: i64 = sqlx::query_scalar("SELECT count(*) FROM conversation WHERE id = ?1")
-        .bind(conversation.0.as_slice())
-        .fetch_one(&mut *connection)
-        .await?;
+    let known: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM conversation WHERE id = ?1
+             AND id NOT IN (SELECT conversation FROM stranger_request)",
+    )
+    .bind(conversation.0.as_slice())
+    .fetch_one(&mut *connection)
+    .await?;
     if known == 0 {
         return Ok(None);
     }

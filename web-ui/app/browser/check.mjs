@@ -239,6 +239,20 @@ check("a text over the limit is not sent, and says by how much", async () => {
   await close();
 });
 
+check("a request of a stranger shows a name as text, and is refused by the keyboard alone", async () => {
+  const { page, close } = await open({ path: () => "/" });
+  await page.getByRole("link", { name: "Requests" }).focus();
+  await page.keyboard.press("Enter");
+  const request = page.locator(".strangers li");
+  await request.waitFor();
+  assert.equal(await request.locator("a, img").count(), 0);
+  await page.getByRole("button", { name: "Refuse the request of Nobody in particular" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "No requests" }).waitFor();
+  assert.equal(await page.locator(".strangers li").count(), 0);
+  await close();
+});
+
 check("a draft stays with its conversation", async () => {
   const { page, mock, close } = await open({ path: chat(0) });
   await page.locator(".composer textarea").fill("Half a thought");

@@ -222,6 +222,23 @@ export const screens = [
     },
     path: (mock) => `/contacts/${mock.world.contacts[2].contact}`,
   },
+  {
+    name: "contact-verified",
+    async ready(page) {
+      await page.getByRole("button", { name: "The numbers are the same" }).click();
+      await page.getByRole("button", { name: "Take the mark away" }).waitFor();
+    },
+    path: (mock) => `/contacts/${mock.world.contacts[0].contact}`,
+  },
+  { name: "requests", path: at("/requests"), ready: seen(".strangers li") },
+  {
+    name: "requests-block",
+    path: at("/requests"),
+    async ready(page) {
+      await page.getByRole("button", { name: "Block Nobody in particular" }).click();
+      await page.getByRole("heading", { name: "Block Nobody in particular?" }).waitFor();
+    },
+  },
   { name: "add", path: at("/contacts/add"), ready: seen(".scanner") },
   {
     name: "add-wrong",

@@ -44,6 +44,21 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
   let session = signedIn;
   let spent = false;
   let refusal;
+  let blocked = [];
+  let requests = empty ? [] : [
+    {
+      conversation: id("request").slice(0, 32),
+      account: id("Nobody"),
+      fingerprint: "48213 90127 55019 33876 10442 71930",
+      name: "Nobody in particular",
+      at_ms: Date.now() - 3_600_000,
+      direct: true,
+      group_name: "",
+      people: 2,
+      messages: 1,
+      met_in: [],
+    },
+  ];
   let mailboxes = [
     {
       peer_id: "12D3KooWJWoaqZhDaoEFshF7Rh1bpY9ohihFhzcW6d69Lr2NASuq",
@@ -140,11 +155,45 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
       if (!link.startsWith("tidings:")) return problem(422, "bad_card", "This is not a contact link. It should start with tidings: and be copied whole.");
       const name = link.includes("oskar") ? "Oskar" : "Ruth Adler";
       const contact = world.contacts.find((it) => it.name === name) ?? {
-        contact: id(name), name, added: true, card_complete: true, safety_number: "8".repeat(60), online: true,
+        contact: id(name), name, added: true, card_complete: true, safety_number: "8".repeat(60), online: true, blocked: false,
       };
       if (!world.contacts.includes(contact)) world.contacts.push(contact);
       emit({ type: "contact", contact });
       return contact;
+    }],
+    ["GET", /^requests$/, () => requests],
+    ["POST", /^requests\/([^/]+)\/accept$/, ([which]) => {
+      const request = requests.find((it) => it.conversation === which);
+      if (!request) return problem(404, "unknown_conversation", "There is no such conversation here.");
+      requests = requests.filter((it) => it !== request);
+      emit({ type: "requests", waiting: requests.length });
+      return [...world.conversations.values()][0];
+    }],
+    ["DELETE", /^requests\/([^/]+)$/, ([which]) => {
+      requests = requests.filter((it) => it.conversation !== which);
+      emit({ type: "requests", waiting: requests.length });
+    }],
+    ["GET", /^blocked$/, () => blocked],
+    ["PUT", /^blocked\/([^/]+)$/, ([account]) => {
+      const contact = world.contacts.find((it) => it.contact === account);
+      blocked = [{ account, name: contact?.name ?? account.slice(0, 8), at_ms: Date.now() }, ...blocked];
+      requests = requests.filter((it) => it.account !== account);
+      emit({ type: "requests", waiting: requests.length });
+    }],
+    ["DELETE", /^blocked\/([^/]+)$/, ([account]) => {
+      blocked = blocked.filter((it) => it.account !== account);
+      emit({ type: "requests", waiting: requests.length });
+    }],
+    ["PUT", /^contacts\/([^/]+)\/verification$/, ([account], { safety_number }) => {
+      const contact = world.contacts.find((it) => it.contact === account);
+      if (contact?.safety_number !== safety_number) return problem(409, "other_safety_number", "That is not the safety number with this contact.");
+      contact.verified_at_ms = Date.now();
+      return { contact: account, safety_number, how: "in_person", verified_at_ms: contact.verified_at_ms };
+    }],
+    ["DELETE", /^contacts\/([^/]+)\/verification$/, ([account]) => {
+      const contact = world.contacts.find((it) => it.contact === account);
+      delete contact?.verified_at_ms;
+      return { contact: account, safety_number: contact?.safety_number ?? "" };
     }],
     ["GET", /^conversations$/, () => [...world.conversations.values()]],
     ["POST", /^conversations$/, (_, { contacts, name }) => {
@@ -279,6 +328,12 @@ export async function startMock({ port = 0, empty = false, signedIn = false, now
     if (path === "card/qr.svg") {
       response.writeHead(200, { "content-type": "image/svg+xml", "cache-control": "no-store" });
       response.end(qr(card(world.me).short_link));
+      return undefined;
+    }
+    const number = /^contacts\/(\w+)\/verification\/qr.svg$/.exec(path);
+    if (number) {
+      response.writeHead(200, { "content-type": "image/svg+xml", "cache-control": "no-store" });
+      response.end(qr(world.contacts.find((it) => it.contact === number[1])?.safety_number ?? ""));
       return undefined;
     }
     const code = /^conversations\/(\w+)\/invites\/(\w+)\/qr.svg$/.exec(path);

@@ -45,6 +45,7 @@ export function createWorld(now = Date.now(), long = 2_000) {
     card_complete: name !== "Oskar",
     safety_number: name === "Oskar" ? "" : digits(name),
     online,
+    blocked: false,
     ...(index < 6 ? { conversation: id(`with ${name}`) } : {}),
   }));
   const conversations = new Map();

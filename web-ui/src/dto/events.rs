@@ -57,6 +57,11 @@ pub enum Event {
         /// How many peers are connected now.
         connected: u32,
     },
+    /// What strangers began, or who is blocked, changed: read it again.
+    Requests {
+        /// How many wait for my decision.
+        waiting: u32,
+    },
     /// My own name or addresses changed, and so my card did.
     Profile,
     /// Events were missed: read everything again; what follows continues from here.
@@ -74,6 +79,7 @@ impl Event {
             Self::MessageGone { .. } => "message_gone",
             Self::Contact { .. } => "contact",
             Self::Peers { .. } => "peers",
+            Self::Requests { .. } => "requests",
             Self::Profile => "profile",
             Self::Lagged => "lagged",
         }

@@ -76,6 +76,7 @@ pub struct NewProfile {
 }
 
 /// A person known to this node.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 pub struct Contact {
     /// Their account.
@@ -94,6 +95,12 @@ pub struct Contact {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub conversation: Option<String>,
+    /// Whether I want nothing of them.
+    pub blocked: bool,
+    /// When I said that we compared the safety number in person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub verified_at_ms: Option<u64>,
 }
 
 /// Adds a person.

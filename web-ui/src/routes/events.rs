@@ -302,6 +302,6 @@ fn is_for(scope: &Scope, event: &Event) -> bool {
         Event::Message(message) => scope.reaches(message.conversation),
         Event::MessageGone { conversation, .. } | Event::States { conversation, .. } => scope.reaches(*conversation),
         Event::Conversation(conversation) => scope.reaches(conversation.id),
-        Event::Contact(_) | Event::Peers { .. } | Event::Profile => scope.is_owner(),
+        Event::Contact(_) | Event::Peers { .. } | Event::Requests { .. } | Event::Profile => scope.is_owner(),
     }
 }

@@ -22,6 +22,7 @@ use crate::router;
         (name = "node", description = "Who I am and how things stand"),
         (name = "contacts", description = "People"),
         (name = "identities", description = "Who people are elsewhere"),
+        (name = "strangers", description = "What people began whom I do not know, and who is blocked"),
         (name = "conversations", description = "Conversations"),
         (name = "groups", description = "Who is in a group, what its members agreed on, how others join"),
         (name = "messages", description = "Messages"),

@@ -1,6 +1,7 @@
 // The local API as functions. Every refusal is a `Refused`, every silence of the node an `Unreachable`.
 import { groupCalls } from "./groups";
 import { identityCalls } from "./identities";
+import { strangerCalls } from "./strangers";
 import type {
   BundleTaken,
   CardLinks,
@@ -94,6 +95,7 @@ export function createClient(fetch: Fetch = (path, init) => window.fetch(path, i
   return {
     ...groupCalls(call),
     ...identityCalls(call),
+    ...strangerCalls(call),
     status: () => call<Status>("GET", "status"),
     card: () => call<CardLinks>("GET", "card"),
     rename: (name: string) => call<Status>("PUT", "profile", { name }),

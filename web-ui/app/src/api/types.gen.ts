@@ -341,6 +341,14 @@ export type Contact = {
    * The direct conversation with them, where there is one.
    */
   conversation?: string,
+  /**
+   * Whether I want nothing of them.
+   */
+  blocked: boolean,
+  /**
+   * When I said that we compared the safety number in person.
+   */
+  verified_at_ms?: number,
 };
 
 /**
@@ -600,6 +608,107 @@ export type NewContact = {
    * Either form of their card link.
    */
   link: string,
+};
+
+/**
+ * A conversation that somebody began who is no contact. Names are theirs: text, and nothing else.
+ */
+export type StrangerRequest = {
+  /**
+   * Names it.
+   */
+  conversation: string,
+  /**
+   * Who began it, or brought me into it.
+   */
+  account: string,
+  /**
+   * That account's thirty digits.
+   */
+  fingerprint: string,
+  /**
+   * The name that they give themselves: at most 128 bytes.
+   */
+  name: string,
+  /**
+   * When it came.
+   */
+  at_ms: number,
+  /**
+   * Whether it is a direct conversation.
+   */
+  direct: boolean,
+  /**
+   * What they call the group: at most 128 bytes; empty if nothing, or for a direct conversation.
+   */
+  group_name: string,
+  /**
+   * How many people are in it, me included.
+   */
+  people: number,
+  /**
+   * How many texts are kept for when it is accepted.
+   */
+  messages: number,
+  /**
+   * Groups in which I am with them already: a few names.
+   */
+  met_in: Array<string>,
+};
+
+/**
+ * Somebody of whom I want nothing.
+ */
+export type Blocked = {
+  /**
+   * Who.
+   */
+  account: string,
+  /**
+   * What they were called when I blocked them.
+   */
+  name: string,
+  /**
+   * Since when.
+   */
+  at_ms: number,
+};
+
+/**
+ * How somebody was verified.
+ */
+export type VerifiedHow = "in_person";
+
+/**
+ * Whether a contact was verified in person, and what is compared for it.
+ */
+export type Verification = {
+  /**
+   * The contact's account.
+   */
+  contact: string,
+  /**
+   * The sixty digits that both see; empty while their card is not here.
+   */
+  safety_number: string,
+  /**
+   * How; absent while it was not.
+   */
+  how?: VerifiedHow,
+  /**
+   * When.
+   */
+  verified_at_ms?: number,
+};
+
+/**
+ * Marks a contact as verified in person.
+ */
+export type NewVerification = {
+  /**
+   * The number that both compared; another than the one with this contact now is refused.
+   */
+  safety_number: string,
 };
 
 /**
@@ -1342,7 +1451,11 @@ export type Frame = {
   /**
    * How many peers are connected now.
    */
-  connected: number, } | { "type": "profile" } | { "type": "lagged" });
+  connected: number, } | { "type": "requests",
+  /**
+   * How many wait for my decision.
+   */
+  waiting: number, } | { "type": "profile" } | { "type": "lagged" });
 
 /**
  * Something that a person may notice.
@@ -1379,7 +1492,11 @@ export type Event = { "type": "hello",
   /**
    * How many peers are connected now.
    */
-  connected: number, } | { "type": "profile" } | { "type": "lagged" };
+  connected: number, } | { "type": "requests",
+  /**
+   * How many wait for my decision.
+   */
+  waiting: number, } | { "type": "profile" } | { "type": "lagged" };
 
 /**
  * Why something was not done (RFC 9457). Nothing was changed.

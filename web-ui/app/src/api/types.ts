@@ -1,5 +1,6 @@
 // What the rest of the app calls the shapes of the local API. The shapes themselves are generated.
 export type {
+  Blocked,
   BundleTaken,
   CardLinks,
   Contact,
@@ -37,9 +38,11 @@ export type {
   Status,
   Storage,
   StorageLimits,
+  StrangerRequest,
   Suite,
   SystemChange,
   Token,
   Verdict,
+  Verification,
   Who,
 } from "./types.gen";

@@ -11,6 +11,7 @@ import { Contact } from "../pages/Contact";
 import { Contacts, NoContact } from "../pages/Contacts";
 import { JoinGroup } from "../pages/JoinGroup";
 import { MyCard } from "../pages/MyCard";
+import { Requests } from "../pages/Requests";
 import { Settings, SettingsPane } from "../pages/Settings";
 import { SignIn } from "../pages/SignIn";
 import type { CameBack } from "../state/elsewhere";
@@ -162,7 +163,7 @@ function listOf(route: Route) {
     case "settings":
       return <Settings section={route.page === "settings" ? route.section : undefined} />;
     case "chats":
-      return <Chats current={route.page === "chat" ? route.id : undefined} />;
+      return <Chats current={route.page === "chat" ? route.id : undefined} requests={route.page === "requests"} />;
   }
 }
 
@@ -172,6 +173,8 @@ function mainOf(route: Route) {
       return <Chat id={route.id} />;
     case "join":
       return <JoinGroup />;
+    case "requests":
+      return <Requests />;
     case "contact":
       return <Contact id={route.id} />;
     case "contacts":

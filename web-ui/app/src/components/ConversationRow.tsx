@@ -64,9 +64,12 @@ type PreviewProps = { conversation: Conversation; draft: string; outgoing: Outgo
 /** One line of what is newest: a draft, a text on its way, or the last message. */
 function Preview({ conversation, draft, outgoing }: PreviewProps) {
   const { last_message: last, direct, standing, refused } = conversation;
+  const blocked = useSelect((state) => last !== undefined && !last.mine && state.blocked[last.sender] !== undefined);
   const stands = refused === undefined ? standings[standing] : "standing.refused-short";
   const apart = draft === "" && !outgoing ? stands : undefined;
   if (apart) return <span className="row-text row-none">{t(apart)}</span>;
+  const hidden = blocked && draft === "" && !outgoing;
+  if (hidden) return <span className="row-text row-none">{t("block.message")}</span>;
   const text = draft || outgoing?.text || last?.text;
   if (text === undefined) return <span className="row-text row-none">{t("chats.no-messages")}</span>;
   return (

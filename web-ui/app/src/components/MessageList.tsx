@@ -305,12 +305,13 @@ export function MessageList({ conversation, onReply, onDetails }: Props) {
 /** Says to a screen reader what arrives while the conversation is open. */
 function Announcer({ messages }: { messages: Message[] | undefined }) {
   const last = messages?.findLast((it) => !it.mine || it.kind === "system");
+  const blocked = useSelect((state) => last !== undefined && !last.mine && state.blocked[last.sender] !== undefined);
   const before = useRef<number>(undefined);
   if (messages && before.current === undefined) before.current = last?.place ?? 0;
   const fresh = last && before.current !== undefined && last.place > before.current;
   return (
     <div className="visually-hidden" aria-live="polite">
-      {fresh && (last.kind === "system" ? last.text : t("chat.arrived", { name: last.sender_name, text: last.text }))}
+      {fresh && !blocked && (last.kind === "system" ? last.text : t("chat.arrived", { name: last.sender_name, text: last.text }))}
     </div>
   );
 }

@@ -1,5 +1,5 @@
 import { ClockAlert, Copy, Info, Reply, RotateCcw, Trash2 } from "lucide-react";
-import { memo } from "react";
+import { memo, useState } from "react";
 import type { Message } from "../api/types";
 import type { Outgoing } from "../state/model";
 import { useSelect, useTidings } from "../state/react";
@@ -31,8 +31,22 @@ type Props = {
 
 export const MessageRow = memo(function MessageRow({ message, first, last, group, active, flashing, actions }: Props) {
   const { mine, text } = message;
-  const side = mine ? "mine" : "theirs";
+  const blocked = useSelect((state) => !mine && state.blocked[message.sender] !== undefined);
+  const [shown, setShown] = useState(false);
   const reach = active ? 0 : -1;
+  if (blocked && !shown) {
+    return (
+      <li className="system" data-key={message.message} data-message tabIndex={reach}>
+        <p>
+          {t("block.message")}{" "}
+          <button type="button" className="link" tabIndex={reach} onClick={() => setShown(true)}>
+            {t("block.show")}
+          </button>
+        </p>
+      </li>
+    );
+  }
+  const side = mine ? "mine" : "theirs";
   const className = ["message", side, first && "first", last && "last", flashing && "flashing"].filter(Boolean).join(" ");
   return (
     <li className={className} data-key={message.message} data-message tabIndex={reach}>

@@ -1,14 +1,17 @@
 import { LockKeyhole } from "lucide-react";
 import type { Conversation } from "../api/types";
+import { useSelect } from "../state/react";
 import { t } from "../ui/i18n";
 
 /** What stands where one would write, and why one cannot. */
 export function NoComposer({ conversation }: { conversation: Conversation }) {
+  const { direct, members } = conversation;
+  const blocked = useSelect((state) => direct && members.some((it) => state.blocked[it.account] !== undefined));
   return (
     <div className="composer composer-off">
       <p role="status">
         <LockKeyhole aria-hidden="true" />
-        <span dir="auto">{why(conversation)}</span>
+        <span dir="auto">{blocked ? t("block.cannot-write") : why(conversation)}</span>
       </p>
     </div>
   );

@@ -9,14 +9,21 @@ export function SafetyNumber({ name, digits }: Props) {
   const groups = digitGroups(digits);
   return (
     <>
-      <p className="safety" dir="ltr" aria-label={groups.join(" ")} role="img">
-        {groups.map((group, index) => (
-          // oxlint-disable-next-line react/no-array-index-key -- groups can repeat and never move
-          <span key={index}>{group}</span>
-        ))}
-      </p>
+      <Digits label={groups.join(" ")} groups={groups} />
       <p className="hint">{t("contact.safety-hint", { name })}</p>
       <CopyField value={groups.join(" ")} label={t("contact.safety")} action={t("contact.copy-safety")} />
     </>
+  );
+}
+
+/** Digits in groups of five, as people compare them. */
+export function Digits({ label, groups }: { label: string; groups: string[] }) {
+  return (
+    <p className="safety" dir="ltr" aria-label={label} role="img">
+      {groups.map((group, index) => (
+        // oxlint-disable-next-line react/no-array-index-key -- groups can repeat and never move
+        <span key={index}>{group}</span>
+      ))}
+    </p>
   );
 }

@@ -11,6 +11,7 @@ import { MessageDetails } from "../components/MessageDetails";
 import { MessageList } from "../components/MessageList";
 import { NavLink } from "../components/NavLink";
 import { NoComposer } from "../components/NoComposer";
+import { VerifiedMark } from "../components/Verification";
 import { useMedia, useSelect, useTidings } from "../state/react";
 import { Avatar } from "../ui/Avatar";
 import { IconButton } from "../ui/Button";
@@ -89,6 +90,7 @@ function OpenChat({ conversation }: { conversation: Conversation }) {
           below={
             <p className="presence" data-online={online} dir="auto">
               {below}
+              {contact && <VerifiedMark contact={contact} />}
             </p>
           }
         >

@@ -1,4 +1,4 @@
-import { MessageCircle, MessagesSquare, Search, SquarePen, UserPlus, X } from "lucide-react";
+import { Inbox, MessageCircle, MessagesSquare, Search, SquarePen, UserPlus, X } from "lucide-react";
 import { useState } from "react";
 import { ConversationRow } from "../components/ConversationRow";
 import { LinkStatus } from "../components/LinkStatus";
@@ -10,7 +10,8 @@ import { EmptyState } from "../ui/EmptyState";
 import { t } from "../ui/i18n";
 
 /** The list of conversations, the newest first. */
-export function Chats({ current }: { current?: string | undefined }) {
+export function Chats({ current, requests = false }: { current?: string | undefined; requests?: boolean }) {
+  const waiting = useSelect((state) => state.requests?.length ?? 0);
   const known = useSelect((state) => state.conversations);
   const now = useMinute();
   const [query, setQuery] = useState("");
@@ -63,6 +64,21 @@ export function Chats({ current }: { current?: string | undefined }) {
           </EmptyState>
         )}
         {conversations.length > 0 && found.length === 0 && <p className="list-none">{t("chats.no-match", { query })}</p>}
+        {(waiting > 0 || requests) && (
+          <ul role="list" className="rows rows-actions">
+            <li>
+              <NavLink to={{ page: "requests" }} className="row" aria-current={requests ? "page" : undefined}>
+                <span className="row-icon">
+                  <Inbox />
+                </span>
+                <span className="row-body">
+                  <span className="row-title">{t("strangers.title")}</span>
+                  {waiting > 0 && <span className="row-text">{t("strangers.count", { count: waiting })}</span>}
+                </span>
+              </NavLink>
+            </li>
+          </ul>
+        )}
         <ul role="list" className="rows">
           {found.map((it) => (
             <ConversationRow key={it.conversation} conversation={it} current={it.conversation === current} now={now} />

@@ -6,7 +6,7 @@ import { CopyField } from "../components/CopyField";
 import { MainHeader } from "../components/MainHeader";
 import { NavLink } from "../components/NavLink";
 import { presence } from "../components/presence";
-import { SafetyNumber } from "../components/SafetyNumber";
+import { BlockButton, Verification } from "../components/Verification";
 import { navigate, useSelect, useTidings } from "../state/react";
 import { Avatar } from "../ui/Avatar";
 import { Button } from "../ui/Button";
@@ -64,17 +64,18 @@ export function ContactFacts({ contact, writable = false }: { contact: ContactCa
         <p className="presence" data-online={contact.online}>
           {presence(contact)}
         </p>
-        {writable && (
+        {contact.blocked && <p className="hint">{t("block.blocked")}</p>}
+        {writable && !contact.blocked && (
           <Button tone="primary" icon={<MessageCircle />} disabled={busy} onClick={() => void write()}>
             {t("contact.message")}
           </Button>
         )}
       </div>
-      <section className="panel">
-        <h2>{t("contact.safety")}</h2>
-        <SafetyNumber name={contact.name} digits={contact.safety_number} />
-      </section>
+      <Verification contact={contact} />
       <ContactIdentities contact={contact} />
+      <div className="dialog-actions">
+        <BlockButton account={contact.contact} name={contact.name} blocked={contact.blocked} />
+      </div>
       <section className="panel">
         <h2>{t("contact.account")}</h2>
         <CopyField value={contact.contact} label={t("contact.account")} action={t("contact.copy-account")} />

@@ -2,6 +2,7 @@ import { ContactRound, QrCode, UserPlus, Users } from "lucide-react";
 import { LinkStatus } from "../components/LinkStatus";
 import { NavLink } from "../components/NavLink";
 import { presence } from "../components/presence";
+import { VerifiedMark } from "../components/Verification";
 import { useSelect } from "../state/react";
 import type { Route } from "../state/routes";
 import { Avatar } from "../ui/Avatar";
@@ -58,7 +59,10 @@ export function Contacts({ route }: { route: Route }) {
                   <strong className="row-title" dir="auto">
                     {contact.name}
                   </strong>
-                  <span className="row-text">{contact.added ? presence(contact) : t("contacts.not-added")}</span>
+                  <span className="row-text">
+                    {contact.blocked ? t("block.list") : contact.added ? presence(contact) : t("contacts.not-added")}
+                    <VerifiedMark contact={contact} />
+                  </span>
                 </span>
               </NavLink>
             </li>

@@ -1,6 +1,18 @@
 // The one place where state changes: `apply(state, event)`, pure. Events of the node and of the page alike are
 // upserts: applying one twice, or late, does no harm.
-import type { Contact, Conversation, Frame, Group, Message, MessagePage, MessageState, StateChange, Status } from "../api/types";
+import type {
+  Blocked,
+  Contact,
+  Conversation,
+  Frame,
+  Group,
+  Message,
+  MessagePage,
+  MessageState,
+  StateChange,
+  Status,
+  StrangerRequest,
+} from "../api/types";
 import { empty, timeline_messages_max } from "./model";
 import type { Link, Outgoing, Proving, State, Timeline, Toast } from "./model";
 
@@ -14,6 +26,7 @@ export type Local =
   | { type: "status"; status: Status }
   | { type: "conversations"; conversations: Conversation[] }
   | { type: "contacts"; contacts: Contact[] }
+  | { type: "strangers"; requests: StrangerRequest[]; blocked: Blocked[] }
   | { type: "page"; conversation: string; side: "latest" | "before" | "after" | "replace"; page: MessagePage }
   | { type: "quoted"; id: string; message: Message | null }
   | { type: "looked"; conversation: string; message: string }
@@ -46,6 +59,8 @@ export function apply(state: State, event: AppEvent): State {
       return { ...state, conversations: byKey(event.conversations, (it) => it.conversation) };
     case "contacts":
       return { ...state, contacts: byKey(event.contacts, (it) => it.contact) };
+    case "strangers":
+      return { ...state, requests: event.requests, blocked: byKey(event.blocked, (it) => it.account) };
     case "conversation":
       return putConversation(state, event.conversation);
     case "contact":
@@ -96,7 +111,7 @@ export function apply(state: State, event: AppEvent): State {
     case "toast-gone":
       return { ...state, toasts: state.toasts.filter((it) => it.id !== event.id) };
 
-    // `peers`, `profile` and `lagged` say that something must be read again, which is not for a pure function; and
+    // `peers`, `profile`, `requests` and `lagged` say that something must be read again, which is not for a pure function; and
     // a newer node may say what this page does not know.
     default:
       return state;
@@ -129,7 +144,7 @@ function arrived(state: State, message: Message): State {
     const newer = !last || message.place > last.place;
     if (newer || last.message === message.message) {
       const merged = newer ? message : { ...message, state: furthest(last.state, message.state) };
-      const counts = newer && !message.mine && message.kind !== "system";
+      const counts = newer && !message.mine && message.kind !== "system" && !state.blocked[message.sender];
       const unread = counts ? conversation.unread + 1 : conversation.unread;
       const last_at_ms = Math.max(conversation.last_at_ms, message.received_at_ms, message.sent_at_ms);
       next = putConversation(next, { ...conversation, last_message: merged, unread, last_at_ms });

@@ -1,5 +1,5 @@
 // What the page knows. Only `apply` makes a new one.
-import type { Contact, Conversation, Group, Identity, Message, Status } from "../api/types";
+import type { Blocked, Contact, Conversation, Group, Identity, Message, Status, StrangerRequest } from "../api/types";
 
 export type Session = "unknown" | "signed-out" | "signed-in";
 
@@ -37,6 +37,10 @@ export type State = {
   status?: Status;
   conversations?: Record<string, Conversation>;
   contacts?: Record<string, Contact>;
+  /** What strangers began and waits for a decision. */
+  requests?: StrangerRequest[];
+  /** Of whom nothing is wanted, by account. */
+  blocked: Record<string, Blocked>;
   /** What the members of the groups that were opened agreed on, by conversation. */
   groups: Record<string, Group>;
   timelines: Record<string, Timeline>;
@@ -50,6 +54,7 @@ export type State = {
 export const empty: State = {
   session: "unknown",
   link: "connecting",
+  blocked: {},
   groups: {},
   timelines: {},
   quoted: {},

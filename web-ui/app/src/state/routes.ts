@@ -7,6 +7,7 @@ export type Route =
   | { page: "chats" }
   | { page: "chat"; id: string }
   | { page: "join" }
+  | { page: "requests" }
   | { page: "contacts" }
   | { page: "contact"; id: string }
   | { page: "add" }
@@ -20,6 +21,7 @@ export function parse(path: string): Route {
   if (first === undefined) return { page: "chats" };
   if (first === "c" && second) return { page: "chat", id: second };
   if (first === "join" && second === undefined) return { page: "join" };
+  if (first === "requests" && second === undefined) return { page: "requests" };
   if (first === "contacts") {
     if (second === undefined) return { page: "contacts" };
     if (second === "add" || second === "card") return { page: second };
@@ -42,6 +44,8 @@ export function format(route: Route): string {
       return `/c/${encodeURIComponent(route.id)}`;
     case "join":
       return "/join";
+    case "requests":
+      return "/requests";
     case "contacts":
       return "/contacts";
     case "contact":

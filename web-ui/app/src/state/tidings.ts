@@ -13,6 +13,7 @@ import { empty } from "./model";
 import type { State, Toast } from "./model";
 import { Outbox } from "./outbox";
 import { createStore } from "./store";
+import { createStrangers } from "./strangers";
 
 const page_messages = 60;
 const toast_ms = 6_000;
@@ -98,6 +99,7 @@ export function createTidings(world: World = {}) {
 
   const elsewhere = createElsewhere({ client, dispatch, noticed });
   const groups = createGroups({ client, state: store.get, dispatch, failed, noticed });
+  const strangers = createStrangers({ client, dispatch, noticed });
 
   const readEverything = async (): Promise<void> => {
     try {
@@ -114,6 +116,7 @@ export function createTidings(world: World = {}) {
       return;
     }
     void groups.readAll();
+    void strangers.read();
     const open = Object.keys(store.get().timelines);
     await Promise.all(open.map((conversation) => openConversation(conversation, true)));
   };
@@ -122,6 +125,7 @@ export function createTidings(world: World = {}) {
   const heard = (frame: Frame): void => {
     dispatch(frame);
     groups.heard(frame);
+    strangers.heard(frame);
     switch (frame.type) {
       case "hello":
         if (!greeted || !store.get().conversations) void readEverything();
@@ -325,6 +329,7 @@ export function createTidings(world: World = {}) {
     client,
     groups,
     elsewhere,
+    strangers,
     start,
     wake,
     signIn,

@@ -1,10 +1,12 @@
 // Every sentence of the page, in English. `{name}` is a parameter; `one`/`other` are chosen by the `count` parameter.
 import { enGroups } from "./en-groups";
 import { enIdentities } from "./en-identities";
+import { enStrangers } from "./en-strangers";
 
 export const en = {
   ...enGroups,
   ...enIdentities,
+  ...enStrangers,
 
   "app.name": "Tidings",
   "app.loading": "Opening Tidings",

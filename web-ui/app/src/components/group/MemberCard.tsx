@@ -4,6 +4,7 @@ import type { Group, Member, Role } from "../../api/types";
 import type { Offers } from "../../state/offers";
 import { navigate, useSelect, useTidings } from "../../state/react";
 import { Avatar } from "../../ui/Avatar";
+import { BlockButton } from "../Verification";
 import { Button } from "../../ui/Button";
 import { Confirm } from "../../ui/Confirm";
 import { Dialog } from "../../ui/Dialog";
@@ -20,6 +21,7 @@ export function MemberCard({ group, member, may, onClose }: Props) {
   const { busy, act } = useDoing();
   const [removing, setRemoving] = useState(false);
   const contact = useSelect((state) => state.contacts?.[member.account]);
+  const blocked = useSelect((state) => state.blocked[member.account] !== undefined);
   const roles = may.roles(member);
   const name = member.me ? t("message.you") : member.name;
 
@@ -61,7 +63,8 @@ export function MemberCard({ group, member, may, onClose }: Props) {
               {t("member.remove")}
             </Button>
           )}
-          {contact && (
+          <BlockButton account={member.account} name={member.name} blocked={blocked} />
+          {contact && !blocked && (
             <Button icon={<MessageCircle />} disabled={busy} onClick={() => void write()}>
               {t("contact.message")}
             </Button>
