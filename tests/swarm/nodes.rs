@@ -56,6 +56,14 @@ async fn a_conversation_leaves_nothing_readable_on_the_wire() {
     }
 
     let there = ada.create_conversation(vec![contact.account], None).await.unwrap().id;
+    // Bob does not know her: what she began waits for him.
+    let mut waited = 0;
+    while !bob.requests().await.unwrap().iter().any(|request| request.conversation == there) {
+        waited += 1;
+        assert!(waited < 600, "the request did not come");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bob.accept_request(there).await.unwrap();
     let words = ["the garden behind the mill", "a lantern at midnight", "sevenfold"];
     for word in words {
         send_and_wait(&ada, there, word).await;
