@@ -9,6 +9,7 @@
 pub(crate) mod fuzzing;
 mod json;
 mod key;
+mod mail;
 mod oidc;
 mod refused;
 
@@ -19,6 +20,9 @@ use crate::id::id;
 use crate::identity::{AccountKey, AccountPublic, Signature};
 
 pub use key::{AuthorityKey, KeyId};
+pub use mail::{
+    DOMAIN_RECORD_BYTES_MAX, DomainKey, DomainKeyName, MAIL_BYTES_MAX, MAIL_SIGNATURES_MAX, MailEvidence, mail_subject,
+};
 pub use oidc::{ID_TOKEN_BYTES_MAX, IssuerKeys, KEY_SET_BYTES_MAX, KEY_SET_KEYS_MAX, OidcEvidence, oidc_nonce};
 pub use refused::Refused;
 
@@ -45,6 +49,8 @@ id!(
 pub enum ProofKind {
     /// An account at an OpenID issuer.
     Oidc,
+    /// An e-mail address.
+    Mail,
 }
 
 /// What somebody else says, made out to the account's key.
@@ -52,6 +58,8 @@ pub enum ProofKind {
 pub enum Evidence {
     /// An OpenID issuer's token.
     Oidc(OidcEvidence),
+    /// A mail that its domain signed.
+    Mail(MailEvidence),
 }
 
 impl fmt::Debug for Evidence {
@@ -86,6 +94,11 @@ pub enum Identity {
         subject: String,
         /// An address that the issuer says it has verified.
         email: Option<String>,
+    },
+    /// An e-mail address.
+    Mail {
+        /// The address, in lower case.
+        address: String,
     },
 }
 
@@ -237,6 +250,7 @@ impl Proof {
         }
         let found = match &self.evidence {
             Evidence::Oidc(evidence) => evidence.verify(account, policy)?,
+            Evidence::Mail(evidence) => evidence.verify(account)?,
         };
         let expires_at_ms = found.made_at_ms.saturating_add(policy.valid_ms);
         if found.made_at_ms > now_ms.saturating_add(policy.clock_slack_ms) {
@@ -272,12 +286,14 @@ impl ProofKind {
     fn code(self) -> u8 {
         match self {
             Self::Oidc => 1,
+            Self::Mail => 2,
         }
     }
 
     fn of(code: u8) -> Result<Self, Malformed> {
         match code {
             1 => Ok(Self::Oidc),
+            2 => Ok(Self::Mail),
             _ => Err(Malformed::Invalid { what: "the kind of proof" }),
         }
     }
@@ -288,18 +304,21 @@ impl Evidence {
     pub fn kind(&self) -> ProofKind {
         match self {
             Self::Oidc(_) => ProofKind::Oidc,
+            Self::Mail(_) => ProofKind::Mail,
         }
     }
 
     fn write(&self, writer: &mut Writer) {
         match self {
             Self::Oidc(evidence) => evidence.write(writer),
+            Self::Mail(evidence) => evidence.write(writer),
         }
     }
 
     fn read(kind: ProofKind, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         match kind {
             ProofKind::Oidc => OidcEvidence::read(reader).map(Self::Oidc),
+            ProofKind::Mail => MailEvidence::read(reader).map(Self::Mail),
         }
     }
 }
@@ -309,6 +328,7 @@ impl Identity {
     pub fn kind(&self) -> ProofKind {
         match self {
             Self::Oidc { .. } => ProofKind::Oidc,
+            Self::Mail { .. } => ProofKind::Mail,
         }
     }
 
@@ -318,6 +338,7 @@ impl Identity {
         writer.u8(self.kind().code());
         match self {
             Self::Oidc { issuer, subject, .. } => writer.bytes(issuer.as_bytes()).bytes(subject.as_bytes()),
+            Self::Mail { address } => writer.bytes(address.as_bytes()),
         };
         blake3::derive_key("tidings v1 identity", writer.written())
     }

@@ -1,5 +1,6 @@
 //! Proofs of identities: for each that holds, and for each reason to refuse one, the bytes and what must come of them.
 
+mod mail;
 mod oidc;
 
 use std::sync::LazyLock;
@@ -129,6 +130,7 @@ fn described(verdict: &Verdict) -> Value {
     };
     let identity = match &verdict.identity {
         Identity::Oidc { issuer, subject, email } => json!({ "issuer": issuer, "subject": subject, "email": email }),
+        Identity::Mail { address } => json!({ "address": address }),
     };
     json!({
         "basis": basis,

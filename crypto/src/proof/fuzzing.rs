@@ -3,7 +3,8 @@
 //! A signature that fails hides what is behind it from a fuzzer, so what signed texts say is read here without theirs.
 
 use super::{
-    AcceptedIssuer, AuthorityKey, Evidence, IssuerKeys, Known, OidcEvidence, Proof, ProofPolicy, SeenKey, oidc_nonce,
+    AcceptedIssuer, AuthorityKey, DomainKey, DomainKeyName, Evidence, IssuerKeys, Known, MAIL_SIGNATURES_MAX,
+    MailEvidence, OidcEvidence, Proof, ProofPolicy, SeenKey, oidc_nonce,
 };
 use crate::identity::AccountPublic;
 
@@ -42,6 +43,22 @@ pub(crate) fn key_set(bytes: &[u8]) {
     }
 }
 
+/// The first line is the domain's record, the others are the mail.
+pub(crate) fn mail(bytes: &[u8]) {
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return };
+    let (Some(record), Some(message)) = (bytes.get(..end), bytes.get(end.saturating_add(1)..)) else { return };
+    let Ok(record) = str::from_utf8(record) else { return };
+    drop(DomainKey::parse(record));
+    let Ok(names) = DomainKeyName::of_mail(message) else { return };
+    assert!((1..=MAIL_SIGNATURES_MAX).contains(&names.len()));
+    for name in names {
+        let (message, record) = (message.to_vec(), record.to_owned());
+        let evidence = MailEvidence { message, selector: name.selector, record, opening: OPENING };
+        drop(evidence.read_unverified(&ACCOUNT));
+        drop(evidence.verify(&ACCOUNT));
+    }
+}
+
 /// One input at least of each, by name; those of proofs are the vectors.
 #[cfg(test)]
 pub(crate) fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
@@ -54,7 +71,16 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let id_token = format!("{header}.{}.AAAA", BASE64URL_NOPAD.encode(claims.as_bytes()));
     let key_set = super::tests::vectors("proofs_oidc.json")["key_set"].to_string();
     let proofs = super::tests::cases().into_iter().filter(|case| case.outcome["basis"].is_string());
+    let mail = format!(
+        "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n{}{}",
+        "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/simple; d=b.example; s=s1; t=1795305600;\r\n h=From:To:Subject:Date; bh=AAAA; b=AA\r\n AA\r\n",
+        format_args!(
+            "From: A <a@b.example>\r\nTo: c@d.example\r\nDate: Sun, 22 Nov 2026 00:00:00 +0000\r\nSubject: {}\r\n\r\nx\r\n",
+            super::mail_subject(&ACCOUNT, &OPENING)
+        ),
+    );
     vec![
+        ("mail", vec![mail.into_bytes()]),
         ("proof", proofs.map(|case| case.proof).step_by(4).collect()),
         ("id_token", vec![id_token.into_bytes()]),
         ("key_set", vec![key_set.into_bytes()]),
@@ -64,6 +90,16 @@ pub(crate) fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mail_that_the_fuzzer_begins_with_is_read_to_its_end() {
+        let seeds = seeds();
+        let (_, mails) = seeds.iter().find(|(name, _)| *name == "mail").unwrap();
+        let (record, message) = str::from_utf8(&mails[0]).unwrap().split_once('\n').unwrap();
+        let (message, record) = (message.as_bytes().to_vec(), record.to_owned());
+        let evidence = MailEvidence { message, selector: "s1".to_owned(), record, opening: OPENING };
+        assert_eq!(evidence.read_unverified(&ACCOUNT).map_err(|refused| refused.to_string()).err(), None);
+    }
 
     #[test]
     fn the_token_that_the_fuzzer_begins_with_is_read_to_its_end() {

@@ -115,6 +115,14 @@ impl AuthorityKey {
         KeyId(blake3::derive_key("tidings v1 proof key", writer.written()))
     }
 
+    /// Its name as a mail domain's, published under a selector; whether for the domain alone is part of it.
+    pub(super) fn id_at_domain(&self, domain: &str, selector: &str, is_strict: bool) -> KeyId {
+        let mut writer = Writer::new();
+        writer.u8(2).bytes(domain.as_bytes()).bytes(selector.as_bytes()).u8(u8::from(is_strict));
+        self.write(&mut writer);
+        KeyId(blake3::derive_key("tidings v1 proof key", writer.written()))
+    }
+
     pub(super) fn write(&self, writer: &mut Writer) {
         match &self.0 {
             Kind::Rsa(modulus) => writer.u8(1).bytes(modulus),

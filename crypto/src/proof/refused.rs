@@ -44,4 +44,52 @@ pub enum Refused {
     /// The issuer names an address and does not say that it verified it.
     #[error("the issuer has not verified the e-mail address")]
     EmailUnverified,
+    /// The mail has no DKIM signature.
+    #[error("the mail is not signed by any domain")]
+    Unsigned,
+    /// No signature is by the domain of the sender's address.
+    #[error("the mail is not signed by the domain of its sender")]
+    NotAligned,
+    /// The sender's domain signed with another of its keys than the one that came with the mail.
+    #[error("the mail is signed with another key of its domain")]
+    Selector,
+    /// A header that matters is missing, or there more than once.
+    #[error("the mail does not have its {header} exactly once")]
+    NotOnce {
+        /// Its name.
+        header: &'static str,
+    },
+    /// A header that matters is not signed.
+    #[error("the mail's signature does not cover its {header}")]
+    Uncovered {
+        /// Its name.
+        header: &'static str,
+    },
+    /// The signature covers the beginning of the body only (`l=`).
+    #[error("the mail's signature covers only a part of its text")]
+    BodyLength,
+    /// The body is another than the one that was signed.
+    #[error("the text of the mail is not what its domain signed")]
+    MailBody,
+    /// The domain's signature is wrong.
+    #[error("the domain did not sign the mail")]
+    MailSignature,
+    /// The signature was not made when the mail was written.
+    #[error("the mail was not signed when it was written")]
+    MailDate,
+    /// The domain says that the key is for something else.
+    #[error("the domain's key is not for mail like this")]
+    KeyUse,
+    /// The domain says that it is trying the key out (`t=y`).
+    #[error("the domain's key is for tests")]
+    TestingKey,
+    /// The domain has taken the key back (an empty `p=`).
+    #[error("the domain's key was revoked")]
+    RevokedKey,
+    /// The mail answers another, or was sent by a program, a list, or for somebody else.
+    #[error("the mail is an answer, or was not sent by a person")]
+    Automatic,
+    /// The subject is anything but a commitment.
+    #[error("the mail's subject is not that of a proof")]
+    Subject,
 }

@@ -13,7 +13,7 @@ pub(super) fn vectors(file: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-const FILES: [&str; 1] = ["proofs_oidc.json"];
+const FILES: [&str; 2] = ["proofs_oidc.json", "proofs_mail.json"];
 
 pub(super) struct Case {
     name: String,
@@ -92,6 +92,7 @@ fn outcome(verdict: Result<Verdict, Refused>) -> Value {
     };
     let identity = match &verdict.identity {
         Identity::Oidc { issuer, subject, email } => json!({ "issuer": issuer, "subject": subject, "email": email }),
+        Identity::Mail { address } => json!({ "address": address }),
     };
     json!({
         "basis": match verdict.basis { Basis::Verified => "verified", Basis::Carried => "carried" },

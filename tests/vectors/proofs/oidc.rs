@@ -247,9 +247,8 @@ fn those_with_another_signature() -> Vec<Case> {
 /// What can be wrong with a proof of any kind.
 fn those_with_something_else() -> Vec<Case> {
     let good = with(&[]);
-    let others = match good.evidence() {
-        Evidence::Oidc(evidence) => Proof::sign(&Evidence::Oidc(evidence.clone()), &other_account()).unwrap(),
-    };
+    let Evidence::Oidc(evidence) = good.evidence() else { unreachable!("it is by a token") };
+    let others = Proof::sign(good.evidence(), &other_account()).unwrap();
     let refused = |name, why| Case::refused(name, &good, why);
     let bytes = |name, bytes: Vec<u8>, why| Case::of(name, bytes, Expected::Refused(why));
     let changed = |at: usize, to: u8| {
@@ -257,9 +256,7 @@ fn those_with_something_else() -> Vec<Case> {
         bytes[at] = to;
         bytes
     };
-    let opened = match good.evidence() {
-        Evidence::Oidc(evidence) => signed(&Evidence::Oidc(OidcEvidence { opening: [0x78; 32], ..evidence.clone() })),
-    };
+    let opened = signed(&Evidence::Oidc(OidcEvidence { opening: [0x78; 32], ..evidence.clone() }));
     vec![
         Case { now_ms: NOW_MS + 364 * DAY_MS, ..refused("a year after it was made", "the proof has expired") },
         Case {
