@@ -199,6 +199,9 @@ pub(crate) struct Up {
     /// your contacts
     #[arg(long)]
     pub(crate) mailbox: bool,
+    /// Ask this name server for domains' keys, by which mail is verified [default: those of this machine]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) name_server: Option<SocketAddr>,
     /// Read the passphrase that protects your keys from this file
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,

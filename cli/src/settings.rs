@@ -77,6 +77,7 @@ pub(crate) fn node_config(home: &Home, up: &Up) -> Result<Config, Failure> {
         upnp: !up.no_upnp,
         relay: up.relay,
         mailbox: up.mailbox,
+        name_server: up.name_server,
         passphrase: up.passphrase_file.as_deref().map(read_passphrase).transpose()?,
         ..Config::new(home.path.clone())
     })

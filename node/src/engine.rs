@@ -263,6 +263,8 @@ pub enum Reply {
     Session(NewSession),
     /// What a sign-in elsewhere begins with.
     SignInBeginning(Box<SignInBeginning>),
+    /// The subject of the mail that proves an address.
+    MailSubject(String),
     /// A proof of mine that is shown now.
     Proof(ProofId),
     /// A fresh API token.

@@ -12,6 +12,7 @@ mod strangers;
 mod tokens;
 mod views;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -82,6 +83,7 @@ pub struct Handle {
     /// The loop's clock.
     clock: fn() -> u64,
     sign_ins: SignInsElsewhere,
+    name_server: Option<SocketAddr>,
     account: AccountPublic,
 }
 
@@ -134,7 +136,12 @@ impl Handle {
         clock: fn() -> u64,
         account: AccountPublic,
     ) -> Self {
-        Self { asks, reader, events, now, clock, sign_ins: SignInsElsewhere::default(), account }
+        Self { asks, reader, events, now, clock, sign_ins: SignInsElsewhere::default(), name_server: None, account }
+    }
+
+    /// With the name server that is asked for domains' keys; without one those of this machine.
+    pub(crate) fn asking(self, name_server: Option<SocketAddr>) -> Self {
+        Self { name_server, ..self }
     }
 
     /// The key that is my account.

@@ -3,6 +3,7 @@
 mod machine;
 mod work;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -40,6 +41,8 @@ pub struct Config {
     pub relay: bool,
     /// Whether to keep envelopes for others while they are away.
     pub mailbox: bool,
+    /// The name server that is asked for domains' keys; without one those of this machine.
+    pub name_server: Option<SocketAddr>,
     /// Opens the vault; without one a key file of mode 0600 does.
     pub passphrase: Option<Zeroizing<String>>,
 }
@@ -55,6 +58,7 @@ impl Config {
             upnp: true,
             relay: false,
             mailbox: false,
+            name_server: None,
             passphrase: None,
         }
     }
@@ -208,7 +212,7 @@ impl Node {
         let announcer = work.announcer(reader.clone());
         tasks.spawn(work.run(stopped));
         tasks.spawn(announcer.run());
-        let handle = Handle::new(asks, reader, events, now, now_ms, account);
+        let handle = Handle::new(asks, reader, events, now, now_ms, account).asking(config.name_server);
         Ok(Self { handle, stop: Some(stop), tasks, home })
     }
 

@@ -12,11 +12,11 @@ process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
 export class TidingsNode {
   /** Starts a node on `home` and resolves once it serves its page. `http` is kept over restarts. */
-  static async start(home, name, http = "127.0.0.1:0") {
+  static async start(home, name, http = "127.0.0.1:0", more = []) {
     const listen = ["--listen", "/ip4/127.0.0.1/tcp/0", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"];
     const child = spawn(
       program,
-      ["--home", home, "--json", "up", "--name", name, ...listen, "--http", http, "--no-mdns", "--no-upnp"],
+      ["--home", home, "--json", "up", "--name", name, ...listen, "--http", http, "--no-mdns", "--no-upnp", ...more],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     running.add(child);

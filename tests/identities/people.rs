@@ -1,6 +1,6 @@
 //! People who prove who they are elsewhere, with real nodes, the real program and a real issuer.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::person::Person;
 use crate::servers::Servers;
@@ -118,4 +118,97 @@ fn what_proves_nothing_is_refused_with_its_reason_and_says_nothing() {
     assert_eq!(standing(&carol.says(&["identity", "verify", "Ada"])), ["verified"]);
     carol.says(&["identity", "reject", &servers.issuer, "--client-id", "tidings"]);
     assert_eq!(standing(&carol.says(&offline)), ["refused"]);
+}
+
+/// A mail of Ada's to herself, as her provider signs and delivers it.
+fn delivered(servers: &mut Servers, subject: &str, more: &Value) -> String {
+    let mut mail = json!({ "from": "ada@example.test", "to": "ada@example.test", "subject": subject });
+    mail.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    servers.order("signed", &mail).as_str().unwrap().to_owned()
+}
+
+/// The header of the signature goes to where the next one begins.
+fn without_signature(mail: &str) -> String {
+    let mut is_signature = false;
+    let stays = |line: &&str| {
+        is_signature = line.starts_with("DKIM-Signature") || (is_signature && line.starts_with([' ', '\t']));
+        !is_signature
+    };
+    mail.split("\r\n").filter(stays).collect::<Vec<_>>().join("\r\n")
+}
+
+fn subject(person: &Person) -> String {
+    person.says(&["identity", "mail"])[0]["subject"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_address_is_proved_by_a_signed_mail_and_outlives_the_domains_key() {
+    let Some(mut servers) = Servers::for_test("addresses proved by mail") else { return };
+    let ada = Person::start_asking("Ada", &servers);
+    let (bob, carol) = (Person::start_asking("Bob", &servers), Person::start("Carol"));
+    ada.meets(&bob);
+    ada.meets(&carol);
+    let wanted = subject(&ada);
+    assert_eq!(subject(&ada), wanted, "the mail may take a day");
+    let mail = delivered(&mut servers, &wanted, &json!({}));
+    // Mail programs on this machine end lines their own way.
+    let linked = ada.brings(&mail.replace("\r\n", "\n"));
+    assert_eq!(linked.code, 0, "{}", linked.sentence);
+    let linked = &linked.lines[0];
+    assert_eq!((&linked["standing"], &linked["kind"]), (&"verified".into(), &"mail".into()));
+    assert_eq!((&linked["email"], linked.get("issuer")), (&"ada@example.test".into(), None));
+    assert_ne!(subject(&ada), wanted, "the next address has a subject of its own");
+
+    let offline = ["identity", "verify", "Ada", "--offline"];
+    bob.until_says(&offline, "the proof", |said| standing(said) == ["carried"]);
+    assert_eq!(standing(&bob.says(&["identity", "verify", "Ada"])), ["verified"]);
+    // The domain goes over to another key, and then is gone: who saw the key still verifies, and who never met the domain has
+    // the key that came with the mail.
+    servers.order("rotate_mail", &json!({}));
+    carol.until_says(&offline, "the proof", |said| standing(said) == ["carried"]);
+    drop(servers);
+    let seen = bob.says(&offline);
+    assert_eq!((standing(&seen), &seen[0]["email"]), (vec!["verified"], &linked["email"]));
+    assert_eq!(carol.says(&offline)[0]["email"], "ada@example.test");
+    assert_eq!(bob.tries(&["identity", "verify", "Ada"]).code, 1, "nobody answers for the domain");
+
+    ada.says(&["identity", "unlink", linked["identity"].as_str().unwrap()]);
+    bob.until_says(&offline, "the withdrawal", <[Value]>::is_empty);
+}
+
+#[test]
+fn a_mail_that_proves_nothing_is_refused_with_its_reason() {
+    let Some(mut servers) = Servers::for_test("mails that prove nothing") else { return };
+    let (ada, eve) = (Person::start_asking("Ada", &servers), Person::start_asking("Eve", &servers));
+    let (wanted, of_eve) = (subject(&ada), subject(&eve));
+    assert_ne!(wanted, of_eve);
+    let good = delivered(&mut servers, &wanted, &json!({}));
+    let cases = [
+        (delivered(&mut servers, &of_eve, &json!({})), "the proof was made for another account key"),
+        (delivered(&mut servers, "Lunch?", &json!({})), "the mail's subject is not that of a proof"),
+        (
+            delivered(&mut servers, &wanted, &json!({ "from": "ada@elsewhere.test" })),
+            "is not signed by the domain of its sender",
+        ),
+        (delivered(&mut servers, &wanted, &json!({ "headers": { "In-Reply-To": "<a@b>" } })), "the mail is an answer"),
+        (good.replace("Sent by hand.", "Sent by Eve."), "the text of the mail is not what its domain signed"),
+        (good.replace("From: ada@example.test", "From: eve@example.test"), "the domain did not sign the mail"),
+        (without_signature(&good), "the mail is not signed by any domain"),
+        ("not a mail at all".to_owned(), "that proves nothing"),
+        (format!("{good}{}", "x".repeat(70_000)), "at most 64 KiB"),
+    ];
+    for (mail, reason) in cases {
+        let said = ada.brings(&mail);
+        assert_eq!((said.code, said.lines.len()), (1, 0), "{reason}: {}", said.sentence);
+        assert!(said.sentence.contains(reason), "{reason}: {}", said.sentence);
+    }
+    // A mail of a year ago, and one whose key the domain does not publish any more.
+    let old = delivered(&mut servers, &wanted, &json!({ "date": "2020-01-01T00:00:00Z" }));
+    assert_eq!(ada.brings(&old).code, 1);
+    servers.order("rotate_mail", &json!({}));
+    let gone = ada.brings(&good);
+    assert!(gone.code == 1 && gone.sentence.contains("s1._domainkey.example.test has no record"), "{}", gone.sentence);
+    assert!(ada.says(&["identity", "list"]).is_empty());
+    // Eve's own subject in Ada's mail binds Ada's address to nobody but Eve, and only Ada can send that mail.
+    assert_eq!(eve.brings(&good).code, 1);
 }

@@ -32,11 +32,20 @@ pub(crate) struct Said {
 
 impl Person {
     pub(crate) fn start(name: &'static str) -> Self {
+        Self::start_with(name, &[])
+    }
+
+    /// Somebody whose node asks the tests' own name server.
+    pub(crate) fn start_asking(name: &'static str, servers: &Servers) -> Self {
+        Self::start_with(name, &["--name-server", &format!("127.0.0.1:{}", servers.dns)])
+    }
+
+    fn start_with(name: &'static str, more: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut command = Command::new(tidings_tests::binary::tidings().unwrap());
         command.arg("--home").arg(home.path()).args(["--json", "up", "--name", name, "--http", "127.0.0.1:0"]);
         command.args(["--no-mdns", "--no-upnp", "--listen", "/ip4/127.0.0.1/tcp/0"]);
-        let mut node = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut node = command.args(more).stdout(Stdio::piped()).spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(node.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         assert!(ready.contains("\"ready\""), "{name}: {ready}");
@@ -93,6 +102,13 @@ impl Person {
     pub(crate) fn adds(&self, other: &Self) {
         let link = other.says(&["card"])[0]["link"].as_str().unwrap().to_owned();
         self.says(&["add", &link]);
+    }
+
+    /// Brings a mail, as this person's mail program saved it.
+    pub(crate) fn brings(&self, message: &str) -> Said {
+        let file = self.home.path().join("saved.eml");
+        std::fs::write(&file, message).unwrap();
+        self.tries(&["identity", "mail", file.to_str().unwrap()])
     }
 
     /// Signs in somewhere as `login`, from the terminal and through a browser: what the command came to.

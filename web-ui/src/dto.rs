@@ -30,8 +30,8 @@ pub use conversations::{Conversation, Member, NewConversation};
 pub use doctor::{Check, Finding, Verdict};
 pub use events::{Event, Frame, ResumeQuery, StateChange};
 pub use identities::{
-    Identity, IdentityAnswer, IdentityBegun, IdentityKind, IdentityStanding, Issuer, IssuerQuery, NewIdentity,
-    NewIssuer,
+    DeliveredMail, Identity, IdentityAnswer, IdentityBegun, IdentityKind, IdentityStanding, Issuer, IssuerQuery,
+    MailBegun, NewIdentity, NewIssuer,
 };
 pub use mailboxes::{Mailbox, MailboxLink, NewMailbox};
 pub use messages::{
@@ -135,6 +135,8 @@ mod tests {
             NewIssuer,
             NewIdentity,
             IdentityBegun,
+            MailBegun,
+            DeliveredMail,
             IdentityAnswer,
             Check,
             Verdict,

@@ -73,6 +73,8 @@ fn owners() -> OpenApiRouter<App> {
         .routes(routes!(identities::list))
         .routes(routes!(identities::begin))
         .routes(routes!(identities::finish))
+        .routes(routes!(identities::begin_mail))
+        .routes(routes!(identities::finish_mail))
         .routes(routes!(identities::unlink))
         .routes(routes!(identities::of_contact))
         .routes(routes!(identities::check))
@@ -240,6 +242,8 @@ mod tests {
             "POST /doctor",
             "POST /identities/begin",
             "POST /identities/finish",
+            "POST /identities/mail/begin",
+            "POST /identities/mail/finish",
             "POST /join",
             "POST /mailboxes",
             "POST /requests/{conversation}/accept",

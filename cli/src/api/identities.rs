@@ -47,6 +47,11 @@ pub(crate) struct CameBack {
 }
 
 #[derive(Deserialize)]
+struct Subject {
+    subject: String,
+}
+
+#[derive(Deserialize)]
 struct Begun {
     url: String,
 }
@@ -72,6 +77,16 @@ impl Api {
 
     pub(crate) async fn finish_identity(&self, came: &CameBack) -> Result<Identity, Failure> {
         self.post("identities/finish", came, None).await
+    }
+
+    /// The subject of the mail that proves an address.
+    pub(crate) async fn begin_mail(&self) -> Result<String, Failure> {
+        Ok(self.post::<Subject>("identities/mail/begin", &serde_json::json!({}), None).await?.subject)
+    }
+
+    pub(crate) async fn finish_mail(&self, message: &[u8]) -> Result<Identity, Failure> {
+        let body = serde_json::json!({ "message": data_encoding::BASE64.encode(message) });
+        self.post("identities/mail/finish", &body, None).await
     }
 
     pub(crate) async fn unlink_identity(&self, identity: &str) -> Result<(), Failure> {

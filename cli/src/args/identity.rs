@@ -8,6 +8,12 @@ use clap::{Args, Subcommand};
 pub(crate) enum IdentityVerb {
     /// Prove who you are elsewhere, by signing in there in the browser; your card says so from then on
     Link(LinkTyped),
+    /// Prove an e-mail address: first say with which subject a mail is to go from it, then bring that mail as it arrived
+    Mail {
+        /// The mail as your mail program saves it, with all its headers (often "save as" or "show original", .eml);
+        /// without it, the subject is printed
+        file: Option<PathBuf>,
+    },
     /// List who you are elsewhere, as others see it
     List,
     /// Show who a contact is elsewhere, and ask the issuers themselves for their keys

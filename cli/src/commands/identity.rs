@@ -3,6 +3,8 @@
 mod browser;
 
 use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::Path;
 
 use self::browser::Door;
 use crate::api::{Api, Identity, Issuer};
@@ -16,6 +18,7 @@ use crate::settings;
 pub(super) async fn run(api: &Api, output: &Output, verb: &IdentityVerb) -> Result<(), Failure> {
     match verb {
         IdentityVerb::Link(typed) => link(api, output, typed).await,
+        IdentityVerb::Mail { file } => mail(api, output, file.as_deref()).await,
         IdentityVerb::List => list(api, output).await,
         IdentityVerb::Verify { contact, offline } => verify(api, output, contact, *offline).await,
         IdentityVerb::Unlink { identity } => unlink(api, output, identity).await,
@@ -36,6 +39,39 @@ async fn link(api: &Api, output: &Output, typed: &LinkTyped) -> Result<(), Failu
     }
     let came = door.wait().await?;
     let linked = api.finish_identity(&came).await?;
+    if output.is_json() {
+        return output.object(&linked);
+    }
+    output.text(format_args!("Your card says now: {}", what(&linked)))
+}
+
+/// A mail with all its headers; the node takes no larger ones.
+const MAIL_BYTES_MAX: u64 = 64 * 1024;
+
+async fn mail(api: &Api, output: &Output, file: Option<&Path>) -> Result<(), Failure> {
+    let Some(file) = file else {
+        let subject = api.begin_mail().await?;
+        if output.is_json() {
+            return output.object(&serde_json::json!({ "subject": subject }));
+        }
+        output.remark("Send a mail from the address, to yourself, with exactly this subject:");
+        output.text(&subject)?;
+        output.remark(
+            "Then save what arrived with all its headers, and bring it: tidings identity mail FILE\nYour contacts get that \
+             mail as the proof, so write nothing else in it.",
+        );
+        return Ok(());
+    };
+    let unreadable = |error: std::io::Error| Failure::Refused(format!("{} cannot be read: {error}", file.display()));
+    let mut message = Vec::new();
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    opened.take(MAIL_BYTES_MAX + 1).read_to_end(&mut message).map_err(unreadable)?;
+    if message.len() as u64 > MAIL_BYTES_MAX {
+        return Err(Failure::Refused(
+            "a mail that proves an address has at most 64 KiB: write nothing else in it".to_owned(),
+        ));
+    }
+    let linked = api.finish_mail(&message).await?;
     if output.is_json() {
         return output.object(&linked);
     }
@@ -150,6 +186,7 @@ fn shown(identities: &[Identity], page: &Page) -> String {
     let mut shown = String::new();
     for identity in identities {
         let (style, rests) = match identity.standing.as_str() {
+            "verified" if identity.issuer.is_none() => (GOOD, "proved: the key of its own domain signed it"),
             "verified" => (GOOD, "proved: the issuer's own key signed it"),
             "carried" => (WAITING, "not checked yet: signed with a key that came with it"),
             "missing" => (QUIET, "not here yet: it comes when one of you can reach the other"),
@@ -169,6 +206,7 @@ fn shown(identities: &[Identity], page: &Page) -> String {
 fn what(identity: &Identity) -> String {
     match (&identity.email, &identity.subject, &identity.issuer) {
         (Some(email), _, Some(issuer)) => format!("{} at {}", one_line(email), one_line(issuer)),
+        (Some(email), None, None) => one_line(email),
         (None, Some(subject), Some(issuer)) => format!("{} at {}", one_line(subject), one_line(issuer)),
         _ => "an identity elsewhere".to_owned(),
     }

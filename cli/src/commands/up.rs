@@ -91,6 +91,7 @@ async fn start(config: Config, home: &Home) -> Result<Node, Failure> {
         listen: config.listen.clone(),
         mdns: config.mdns,
         upnp: config.upnp,
+        name_server: config.name_server,
         relay: config.relay,
         mailbox: config.mailbox,
         passphrase: config.passphrase.clone(),

@@ -3,7 +3,9 @@
 
 use tidings_crypto::card::CARD_PROOFS_MAX;
 use tidings_crypto::group::{GroupId, Member};
-use tidings_crypto::proof::{Evidence, KeyId, Known, PROOF_BYTES_MAX, Proof, ProofId, ProofPolicy};
+use tidings_crypto::proof::{
+    Evidence, KeyId, Known, MailEvidence, PROOF_BYTES_MAX, Proof, ProofId, ProofPolicy, mail_subject,
+};
 use zeroize::Zeroizing;
 
 use super::batch::{Batch, Halt};
@@ -18,6 +20,8 @@ use crate::wire::request::{Request, Response};
 
 /// A proof that somebody tells who is no contact is at most this many bytes. A guess: tokens of issuers have 1 to 2 KiB.
 const STRANGERS_PROOF_BYTES_MAX: usize = 8 * 1024;
+/// Under this name the opening of the next mail is kept.
+const MAIL_OPENING: &str = "mail opening";
 /// An identifier of an issuer, or of a program there, is at most this many bytes.
 const IDENTIFIER_BYTES_MAX: usize = 512;
 
@@ -28,6 +32,15 @@ pub enum IdentityCommand {
     Begin {
         /// The issuer.
         issuer: String,
+    },
+    /// Begin to prove an address: with which subject the mail goes.
+    BeginMail,
+    /// Keep a proof of mine by a mail with that subject, and show it.
+    LinkMail {
+        /// The mail.
+        mail: Box<SignedMail>,
+        /// The keys that its domain signs with, as it told this node just now.
+        keys: Vec<KeyId>,
     },
     /// Keep a proof of mine, and show it.
     Link {
@@ -56,6 +69,22 @@ pub enum IdentityCommand {
     },
 }
 
+/// A mail of mine as it was delivered, and the key that its domain published.
+pub struct SignedMail {
+    /// The mail.
+    pub message: Vec<u8>,
+    /// Under which name the domain published the key.
+    pub selector: String,
+    /// What it published there.
+    pub record: String,
+}
+
+impl std::fmt::Debug for SignedMail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignedMail").field("bytes", &self.message.len()).finish_non_exhaustive()
+    }
+}
+
 /// What a sign-in begins with.
 pub struct SignInBeginning {
     /// The program's name at the issuer.
@@ -80,6 +109,20 @@ impl State {
     ) -> Result<Reply, Halt> {
         match command {
             IdentityCommand::Begin { issuer } => begin(batch, &issuer).await,
+            IdentityCommand::BeginMail => {
+                let opening = mail_opening(batch).await?;
+                Ok(Reply::MailSubject(mail_subject(&self.me.account.public(), &opening)))
+            }
+            IdentityCommand::LinkMail { mail, keys } => {
+                let SignedMail { message, selector, record } = *mail;
+                let opening = mail_opening(batch).await?;
+                let evidence = Evidence::Mail(MailEvidence { message, selector, record, opening });
+                let linked = self.link(batch, evidence, &keys).await?;
+                // The next address gets a subject of its own: nobody can tell from it that both are one person's.
+                let opening: [u8; 32] = batch.random();
+                batch.tx.set_setting(MAIL_OPENING, &opening).await?;
+                Ok(linked)
+            }
             IdentityCommand::Link { evidence, keys } => self.link(batch, evidence, &keys).await,
             IdentityCommand::Unlink(id) => self.unlink(batch, id).await,
             IdentityCommand::SawKeys(keys) => {
@@ -302,6 +345,18 @@ impl State {
 fn statement_of(proof: ProofId) -> u64 {
     let [a, b, c, d, ..] = proof.0;
     (1 << 40) | u64::from(u32::from_be_bytes([a, b, c, d]))
+}
+
+/// What the subject of the next mail is made with besides the account's key: kept until an address was proved, since the
+/// mail may take a day.
+async fn mail_opening(batch: &mut Batch<'_, '_>) -> Result<[u8; 32], StoreError> {
+    let kept = batch.tx.setting(MAIL_OPENING).await?;
+    if let Some(opening) = kept.and_then(|bytes| bytes.try_into().ok()) {
+        return Ok(opening);
+    }
+    let opening = batch.random();
+    batch.tx.set_setting(MAIL_OPENING, &opening).await?;
+    Ok(opening)
 }
 
 async fn begin(batch: &mut Batch<'_, '_>, issuer: &str) -> Result<Reply, Halt> {

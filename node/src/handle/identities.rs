@@ -8,18 +8,18 @@ use data_encoding::BASE64URL_NOPAD;
 use tidings_crypto::card::SignedCard;
 use tidings_crypto::identity::AccountPublic;
 use tidings_crypto::proof::{
-    AuthorityKey, Basis, Evidence, Identity, IssuerKeys, KeyId, Known, OidcEvidence, Proof, ProofId, ProofPolicy,
-    oidc_nonce,
+    AuthorityKey, Basis, DomainKey, DomainKeyName, Evidence, Identity, IssuerKeys, KeyId, Known, MAIL_BYTES_MAX,
+    MailEvidence, OidcEvidence, Proof, ProofId, ProofPolicy, Refused as ProofRefused, oidc_nonce,
 };
 use tokio::sync::Mutex;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use super::{Handle, Refused, unreadable};
-use crate::engine::identities::IdentityCommand;
+use crate::engine::identities::{IdentityCommand, SignedMail};
 use crate::engine::{Command, Reply};
 use crate::ids::AccountId;
-use crate::providers::{Answered, AskError, Begun, Http, Issuer, Program, SignInError, Wanted};
+use crate::providers::{Answered, AskError, Begun, Dns, DnsError, Http, Issuer, Program, SignInError, Wanted};
 use crate::store::ProofRow;
 
 /// Programs at issuers that are accepted, at the most. A guess: a person knows people with a few.
@@ -135,7 +135,13 @@ impl Handle {
         let http = Http::new().map_err(failed)?;
         for row in &proofs {
             let Ok(proof) = Proof::decode(&row.bytes) else { continue };
-            let Evidence::Oidc(evidence) = proof.evidence();
+            let evidence = match proof.evidence() {
+                Evidence::Oidc(evidence) => evidence,
+                Evidence::Mail(evidence) => {
+                    self.check_domain(evidence).await?;
+                    continue;
+                }
+            };
             // By what the token says of itself, which is not verified: it only chooses among those that are accepted.
             let claimed = issuers.iter().find(|accepted| evidence.claims_issuer(&accepted.issuer));
             if let Some(claimed) = claimed {
@@ -145,6 +151,64 @@ impl Handle {
             }
         }
         self.identities_of(account).await
+    }
+
+    /// The subject of the mail that proves an address of mine. It stays the same until one was proved.
+    pub async fn begin_mail(&self) -> Result<String, Refused> {
+        match self.identity(IdentityCommand::BeginMail).await? {
+            Reply::MailSubject(subject) => Ok(subject),
+            _ => Err(Refused::Stopped),
+        }
+    }
+
+    /// Finishes it with the mail as its provider signed and delivered it: what was proved is on my card from then on.
+    pub async fn finish_mail(&self, message: Vec<u8>) -> Result<IdentityView, Refused> {
+        let message = with_line_ends(message);
+        if message.len() > MAIL_BYTES_MAX {
+            return Err(Refused::BadProof(format!("a mail that proves an address has at most {MAIL_BYTES_MAX} bytes")));
+        }
+        let refused = |error: ProofRefused| Refused::BadProof(error.to_string());
+        let names = DomainKeyName::of_mail(&message).map_err(refused)?;
+        let mut reason = None;
+        for name in names {
+            let record = match self.record_of(&name).await {
+                Ok(record) => record,
+                Err(refused) => {
+                    reason = reason.or(Some(refused));
+                    continue;
+                }
+            };
+            let keys = vec![DomainKey::parse(&record).map_err(refused)?.id_at_domain(&name.domain, &name.selector)];
+            let mail = Box::new(SignedMail { message: message.clone(), selector: name.selector, record });
+            return match self.identity(IdentityCommand::LinkMail { mail, keys }).await {
+                Ok(Reply::Proof(id)) => {
+                    let views = self.identities().await?;
+                    views.into_iter().find(|view| view.id == id).ok_or(Refused::UnknownIdentity)
+                }
+                Ok(_) => Err(Refused::Stopped),
+                Err(refused) => Err(refused),
+            };
+        }
+        Err(reason.unwrap_or(Refused::UnknownIdentity))
+    }
+
+    /// Asks a domain whether a mail's key is its own still.
+    async fn check_domain(&self, evidence: &MailEvidence) -> Result<(), Refused> {
+        // Where the mail says that its key is published: nothing of it is verified here, the proof's verdict is.
+        let Ok(names) = DomainKeyName::of_mail(&evidence.message) else { return Ok(()) };
+        let Some(name) = names.into_iter().find(|name| name.selector == evidence.selector) else { return Ok(()) };
+        let record = self.record_of(&name).await?;
+        if let Ok(key) = DomainKey::parse(&record) {
+            let seen = vec![key.id_at_domain(&name.domain, &name.selector)];
+            self.identity(IdentityCommand::SawKeys(seen)).await?;
+        }
+        Ok(())
+    }
+
+    async fn record_of(&self, name: &DomainKeyName) -> Result<String, Refused> {
+        let failed = |error: DnsError| Refused::ProviderFailed(error.to_string());
+        let dns = Dns::new(self.name_server).map_err(failed)?;
+        dns.txt(&format!("{}._domainkey.{}", name.selector, name.domain)).await.map_err(failed)
     }
 
     /// Begins to sign in at an issuer, as the program that is the owner's there: where the browser goes. It comes back to
@@ -236,6 +300,15 @@ impl Handle {
         };
         Ok(proofs.into_iter().map(|row| IdentityView { id: row.id, standing: standing(&row.bytes) }).collect())
     }
+}
+
+/// A mail with its lines ended as they were when it was signed: programs that save it on this machine end them otherwise.
+fn with_line_ends(message: Vec<u8>) -> Vec<u8> {
+    if message.windows(2).any(|pair| pair == b"\r\n") {
+        return message;
+    }
+    let lines: Vec<&[u8]> = message.split(|byte| *byte == b'\n').collect();
+    lines.join(b"\r\n".as_slice())
 }
 
 /// The issuer's keys at this moment, and the set that they come in.

@@ -263,6 +263,14 @@ export const screens = [
   { name: "profile", path: at("/settings/profile"), ready: seen(".profile-face") },
   { name: "identities", path: at("/settings/identities"), ready: seen(".issuers li") },
   { name: "identity-linked", path: at("/identities/callback?code=a-code&state=a-state"), ready: seen(".notice strong") },
+  {
+    name: "identity-mail",
+    path: at("/settings/identities"),
+    async ready(page) {
+      await page.getByRole("button", { name: "Show the subject" }).click();
+      await page.getByLabel("The mail as it arrived (.eml)").scrollIntoViewIfNeeded();
+    },
+  },
   { name: "identity-refused", path: at("/identities/callback?error=access_denied"), ready: seen(".notice strong") },
   {
     name: "contact-identities",

@@ -30,6 +30,8 @@ export function identityRoutes(world, now) {
     ["GET", /^identities$/, () => mine],
     ["POST", /^identities\/begin$/, () => ({ url: "/identities/callback?code=a-code&state=a-state" })],
     ["POST", /^identities\/finish$/, () => mine[0]],
+    ["POST", /^identities\/mail\/begin$/, () => ({ subject: `Tidings proof ${"k7".repeat(21)}8` })],
+    ["POST", /^identities\/mail\/finish$/, () => mine[0]],
     ["DELETE", /^identities\/(\w+)$/, () => {
       mine = [];
       return { status: 204 };

@@ -33,6 +33,9 @@ impl From<IdentityView> for dto::Identity {
                         told.kind = Some(dto::IdentityKind::Oidc);
                         (told.issuer, told.subject, told.email) = (Some(issuer), Some(subject), email);
                     }
+                    Identity::Mail { address } => {
+                        (told.kind, told.email) = (Some(dto::IdentityKind::Mail), Some(address));
+                    }
                 }
             }
         }

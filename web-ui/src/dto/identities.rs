@@ -26,6 +26,8 @@ pub enum IdentityStanding {
 pub enum IdentityKind {
     /// An account at an OIDC issuer.
     Oidc,
+    /// An e-mail address.
+    Mail,
 }
 
 /// A proof of who somebody is elsewhere. What a proof says that does not hold is not told.
@@ -47,7 +49,7 @@ pub struct Identity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub subject: Option<String>,
-    /// The address that the issuer verified, where it says so.
+    /// The address: the one that was proved, or one that the issuer verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub email: Option<String>,
@@ -117,6 +119,27 @@ pub struct NewIdentity {
     pub issuer: String,
     /// Where the browser comes back to: an address of this machine by its number, as it is registered there.
     pub back: String,
+}
+
+/// How to prove an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+pub struct MailBegun {
+    /// The subject of the mail to send from it, exactly.
+    pub subject: String,
+}
+
+/// The mail as it was delivered.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveredMail {
+    /// All of it with its headers, up to 64 KiB, in base64 (RFC 4648 §4).
+    pub message: String,
+}
+
+impl fmt::Debug for DeliveredMail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeliveredMail").finish_non_exhaustive()
+    }
 }
 
 /// Where the browser goes to sign in.

@@ -3,13 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use data_encoding::BASE64;
 use tidings_node::handle::IssuerClient;
 use tidings_node::ids::ProofId;
 use tidings_node::providers::Answered;
 
 use crate::convert::account_from;
 use crate::dto;
-use crate::error::Error;
+use crate::error::{Error, RequestError};
 use crate::extract::{Body, PathId, PathText, Query};
 use crate::router::App;
 
@@ -48,6 +49,29 @@ pub(crate) async fn finish(
 ) -> Result<Json<dto::Identity>, Error> {
     let answered = Answered::new(answer.code, answer.state, answer.iss);
     Ok(Json(app.handle.finish_identity(answered).await?.into()))
+}
+
+/// How to prove an address: with which subject a mail is to go from it. It stays the same until one was proved.
+#[utoipa::path(
+    post, path = "/identities/mail/begin", tag = "identities", operation_id = "begin_mail",
+    responses((status = 200, body = dto::MailBegun))
+)]
+pub(crate) async fn begin_mail(State(app): State<App>) -> Result<Json<dto::MailBegun>, Error> {
+    Ok(Json(dto::MailBegun { subject: app.handle.begin_mail().await? }))
+}
+
+/// Proves an address by a mail that went from it, with the signature of its domain: it is on my card from then on.
+#[utoipa::path(
+    post, path = "/identities/mail/finish", tag = "identities", operation_id = "finish_mail",
+    request_body = dto::DeliveredMail, responses((status = 200, body = dto::Identity))
+)]
+pub(crate) async fn finish_mail(
+    State(app): State<App>,
+    Body(mail): Body<dto::DeliveredMail>,
+) -> Result<Json<dto::Identity>, Error> {
+    let message = BASE64.decode(mail.message.as_bytes());
+    let message = message.map_err(|_| RequestError::BadRequest("the mail is not in base64".to_owned()))?;
+    Ok(Json(app.handle.finish_mail(message).await?.into()))
 }
 
 /// Shows a proof no longer: others are told that it is withdrawn.

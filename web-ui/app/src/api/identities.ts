@@ -1,6 +1,6 @@
 // Who people are elsewhere: what is proved, on whose word, and how the owner proves it of themself.
 import type { Call } from "./client";
-import type { Identity, IdentityAnswer, IdentityBegun, Issuer, NewIssuer } from "./types";
+import type { Identity, IdentityAnswer, IdentityBegun, Issuer, MailBegun, NewIssuer } from "./types";
 
 /** Asking an issuer goes out to the net. A guess. */
 const issuer_ms_max = 60_000;
@@ -13,6 +13,8 @@ export function identityCalls(call: Call) {
       call<IdentityBegun>("POST", "identities/begin", { issuer, back }, {}, issuer_ms_max),
     finishIdentity: (answer: IdentityAnswer) =>
       call<Identity>("POST", "identities/finish", answer, {}, issuer_ms_max),
+    beginMail: () => call<MailBegun>("POST", "identities/mail/begin", {}),
+    finishMail: (message: string) => call<Identity>("POST", "identities/mail/finish", { message }, {}, issuer_ms_max),
     unlinkIdentity: (identity: string) => call<void>("DELETE", `identities/${id(identity)}`),
     identitiesOf: (contact: string) => call<Identity[]>("GET", `contacts/${id(contact)}/identities`),
     checkIdentitiesOf: (contact: string) =>

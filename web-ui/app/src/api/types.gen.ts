@@ -841,7 +841,7 @@ export type IdentityStanding = "verified" | "carried" | "refused" | "missing";
 /**
  * What kind of identity a proof is about.
  */
-export type IdentityKind = "oidc";
+export type IdentityKind = "oidc" | "mail";
 
 /**
  * A proof of who somebody is elsewhere. What a proof says that does not hold is not told.
@@ -868,7 +868,7 @@ export type Identity = {
    */
   subject?: string,
   /**
-   * The address that the issuer verified, where it says so.
+   * The address: the one that was proved, or one that the issuer verified.
    */
   email?: string,
   /**
@@ -947,6 +947,26 @@ export type IdentityBegun = {
    * The address.
    */
   url: string,
+};
+
+/**
+ * How to prove an address.
+ */
+export type MailBegun = {
+  /**
+   * The subject of the mail to send from it, exactly.
+   */
+  subject: string,
+};
+
+/**
+ * The mail as it was delivered.
+ */
+export type DeliveredMail = {
+  /**
+   * All of it with its headers, up to 64 KiB, in base64 (RFC 4648 §4).
+   */
+  message: string,
 };
 
 /**

@@ -18,6 +18,7 @@ export type {
   JoinRequest,
   KeptBy,
   MadeToken,
+  MailBegun,
   Mailbox,
   Member,
   Message,

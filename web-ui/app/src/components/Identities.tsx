@@ -49,6 +49,7 @@ export function Identities({ identities, onUnlink }: Props) {
 /** ada@example.org at accounts.example.org, as far as it is proved. */
 export function whoElsewhere({ email, subject, issuer }: Identity): string {
   const who = email ?? subject;
+  if (who !== undefined && issuer === undefined) return who;
   if (who === undefined || issuer === undefined) return t("identities.unknown");
   return t("identities.at", { who, issuer: issuerName(issuer) });
 }
@@ -56,7 +57,7 @@ export function whoElsewhere({ email, subject, issuer }: Identity): string {
 /** An issuer without what all of them have. */
 export const issuerName = (issuer: string): string => issuer.replace(/^https:\/\//, "").replace(/\/$/, "");
 
-function howProved({ standing, reason }: Identity): string {
+function howProved({ standing, reason, kind }: Identity): string {
   if (standing === "refused") return t("identities.refused", { reason: reason ?? "" });
-  return t(`identities.${standing}`);
+  return standing === "verified" && kind === "mail" ? t("identities.verified-mail") : t(`identities.${standing}`);
 }

@@ -1,6 +1,6 @@
 // Signing in elsewhere, to prove who one is there: where the browser comes back to, and what it comes back with.
 import type { Client } from "../api/client";
-import type { IdentityAnswer } from "../api/types";
+import type { Identity, IdentityAnswer } from "../api/types";
 import type { AppEvent } from "./apply";
 
 /** Where the browser comes back to, below the node's own address. */
@@ -42,7 +42,10 @@ export function createElsewhere({ client, dispatch, noticed }: World) {
     }
   };
 
+  /** Says that an identity was proved in another way. */
+  const proved = (identity: Identity): void => dispatch({ type: "proving", proving: { is: "done", identity } });
+
   const dismiss = (): void => dispatch({ type: "proving", proving: undefined });
 
-  return { finish, dismiss };
+  return { finish, proved, dismiss };
 }

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useState } from "react";
 import type { Identity, Issuer } from "../../api/types";
 import { Identities, issuerName, whoElsewhere } from "../../components/Identities";
 import { Issuers } from "../../components/Issuers";
+import { MailProof } from "../../components/MailProof";
 import { MainHeader } from "../../components/MainHeader";
 import { backTo } from "../../state/elsewhere";
 import { useSelect, useTidings } from "../../state/react";
@@ -102,6 +103,7 @@ export function IdentitiesPane() {
             </div>
           )}
         </section>
+        <MailProof onProved={elsewhere.proved} />
         <Issuers issuers={issuers} onChange={read} />
       </div>
       {unlinking && (
