@@ -17,12 +17,12 @@ const CANDIDATES_SHOWN_MAX: usize = 10;
 pub(crate) async fn conversation(api: &Api, typed: &str) -> Result<Conversation, Failure> {
     let conversations = api.conversations().await?;
     let named: Vec<Named> = conversations.iter().map(Named::from).collect();
-    match pick(typed, &named) {
+    match pick_named(typed, &named) {
         Ok(at) => taken(conversations, at),
         Err(Unresolved::Ambiguous(which)) => Err(ambiguous(typed, "conversations", &named, &which)),
         Err(Unresolved::Unknown) => {
             let contact = match find_contact(api, typed).await {
-                Err(Failure::NotFound(_)) => return Err(unknown_conversation(typed)),
+                Err(Failure::NotFound(_)) if !is_address(typed) => return Err(unknown_conversation(typed)),
                 found => found?,
             };
             conversations.into_iter().find(|c| contact.conversation.as_ref() == Some(&c.id)).ok_or_else(|| {
@@ -40,12 +40,12 @@ pub(crate) async fn conversation(api: &Api, typed: &str) -> Result<Conversation,
 pub(crate) async fn conversation_to_write_to(api: &Api, typed: &str) -> Result<String, Failure> {
     let conversations = api.conversations().await?;
     let named: Vec<Named> = conversations.iter().map(Named::from).collect();
-    match pick(typed, &named) {
+    match pick_named(typed, &named) {
         Ok(at) => Ok(taken(conversations, at)?.id),
         Err(Unresolved::Ambiguous(which)) => Err(ambiguous(typed, "conversations", &named, &which)),
         Err(Unresolved::Unknown) => match find_contact(api, typed).await {
             Ok(contact) => Ok(api.create_conversation(&[contact.account], None).await?.id),
-            Err(Failure::NotFound(_)) => Err(unknown_conversation(typed)),
+            Err(Failure::NotFound(_)) if !is_address(typed) => Err(unknown_conversation(typed)),
             Err(failure) => Err(failure),
         },
     }
@@ -143,6 +143,9 @@ where
 }
 
 async fn find_contact(api: &Api, typed: &str) -> Result<Contact, Failure> {
+    if is_address(typed) {
+        return find_by_identity(api, typed).await;
+    }
     let contacts = api.contacts().await?;
     let named: Vec<Named> = contacts.iter().map(Named::from).collect();
     match pick(typed, &named) {
@@ -152,6 +155,31 @@ async fn find_contact(api: &Api, typed: &str) -> Result<Contact, Failure> {
             "there is no contact “{}”; `tidings contacts` lists them, `tidings add LINK` adds one",
             one_line(typed)
         ))),
+    }
+}
+
+/// Whether an e-mail address was typed. Everybody chooses their own name, so nobody is found by a name like that.
+fn is_address(typed: &str) -> bool {
+    let parts = typed.rsplit_once('@');
+    parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty()) && !typed.contains(char::is_whitespace)
+}
+
+/// As [`pick`], but what somebody or something is called leads nowhere if it looks like an address.
+fn pick_named(typed: &str, named: &[Named]) -> Result<usize, Unresolved> {
+    if is_address(typed) { Err(Unresolved::Unknown) } else { pick(typed, named) }
+}
+
+/// A contact by an address that was proved: one that is only claimed leads nobody to the wrong person.
+async fn find_by_identity(api: &Api, typed: &str) -> Result<Contact, Failure> {
+    let called = api.contacts_called(typed).await?;
+    let named: Vec<Named> = called.iter().map(Named::from).collect();
+    match called.len() {
+        0 => Err(Failure::NotFound(format!(
+            "of no contact it is verified here that they are “{}”; `tidings identity verify CONTACT` asks who vouches for it",
+            one_line(typed)
+        ))),
+        1 => taken(called, 0),
+        count => Err(ambiguous(typed, "contacts", &named, &(0..count).collect::<Vec<_>>())),
     }
 }
 
@@ -299,6 +327,15 @@ mod tests {
         assert_eq!(pick("Bob", &list), Ok(1));
         assert_eq!(pick("bob", &list), Ok(1));
         assert_eq!(pick("BOB ", &list), Ok(1));
+    }
+
+    #[test]
+    fn who_calls_themselves_an_address_is_not_found_by_it() {
+        let list = named(&[("aaaaaa11", "ada@example.org"), ("bbbbbb22", "@ada"), ("cccccc33", "meet @ noon")]);
+        assert_eq!(pick_named("ada@example.org", &list), Err(Unresolved::Unknown));
+        assert_eq!(pick_named("aaaaaa11", &list), Ok(0));
+        assert_eq!(pick_named("@ada", &list), Ok(1));
+        assert_eq!(pick_named("meet @ noon", &list), Ok(2));
     }
 
     #[test]

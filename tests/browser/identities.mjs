@@ -34,6 +34,7 @@ await play(whole_test_ms_max, async ({ browser, homes }) => {
   await step("a sign-in that was refused says so", () => denied(ada, issuer));
   await step("Ada proves an address by a mail that its domain signed", () => proveByMail(ada, mail));
   await step("Bob's node verifies that, too", () => verified(bob, ada, "ada@example.test", provedByMail));
+  await step("who is verified is found by the address", () => foundByAddress(bob, carol));
   await step("axe finds nothing", () => accessible(ada, bob));
   await step("the issuer is gone, and who never met it verifies all the same", () => withoutIssuer(issuer, carol, ada));
   await step("what she takes off her card is gone everywhere", () => withdrawn(ada, bob, carol));
@@ -127,6 +128,20 @@ async function proveByMail(ada, mail) {
   await bring(delivered);
   await page.getByRole("status").filter({ hasText: "Your card says now that you are ada@example.test." }).waitFor();
   await page.getByRole("listitem").filter({ hasText: provedByMail }).waitFor();
+}
+
+/** Bob's node verified it; Carol's has it as Ada's word only. */
+async function foundByAddress(bob, carol) {
+  for (const { page } of [bob, carol]) {
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox").fill("ada@example.test");
+  }
+  await carol.page.getByText("Of no contact it is verified that this is their address.").waitFor();
+  await carol.page.keyboard.press("Escape");
+  await bob.page.getByRole("option", { name: "Ada" }).waitFor();
+  await bob.page.screenshot({ path: join(screenshots, "found-by-address.png") });
+  await bob.page.keyboard.press("Enter");
+  await bob.page.getByRole("heading", { name: "Ada" }).first().waitFor();
 }
 
 async function visit(person, other) {

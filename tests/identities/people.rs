@@ -161,7 +161,14 @@ fn an_address_is_proved_by_a_signed_mail_and_outlives_the_domains_key() {
 
     let offline = ["identity", "verify", "Ada", "--offline"];
     bob.until_says(&offline, "the proof", |said| standing(said) == ["carried"]);
+    // What is only carried leads nobody to her, and what somebody calls themself leads nobody to them.
+    let mallory = Person::start_with("ada@example.test", &[]);
+    bob.adds(&mallory);
+    let unknown = bob.tries(&["send", "ada@example.test", "hello"]);
+    assert!(unknown.sentence.contains("of no contact it is verified here"), "{}", unknown.sentence);
     assert_eq!(standing(&bob.says(&["identity", "verify", "Ada"])), ["verified"]);
+    bob.says(&["send", "Ada@Example.test", "hello"]);
+    assert_eq!(bob.says(&["read", "Ada"]).last().unwrap()["text"], "hello");
     // The domain goes over to another key, and then is gone: who saw the key still verifies, and who never met the domain has
     // the key that came with the mail.
     servers.order("rotate_mail", &json!({}));

@@ -40,7 +40,7 @@ impl Person {
         Self::start_with(name, &["--name-server", &format!("127.0.0.1:{}", servers.dns)])
     }
 
-    fn start_with(name: &'static str, more: &[&str]) -> Self {
+    pub(crate) fn start_with(name: &'static str, more: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut command = Command::new(tidings_tests::binary::tidings().unwrap());
         command.arg("--home").arg(home.path()).args(["--json", "up", "--name", name, "--http", "127.0.0.1:0"]);

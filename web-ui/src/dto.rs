@@ -30,8 +30,8 @@ pub use conversations::{Conversation, Member, NewConversation};
 pub use doctor::{Check, Finding, Verdict};
 pub use events::{Event, Frame, ResumeQuery, StateChange};
 pub use identities::{
-    DeliveredMail, Identity, IdentityAnswer, IdentityBegun, IdentityKind, IdentityStanding, Issuer, IssuerQuery,
-    MailBegun, NewIdentity, NewIssuer,
+    ContactsQuery, DeliveredMail, Identity, IdentityAnswer, IdentityBegun, IdentityKind, IdentityStanding, Issuer,
+    IssuerQuery, MailBegun, NewIdentity, NewIssuer,
 };
 pub use mailboxes::{Mailbox, MailboxLink, NewMailbox};
 pub use messages::{

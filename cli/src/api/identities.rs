@@ -3,7 +3,7 @@
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Api, json_bytes};
+use super::{Api, Contact, json_bytes};
 use crate::failure::Failure;
 
 /// A proof of who somebody is elsewhere, and how it stands.
@@ -79,6 +79,11 @@ impl Api {
         self.post("identities/finish", came, None).await
     }
 
+    /// The contacts of whom it is verified that they are called so elsewhere.
+    pub(crate) async fn contacts_called(&self, identity: &str) -> Result<Vec<Contact>, Failure> {
+        self.get(&format!("contacts?identity={}", in_query(identity))).await
+    }
+
     /// The subject of the mail that proves an address.
     pub(crate) async fn begin_mail(&self) -> Result<String, Failure> {
         Ok(self.post::<Subject>("identities/mail/begin", &serde_json::json!({}), None).await?.subject)
@@ -106,15 +111,15 @@ impl Api {
     }
 
     pub(crate) async fn reject_issuer(&self, issuer: &str, client_id: &str) -> Result<(), Failure> {
-        let query =
-            |text: &str| -> String {
-                text.bytes()
-                    .map(|byte| {
-                        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-                    })
-                    .collect()
-            };
-        let path = format!("issuers?issuer={}&client_id={}", query(issuer), query(client_id));
+        let path = format!("issuers?issuer={}&client_id={}", in_query(issuer), in_query(client_id));
         self.exchange(Method::DELETE, &path, None, None).await.map(drop)
     }
+}
+
+/// A text as a value in the query of an address.
+fn in_query(text: &str) -> String {
+    let shown = |byte: u8| {
+        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(shown).collect()
 }

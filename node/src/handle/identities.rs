@@ -1,6 +1,6 @@
 //! Who people are elsewhere: what of it was proved and on what that rests, and how the owner proves it of themself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use super::{Handle, Refused, unreadable};
+use super::{Contact, Handle, Refused, unreadable};
 use crate::engine::identities::{IdentityCommand, SignedMail};
 use crate::engine::{Command, Reply};
 use crate::ids::AccountId;
@@ -125,6 +125,24 @@ impl Handle {
         let mut views = self.judge(&card.card().account, proofs).await?;
         views.extend(missing);
         Ok(views)
+    }
+
+    /// The contacts of whom it is verified here that this is what they are called elsewhere: an e-mail address in either case of
+    /// letters, or an issuer's name for them. Two may have the same address by two issuers, or one after the other.
+    pub async fn contacts_called(&self, identity: &str) -> Result<Vec<Contact>, Refused> {
+        let proved: BTreeSet<AccountId> =
+            self.reader.accounts_with_proofs().await.map_err(unreadable)?.into_iter().collect();
+        let mut called = Vec::new();
+        for contact in self.contacts().await?.into_iter().filter(|contact| proved.contains(&contact.account)) {
+            let is_it = |view: &IdentityView| match &view.standing {
+                ProofStanding::Holds { identity: theirs, basis: Basis::Verified, .. } => is_called(theirs, identity),
+                _ => false,
+            };
+            if self.identities_of(contact.account).await?.iter().any(is_it) {
+                called.push(contact);
+            }
+        }
+        Ok(called)
     }
 
     /// Asks the issuers of a contact's proofs which keys they have now, those that are accepted here; then as before. What an
@@ -299,6 +317,15 @@ impl Handle {
             },
         };
         Ok(proofs.into_iter().map(|row| IdentityView { id: row.id, standing: standing(&row.bytes) }).collect())
+    }
+}
+
+fn is_called(identity: &Identity, typed: &str) -> bool {
+    match identity {
+        Identity::Oidc { subject, email, .. } => {
+            subject == typed || email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(typed))
+        }
+        Identity::Mail { address } => address.eq_ignore_ascii_case(typed),
     }
 }
 

@@ -214,6 +214,12 @@ impl Reader {
         rows.iter().map(row).collect()
     }
 
+    /// The accounts of which there are proofs here.
+    pub async fn accounts_with_proofs(&self) -> Result<Vec<AccountId>, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT account FROM proof ORDER BY account").fetch_all(&self.pool).await?;
+        rows.iter().map(|row| Ok(AccountId(fixed("account", row.try_get(0)?)?))).collect()
+    }
+
     /// The card of a contact, as it came; empty while only a short link is known.
     pub async fn contact_card(&self, account: AccountId) -> Result<Option<Vec<u8>>, StoreError> {
         let row = sqlx::query("SELECT card FROM contact WHERE account = ?1")

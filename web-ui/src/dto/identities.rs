@@ -111,6 +111,16 @@ pub struct IssuerQuery {
     pub client_id: String,
 }
 
+/// Which contacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ContactsQuery {
+    /// What they are called elsewhere: an e-mail address, or an issuer's name for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+}
+
 /// Begins to sign in elsewhere, to prove who I am there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, ToSchema)]
 #[serde(deny_unknown_fields)]

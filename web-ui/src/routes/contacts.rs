@@ -5,16 +5,22 @@ use axum::extract::State;
 
 use crate::dto;
 use crate::error::Error;
-use crate::extract::Body;
+use crate::extract::{Body, Query};
 use crate::router::App;
 
-/// Everybody known here, by name.
+/// Everybody known here, by name; or those of whom it is verified here that they are called so elsewhere.
 #[utoipa::path(
-    get, path = "/contacts", tag = "contacts", operation_id = "contacts",
+    get, path = "/contacts", tag = "contacts", operation_id = "contacts", params(dto::ContactsQuery),
     responses((status = 200, body = Vec<dto::Contact>))
 )]
-pub(crate) async fn list(State(app): State<App>) -> Result<Json<Vec<dto::Contact>>, Error> {
-    let contacts = app.handle.contacts().await?;
+pub(crate) async fn list(
+    State(app): State<App>,
+    Query(query): Query<dto::ContactsQuery>,
+) -> Result<Json<Vec<dto::Contact>>, Error> {
+    let contacts = match &query.identity {
+        Some(identity) => app.handle.contacts_called(identity).await?,
+        None => app.handle.contacts().await?,
+    };
     Ok(Json(contacts.into_iter().map(dto::Contact::from).collect()))
 }
 

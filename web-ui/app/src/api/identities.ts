@@ -1,6 +1,6 @@
 // Who people are elsewhere: what is proved, on whose word, and how the owner proves it of themself.
 import type { Call } from "./client";
-import type { Identity, IdentityAnswer, IdentityBegun, Issuer, MailBegun, NewIssuer } from "./types";
+import type { Contact, Identity, IdentityAnswer, IdentityBegun, Issuer, MailBegun, NewIssuer } from "./types";
 
 /** Asking an issuer goes out to the net. A guess. */
 const issuer_ms_max = 60_000;
@@ -8,6 +8,7 @@ const issuer_ms_max = 60_000;
 export function identityCalls(call: Call) {
   const id = encodeURIComponent;
   return {
+    contactsCalled: (identity: string) => call<Contact[]>("GET", `contacts?${new URLSearchParams({ identity })}`),
     identities: () => call<Identity[]>("GET", "identities"),
     beginIdentity: (issuer: string, back: string) =>
       call<IdentityBegun>("POST", "identities/begin", { issuer, back }, {}, issuer_ms_max),

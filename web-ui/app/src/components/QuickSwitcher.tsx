@@ -1,7 +1,8 @@
 import { Search } from "lucide-react";
-import { useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import type { KeyboardEvent } from "react";
 import { pictureAddress } from "../api/groups";
+import type { Contact } from "../api/types";
 import { navigate, useSelect, useTidings } from "../state/react";
 import type { Route } from "../state/routes";
 import { Avatar } from "../ui/Avatar";
@@ -13,7 +14,22 @@ type Found = { key: string; face: string; picture?: string | undefined; name: st
 
 const results_max = 8;
 
-/** Ctrl+K: jump to a chat or a person by name. */
+/** Whether an address was typed. Everybody chooses their own name, so nobody is found by a name like that. */
+const isAddress = (typed: string): boolean => /^\S+@\S+$/.test(typed);
+
+/** The contacts of whom it is verified on this node that they have this address; `undefined` where none was typed. */
+function useVerified(typed: string): Contact[] | undefined {
+  const { client, failed } = useTidings();
+  const [found, setFound] = useState<{ typed: string; contacts: Contact[] }>();
+  useEffect(() => {
+    if (!isAddress(typed)) return;
+    client.contactsCalled(typed).then((contacts) => setFound({ typed, contacts }), failed);
+  }, [client, failed, typed]);
+  if (!isAddress(typed)) return undefined;
+  return found?.typed === typed ? found.contacts : [];
+}
+
+/** Ctrl+K: jump to a chat or a person by name, or to a person by an address that was verified. */
 export function QuickSwitcher({ onClose }: { onClose: () => void }) {
   const tidings = useTidings();
   const conversations = useSelect((state) => state.conversations);
@@ -37,7 +53,13 @@ export function QuickSwitcher({ onClose }: { onClose: () => void }) {
       .map((it) => ({ key: it.contact, face: it.contact, name: it.name, open: (): Route => ({ page: "contact", id: it.contact }) })),
   ];
   const wanted = query.trim().toLocaleLowerCase();
-  const found = all.filter((it) => it.name.toLocaleLowerCase().includes(wanted)).slice(0, results_max);
+  const verified = useVerified(wanted)?.map((it): Found => ({
+    key: it.contact,
+    face: it.contact,
+    name: it.name,
+    open: (): Route => (it.conversation == null ? { page: "contact", id: it.contact } : { page: "chat", id: it.conversation }),
+  }));
+  const found = (verified ?? all.filter((it) => it.name.toLocaleLowerCase().includes(wanted))).slice(0, results_max);
   const at = Math.min(chosen, found.length - 1);
 
   const open = async (it: Found | undefined) => {
@@ -98,7 +120,7 @@ export function QuickSwitcher({ onClose }: { onClose: () => void }) {
           </div>
         ))}
       </div>
-      {found.length === 0 && <p className="switcher-none">{t("switch.none")}</p>}
+      {found.length === 0 && <p className="switcher-none">{t(verified ? "switch.none-verified" : "switch.none")}</p>}
       <p className="switcher-hint">{t("switch.hint")}</p>
       <p className="visually-hidden" role="status">
         {t("switch.count", { count: found.length })}

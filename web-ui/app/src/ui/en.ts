@@ -361,9 +361,10 @@ export const en = {
   "bundle.others": { one: "One is for somebody else: carry it on.", other: "{count} are for others: carry them on." },
 
   "switch.title": "Jump to",
-  "switch.placeholder": "Name of a person or chat",
+  "switch.placeholder": "Name of a person or chat, or a verified address",
   "switch.results": "Results",
   "switch.none": "Nothing is called that.",
+  "switch.none-verified": "Of no contact it is verified that this is their address.",
   "switch.hint": "↑ ↓ to choose, Enter to open, Esc to close",
   "switch.count": { one: "{count} result", other: "{count} results" },
 
