@@ -6,7 +6,7 @@
 mod making;
 mod restoring;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub use self::making::BackupFile;
 pub(crate) use self::making::clear_away;
 pub use self::restoring::{Restored, renewed, restore};
 use crate::node::StartError;
-use crate::store::{Contents, Store, StoreError};
+use crate::store::{Contents, Store, StoreError, wipe};
 
 /// So much of a file is read at once.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -175,7 +175,7 @@ impl<W: Write> Opened<'_, W> {
 
 /// Looks through a database that a backup held: every page of it, and every group.
 async fn examine(database: &Path, key: DatabaseKey) -> Result<(Store, Contents), BackupError> {
-    Store::look_at(database, true).await?;
+    Store::look_at(database, &key, true).await?;
     let mut store = Store::open(database, key).await?;
     let contents = store.reader().contents().await?;
     let mut tx = store.begin().await?;
@@ -191,25 +191,4 @@ async fn examine(database: &Path, key: DatabaseKey) -> Result<(Store, Contents),
 /// A new file that only its owner can read.
 fn private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// Removes a database and what lies beside it. It is written over first: it held the keys of epochs, which are to be gone
-/// once they are forgotten.
-fn wipe(database: &Path) {
-    let beside = |end: &str| {
-        let mut name = database.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    for file in [database.to_owned(), beside("-wal"), beside("-shm"), beside("-journal")] {
-        let zeros = || -> io::Result<()> {
-            let mut out = OpenOptions::new().write(true).open(&file)?;
-            let bytes = out.metadata()?.len();
-            io::copy(&mut io::repeat(0).take(bytes), &mut out)?;
-            out.sync_data()
-        };
-        // On a disk that is full or gone there is nothing better to do.
-        drop(zeros());
-        drop(fs::remove_file(&file));
-    }
 }

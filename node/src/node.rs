@@ -182,7 +182,7 @@ impl Node {
         let seed = secrets.node.keys.peer_seed();
         let account = secrets.node.account.public();
         home.make_database_private()?;
-        Store::look_at(&file, !home.ended_cleanly()).await.map_err(explain)?;
+        Store::look_at(&file, &secrets.database, !home.ended_cleanly()).await.map_err(explain)?;
         home.begin()?;
         let mut store = Store::open(&file, secrets.database).await.map_err(explain)?;
         // A first run may have made the home and then failed to listen: the name is still wanted then.

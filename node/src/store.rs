@@ -1,4 +1,4 @@
-//! What a node remembers: one SQLite file, one writer, a pool of readers.
+//! What a node remembers: one SQLite file, encrypted page by page, one writer, a pool of readers.
 //!
 //! The writer is a [`Tx`]: everything that one batch of inputs decides is committed together or not at all. Reads for
 //! the page and the command line go through [`Reader`] and never wait for the writer. SQL is written nowhere else.
@@ -8,6 +8,7 @@ mod bundles;
 mod changes;
 mod contacts;
 mod conversations;
+mod encryption;
 mod envelopes;
 mod erase;
 mod groups;
@@ -46,6 +47,7 @@ pub(crate) use self::backup::RESTORED;
 pub use self::changes::{IntentRow, LineRow};
 pub use self::contacts::ContactRow;
 pub use self::conversations::{ConversationKind, ConversationRow, MemberRow};
+pub(crate) use self::encryption::wipe;
 pub use self::envelopes::{Parked, ParkedBy};
 pub use self::groups::{EpochKeys, GroupRow};
 pub use self::held::{Gift, HeldAt, Keeper};
@@ -160,14 +162,18 @@ pub struct Reader {
 }
 
 impl Store {
-    /// Opens the file, making or migrating it. Nothing is changed when it is from a newer version.
+    /// Opens the file, making, encrypting or migrating it. Nothing is changed when it is from a newer version.
     pub async fn open(file: &Path, key: DatabaseKey) -> Result<Self, StoreError> {
-        Ok(Self { has_log: true, ..Self::connect(in_file(file), key).await? })
+        if encryption::is_in_the_clear(file)? {
+            Self::look_at(file, &key, false).await?;
+        }
+        encryption::encrypt(file, &key).await?;
+        Ok(Self { has_log: true, ..Self::connect(in_file(file, &key), key).await? })
     }
 
     /// The same through a file layer that SQLite knows under this name: for tests of what a disk can do.
     pub async fn open_through(layer: &'static str, file: &Path, key: DatabaseKey) -> Result<Self, StoreError> {
-        Ok(Self { has_log: true, ..Self::connect(in_file(file).vfs(layer), key).await? })
+        Ok(Self { has_log: true, ..Self::connect(in_file(file, &key).vfs(layer), key).await? })
     }
 
     /// A database that lives as long as this value: for the simulator. `name` tells databases of one process apart.
@@ -231,8 +237,8 @@ impl Store {
 }
 
 /// How a file is opened.
-fn in_file(file: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
+fn in_file(file: &Path, key: &DatabaseKey) -> SqliteConnectOptions {
+    encryption::with_key(SqliteConnectOptions::new(), key)
         .filename(file)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)

@@ -33,6 +33,8 @@
 //! remove alice/vault.key         and delete one
 //! newer alice                    make its database one of a newer version
 //! kept 11                        take the homes alice and bob that a version of schema 11 left behind (tests/kept)
+//! readable alice WORDS           expect that some file of the home holds these words as they are,
+//! hidden alice WORDS             and that none does
 //! damage alice                   spoil the pages of its database
 //! sql alice DELETE FROM draft    change its database behind its back; it must not run
 //! clock alice 3600000            its programs' clock is so many milliseconds ahead; or `1970`, or `right`. It changes under a

@@ -31,3 +31,15 @@ fn collect(home: &Path, folder: &Path, snapshot: &mut Snapshot) {
         }
     }
 }
+
+/// Whether any file of a home, whatever it is, holds these words as they are.
+pub(crate) fn holds(home: &Path, words: &str) -> bool {
+    let files = home.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    files.into_iter().any(|path| {
+        if path.is_dir() {
+            return holds(&path, words);
+        }
+        let content = if path.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
+        content.windows(words.len()).any(|window| window == words.as_bytes())
+    })
+}

@@ -4,7 +4,6 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::full::{finding, findings};
@@ -80,10 +79,10 @@ fn damage(home: &Path) {
     let file = home.join("tidings.db");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (page, size): (i64, i64) = runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(&file);
+        let options = tidings_tests::home::database(home).unwrap();
         let mut database = SqliteConnection::connect_with(&options).await.unwrap();
         let found =
-            "SELECT rootpage, (SELECT page_size FROM pragma_page_size()) FROM sqlite_schema WHERE name = 'session'";
+            "SELECT rootpage, (SELECT page_size FROM pragma_page_size()) + 0 FROM sqlite_schema WHERE name = 'session'";
         let found = sqlx::query_as(found).fetch_one(&mut database).await.unwrap();
         database.close().await.unwrap();
         found

@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
@@ -170,7 +169,7 @@ impl Drop for Person {
 pub(crate) fn integrity(home: &Path) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(home.join("tidings.db"));
+        let options = tidings_tests::home::database(home).unwrap();
         let mut database = SqliteConnection::connect_with(&options).await.unwrap();
         sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut database).await.unwrap()
     })
@@ -180,7 +179,7 @@ pub(crate) fn integrity(home: &Path) -> String {
 pub(crate) fn prekeys_kept(home: &Path) -> i64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(home.join("tidings.db")).read_only(true);
+        let options = tidings_tests::home::database(home).unwrap().read_only(true);
         let mut database = SqliteConnection::connect_with(&options).await.unwrap();
         sqlx::query_scalar("SELECT count(*) FROM mailbox_prekeys").fetch_one(&mut database).await.unwrap()
     })

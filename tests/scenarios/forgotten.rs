@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tidings_crypto::envelope::EpochId;
-use tidings_tests::world::World;
+use tidings_tests::home;
+use tidings_tests::world::{self, World};
 
 use super::stage::{block_on, create, group, rename, run_for, send};
 
@@ -12,12 +13,10 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 type Sealed = BTreeMap<EpochId, (Vec<u8>, Vec<Vec<u8>>)>;
 
-/// The database of the first node with its log and the log's index, as they lie there.
+/// The database of the first node with its log, decrypted, and the log's index.
 fn files(folder: &Path) -> Vec<u8> {
-    let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default();
-    let database = read("0.db");
-    assert!(database.starts_with(b"SQLite format 3"));
-    [database, read("0.db-wal"), read("0.db-shm")].concat()
+    let pages = home::pages(&folder.join("0.db"), &world::key()).unwrap();
+    [pages, std::fs::read(folder.join("0.db-shm")).unwrap_or_default()].concat()
 }
 
 /// Looks for the beginning of these bytes: a long value goes on on another page.

@@ -5,7 +5,8 @@ use tidings_node::engine::{Command, MailboxOf, Reply};
 use tidings_node::handle::{KeptBy, Mailbox, MessageState, Refused};
 use tidings_node::ids::{ConversationId, MessageId};
 use tidings_tests::faults::Faults;
-use tidings_tests::world::{Place, World};
+use tidings_tests::home;
+use tidings_tests::world::{self, Place, World};
 
 use super::stage::{ask, block_on, run_for, send, texts, transcript};
 
@@ -303,9 +304,10 @@ fn a_mailbox_holds_nothing_that_can_be_read_and_no_name_or_key_of_either_side() 
         let node = &card.card().nodes[0];
         let (account_key, signature_key) = (card.card().account.0, node.certificate.signature_key().0);
         let (mailbox_key, package) = (node.certificate.mailbox_key().0, &node.key_package[20..52]);
-        let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap_or_default();
-        let keeper = [read("2.db"), read("2.db-wal")].concat();
-        let alice = [read("0.db"), read("0.db-wal")].concat();
+        let decrypted = |name: &str| home::pages(&folder.path().join(name), &world::key()).unwrap();
+        let (keeper, alice) = (decrypted("2.db"), decrypted("0.db"));
+        let on_disk = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+        let lies_there = [on_disk("0.db"), on_disk("0.db-wal")].concat();
         let holds = |file: &[u8], what: &[u8]| file.windows(what.len()).any(|window| window == what);
         let (account, peer) = (world.account(ALICE).unwrap(), world.peer(ALICE).unwrap());
         let (bobs, bobs_peer) = (world.account(BOB).unwrap(), world.peer(BOB).unwrap());
@@ -325,6 +327,7 @@ fn a_mailbox_holds_nothing_that_can_be_read_and_no_name_or_key_of_either_side() 
         ];
         for (number, word) in words.into_iter().enumerate() {
             assert!(holds(&alice, word), "{number}: this test would find it");
+            assert!(!holds(&lies_there, word), "{number} can be read without the key");
             assert!(!holds(&keeper, word), "{number} lies at the mailbox");
         }
     });

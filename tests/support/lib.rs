@@ -4,6 +4,7 @@
 
 pub mod binary;
 pub mod faults;
+pub mod home;
 pub mod javascript;
 pub mod proxy;
 pub mod schedule;

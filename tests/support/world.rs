@@ -24,6 +24,7 @@ use tidings_node::engine::{Command, Effect, Engine, Input, Outcome, Reply, Ticke
 use tidings_node::handle::Refused;
 use tidings_node::network::{NetworkEvent, RequestFailure};
 
+pub use self::databases::key;
 use self::disks::Ailing;
 use self::relays::Relays;
 use self::site::{Happening, Site, local_node, pair};

@@ -264,6 +264,7 @@ fn vaults_and_sealed_values_are_as_written_down() {
     let vector = json!({
         "secrets": seeds(),
         "database_key": encode(&DATABASE),
+        "database_file_key": *secrets.database.of_file(),
         "encoded_secrets": encode(&secrets.encode()),
         "passphrase": passphrase,
         "salt": encode(&[0xcc; 16]),

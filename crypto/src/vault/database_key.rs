@@ -53,6 +53,12 @@ impl DatabaseKey {
         Self(*hasher.update(&self.0).update(label.as_bytes()).finalize().as_bytes())
     }
 
+    /// What encrypts the pages of the database's file (PROTOCOL §8.8): a derived key of 32 bytes, in hexadecimal digits.
+    pub fn of_file(&self) -> Zeroizing<String> {
+        let key = self.derive("tidings v1 database file");
+        Zeroizing::new(blake3::Hash::from_bytes(key.0).to_hex().to_string())
+    }
+
     /// Seals a value for its place: `context` names the place (table, column, row) and must be the same when it is
     /// opened, so that a value moved elsewhere does not open.
     pub fn seal<R: CryptoRng + ?Sized>(&self, context: &[u8], plaintext: &[u8], rng: &mut R) -> Vec<u8> {

@@ -6,7 +6,6 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{Connection, SqliteConnection};
 use tidings_node::handle::PageAt;
 
@@ -62,7 +61,7 @@ async fn look_through(person: &Person) {
     let bytes = std::fs::read(database(person)).unwrap().len();
     let read = began.elapsed();
     let began = Instant::now();
-    tidings_node::store::Store::look_at(&database(person), true).await.unwrap();
+    tidings_node::store::Store::look_at(&database(person), &person.database().0, true).await.unwrap();
     let looked = began.elapsed();
     println!(
         "    after a crash every page is looked at first: {looked:.1?} more; reading the {bytes} bytes takes {read:.1?}"
@@ -75,8 +74,7 @@ fn database(person: &Person) -> PathBuf {
 }
 
 async fn copy(person: &Person) {
-    let options = SqliteConnectOptions::new().filename(database(person)).journal_mode(SqliteJournalMode::Wal);
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let mut connection = SqliteConnection::connect_with(&person.database().1).await.unwrap();
     let columns: Vec<String> =
         sqlx::query_scalar("SELECT name FROM pragma_table_info('message')").fetch_all(&mut connection).await.unwrap();
     let values = columns.iter().map(|column| match column.as_str() {

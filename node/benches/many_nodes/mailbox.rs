@@ -5,7 +5,6 @@
 
 use std::time::Instant;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{Connection, SqliteConnection};
 use tidings_crypto::card::MailboxLink;
 use tidings_node::network::{Network, NetworkCommand, NetworkConfig, NetworkEvent};
@@ -58,10 +57,7 @@ fn token(number: u32) -> [u8; 32] {
 }
 
 async fn fill(keeper: &Person) {
-    let database = std::fs::read_dir(keeper.home.path()).unwrap().filter_map(Result::ok).map(|file| file.path());
-    let database = database.into_iter().find(|path| path.extension().is_some_and(|name| name == "db")).unwrap();
-    let options = SqliteConnectOptions::new().filename(database).journal_mode(SqliteJournalMode::Wal);
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let mut connection = SqliteConnection::connect_with(&keeper.database().1).await.unwrap();
     let mut transaction = connection.begin().await.unwrap();
     let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let now_ms = i64::try_from(now_ms).unwrap();

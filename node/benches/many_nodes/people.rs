@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use tidings_crypto::vault::{DatabaseKey, Unlock, Vault};
 use tidings_node::event::{Event, Notice};
 use tidings_node::handle::{Events, Handle, MessageKind, NewMessage};
 use tidings_node::ids::{AccountId, ConversationId};
@@ -48,6 +50,16 @@ impl Person {
     pub(crate) async fn start_again(&mut self) {
         let config = Config { mailbox: self.is_mailbox, ..config(self.home.path(), &self.name) };
         self.node = Some(Node::start(config).await.unwrap());
+    }
+
+    /// The key of the database, and how that is opened.
+    pub(crate) fn database(&self) -> (DatabaseKey, SqliteConnectOptions) {
+        let read = |name: &str| std::fs::read(self.home.path().join(name)).unwrap();
+        let key_file: [u8; 32] = read("vault.key").try_into().unwrap();
+        let key = Vault::open(&read("vault"), Unlock::KeyFile(&key_file)).unwrap().database;
+        let options = SqliteConnectOptions::new().filename(self.home.path().join("tidings.db"));
+        let options = options.pragma("key", format!("\"x'{}'\"", *key.of_file()));
+        (key, options.journal_mode(SqliteJournalMode::Wal))
     }
 
     /// The bytes of everything in the home.

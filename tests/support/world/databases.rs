@@ -15,7 +15,8 @@ thread_local! {
 /// Tells the databases of one process apart; it does not enter the trace.
 static NAMES: AtomicU64 = AtomicU64::new(0);
 
-pub(super) fn key() -> DatabaseKey {
+/// The key of all of them.
+pub fn key() -> DatabaseKey {
     DatabaseKey::from_bytes([7; 32])
 }
 
